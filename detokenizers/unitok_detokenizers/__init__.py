@@ -1,0 +1,1 @@
+"""Detokenizers: codes to media."""

@@ -1,0 +1,103 @@
+"""The image detokenizer: a copy of the codebook and a convolutional decoder.
+
+Shape letters: B batch, H W pixels, h w code grid, K codebooks, C channels of a code vector.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from unitok_tokenizers.image import CodebookConfig
+from unitok_tokenizers.layers import ChannelNorm, ResidualBlock
+from unitok_tokenizers.module_io import load_module, save_module
+from unitok_tokenizers.spec import CodebookSpec
+
+
+@dataclass(frozen=True)
+class ImageDetokenizerConfig:
+    """The decoder: stages from coarse to fine, each twice the resolution of the one before.
+
+    Args:
+        widths: channels of each stage, coarse to fine.
+        blocks: residual blocks of each stage.
+        patch: side of the square of pixels that one position of the last stage is unfolded into; a code grid becomes
+            ``patch * 2 ** (len(widths) - 1)`` times finer pixels.
+        codebook: the codebook's configuration, the same as the tokenizer's.
+    """
+
+    widths: list[int] = field(default_factory=lambda: [192, 96])
+    blocks: list[int] = field(default_factory=lambda: [3, 3])
+    patch: int = 4
+    codebook: CodebookConfig = field(default_factory=CodebookConfig)
+
+    @property
+    def upsample(self) -> int:
+        return self.patch * 2 ** (len(self.widths) - 1)
+
+    @property
+    def spec(self) -> CodebookSpec:
+        return CodebookSpec("image", self.codebook.size, self.codebook.num_codebooks, downsample=self.upsample)
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> ImageDetokenizerConfig:
+        return cls(**{**values, "codebook": CodebookConfig(**values["codebook"])})
+
+
+class ImageDecoder(nn.Module):
+    """Code vectors ``[B, C, h, w]`` to pixels ``[B, 3, H, W]``, not clamped."""
+
+    def __init__(self, config: ImageDetokenizerConfig) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.Conv2d(config.codebook.channels, config.widths[0], 3, padding=1)]
+        width = config.widths[0]
+        for i, (next_width, blocks) in enumerate(zip(config.widths, config.blocks, strict=True)):
+            if i > 0:
+                layers += [nn.Conv2d(width, 4 * next_width, 1), nn.PixelShuffle(2)]
+            layers += [ResidualBlock(next_width) for _ in range(blocks)]
+            width = next_width
+        self.layers = nn.Sequential(*layers)
+        self.norm = ChannelNorm(width)
+        self.to_pixels = nn.Conv2d(width, 3 * config.patch**2, 3, padding=1)
+        self.patch = config.patch
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        x = self.layers(vectors.contiguous(memory_format=torch.channels_last))
+        return F.pixel_shuffle(self.to_pixels(F.silu(self.norm(x))), self.patch)
+
+
+class ImageDetokenizer(nn.Module):
+    """Codes to pictures."""
+
+    def __init__(self, config: ImageDetokenizerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.codebook = config.codebook.build()
+        self.decoder = ImageDecoder(config)
+
+    @property
+    def spec(self) -> CodebookSpec:
+        return self.config.spec
+
+    @torch.no_grad()
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes int64 ``[B, K, h, w]`` to pictures ``[B, 3, H, W]`` in [-1, 1]."""
+        if codes.ndim != 4 or codes.shape[1] != self.spec.num_codebooks:
+            raise ValueError(f"codes must be [B, {self.spec.num_codebooks}, h, w], got {list(codes.shape)}")
+        batch, books, height, width = codes.shape
+        vectors = self.codebook.lookup(codes.permute(0, 2, 3, 1).reshape(-1, books))
+        return self.decoder(vectors.view(batch, height, width, -1).permute(0, 3, 1, 2)).clamp(-1, 1)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write ``config.json`` and ``model.safetensors``."""
+        save_module(self, self.config.to_dict(), folder)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> ImageDetokenizer:
+        return load_module(folder, lambda values: cls(ImageDetokenizerConfig.from_dict(values)))

@@ -1,0 +1,127 @@
+"""The conversation in the terminal, with its input piped in."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from unitok.chat import Chat
+from unitok.document import Document
+from unitok.engine import Sampling
+from unitok.model import Modality, UniTok
+from unitok.stream import Event, TextDelta
+
+
+@pytest.fixture()
+def talk(
+    tiny_model: UniTok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[Chat, str, str]]:
+    """Types lines into a new conversation; returns it with what went to stdout and stderr."""
+
+    def call(*lines: str, modality: Modality = "text", seed: int = 0) -> tuple[Chat, str, str]:
+        monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+        chat = Chat(tiny_model, Sampling(max_tokens=24), modality, tmp_path / "out", seed)
+        chat.run()
+        captured = capsys.readouterr()
+        return chat, captured.out, captured.err
+
+    return call
+
+
+def test_a_conversation_grows_and_its_answers_are_those_of_generate(talk, tiny_model: UniTok) -> None:
+    chat, out, _ = talk("draw a star", "", "  and now?  ", seed=7)
+    expected = Document.user("draw a star")
+    sampling = Sampling(max_tokens=24)
+    (expected,) = tiny_model.generate(expected, "text", sampling, seed=7)
+    (expected,) = tiny_model.generate(expected.ask("and now?"), "text", sampling, seed=8)
+    assert chat.document == expected
+    assert out.endswith("\n")
+
+
+def test_pictures_become_files_and_their_paths_are_printed(talk) -> None:
+    chat, out, _ = talk("draw a star", "draw a star", modality="image")
+    paths = [Path(line) for line in out.splitlines()]
+    assert [path.name for path in paths] == ["draw-a-star.png", "draw-a-star-2.png"]
+    saved = [Image.open(path) for path in paths]
+    drawn = [image.image for turn in chat.document.turns for image in turn.images]
+    assert [picture.tobytes() for picture in saved] == [picture.tobytes() for picture in drawn if picture]
+
+
+def test_an_error_is_one_line_and_leaves_the_conversation_as_it_was(talk) -> None:
+    alone, *_ = talk("one")
+    chat, _, err = talk(
+        "one", "two green stars " * 60, "/image none.png", "/nope", "look at {image}", "/save"
+    )
+    assert chat.document == alone.document
+    errors = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == len(err.splitlines()) == 5
+    for line, word in zip(errors, ["/reset", "none.png", "/help", "{image}", "/save FILE"], strict=True):
+        assert word in line
+
+
+def test_ctrl_c_during_an_answer_returns_to_the_prompt(talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = UniTok.stream
+
+    def interrupted(self: UniTok, document: Document, *rest, **named) -> Iterator[Event]:
+        if document.turns[-1].text == "stop":
+            yield TextDelta("half an ans")
+            raise KeyboardInterrupt
+        yield from stream(self, document, *rest, **named)
+
+    monkeypatch.setattr(UniTok, "stream", interrupted)
+    chat, out, err = talk("one", "stop", "two")
+    assert [turn.text for turn in chat.document.turns if turn.role == "user"] == ["one", "two"]
+    assert "half an ans\n" in out
+    assert "interrupted" in err and "Traceback" not in err
+
+
+def test_pictures_wait_for_the_message_that_can_take_them(talk, tmp_path: Path) -> None:
+    red, blue = tmp_path / "red one.png", tmp_path / "blue.png"
+    Image.new("RGB", (16, 16), "red").save(red)
+    Image.new("RGB", (16, 16), "blue").save(blue)
+    chat, _, err = talk(
+        f"/image {red}", f"/image {blue}", "only {image}", "from {image} to {image}", "and now?"
+    )
+    assert err.count("error: ") == 1
+    first, _, second, _ = chat.document.turns
+    assert [type(part).__name__ for part in first.parts] == ["Text", "Image", "Text", "Image"]
+    assert [image.image.getpixel((0, 0)) for image in first.images if image.image] == [
+        (255, 0, 0),
+        (0, 0, 255),
+    ]
+    assert second.images == ()
+
+
+def test_save_writes_messages_and_nothing_over_another_file(talk, tmp_path: Path) -> None:
+    path = tmp_path / "talk.json"
+    chat, _, err = talk("draw a star", f"/save {path}", f"/save {path}", modality="image")
+    assert err.count("error: ") == 1 and "exists already" in err
+    read = Document.from_messages(json.loads(path.read_text(encoding="utf-8")))
+    assert [turn.role for turn in read.turns] == ["user", "assistant"]
+    assert read.turns[1].images[0].image == chat.document.turns[1].images[0].image
+    assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["talk.json"]
+
+
+def test_save_into_a_missing_folder_is_one_line(talk, tmp_path: Path) -> None:
+    _, _, err = talk("one", f"/save {tmp_path}/none/talk.json")
+    assert err.count("error: ") == 1 and "cannot be written" in err
+
+
+def test_reset_quit_and_help(talk) -> None:
+    chat, _, err = talk("one", "/reset", "two", "/help", "/quit", "three")
+    assert [turn.text for turn in chat.document.turns if turn.role == "user"] == ["two"]
+    assert "/save FILE.json" in err
+
+
+def test_a_first_message_is_answered_before_the_input(
+    tiny_model: UniTok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    chat = Chat(tiny_model, Sampling(max_tokens=24), "text", tmp_path, 0)
+    chat.run(["hello"])
+    assert [turn.role for turn in chat.document.turns] == ["user", "assistant"]

@@ -1,0 +1,75 @@
+"""Every shipped YAML is read and built; the large decoders on the meta device."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from unitok.training.decoder import DecoderModule
+from unitok.training.loss import LossConfig
+from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
+from unitok.vocabulary import Vocabulary
+from unitok_tokenizers.spec import CodebookSpec
+
+CONFIGS = Path(__file__).parents[2] / "configs" / "decoder"
+NAMES = ("smoke", "tiny", "1b", "7b")
+
+
+def read(name: str) -> tuple[str, dict[str, Any]]:
+    text = (CONFIGS / f"{name}.yaml").read_text()
+    return text, yaml.safe_load(text)
+
+
+def build(config: dict[str, Any], vocabulary: Vocabulary, folder: Path) -> DecoderModule:
+    vocabulary.save(folder / "vocabulary.json")
+    options = dict(config["model"]["init_args"], vocabulary=str(folder), compile=False)
+    kinds = {"loss": LossConfig, "optimizer": OptimizerConfig, "schedule": ScheduleConfig}
+    options.pop("codes_from", None)
+    options.update({key: kind(**options[key]) for key, kind in kinds.items() if key in options})
+    module = DecoderModule(**options)
+    with torch.device("meta"):
+        module.configure_model()
+    return module
+
+
+def test_every_config_is_tested() -> None:
+    assert sorted(path.stem for path in CONFIGS.glob("*.yaml")) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", ["1b", "7b"])
+def test_a_large_decoder_has_the_size_that_its_comment_says(name: str, tmp_path: Path) -> None:
+    text, config = read(name)
+    sizes = re.search(r"vocabulary of ([\d,]+) ids \(([\d,]+) of text.* ([\d,]+) image codes\)", text)
+    stated = re.search(r"^#   ([\d,]{10,})$", text, re.M)
+    assert sizes and stated
+    total, words, codes = (int(group.replace(",", "")) for group in sizes.groups())
+    vocabulary = Vocabulary(words, [CodebookSpec("image", codes, downsample=16)])
+    assert vocabulary.size == total
+    module = build(config, vocabulary, tmp_path)
+    parameters = list(module.decoder.parameters())
+    assert all(p.is_meta for p in parameters)
+    count = sum(p.numel() for p in parameters)
+    assert count == int(stated[1].replace(",", ""))
+    state = re.search(
+        r"16 bytes a parameter, ([\d.]+) GB over all devices, so\n#   ([\d.]+) GB on each of (\d+)", text
+    )
+    assert state
+    trainer = config["trainer"]
+    devices = trainer["devices"] * trainer["num_nodes"]
+    assert devices == int(state[3]) == trainer["strategy"]["init_args"]["data_parallel_size"]
+    assert float(state[1]) == pytest.approx(count * 16 / 1e9, rel=0.01)
+    assert float(state[2]) == pytest.approx(count * 16 / 1e9 / devices, rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["smoke", "tiny"])
+def test_a_small_decoder_is_built(name: str, tmp_path: Path) -> None:
+    _, config = read(name)
+    module = build(config, Vocabulary(1024, [CodebookSpec("image", 2048, downsample=8)]), tmp_path)
+    settings = config["model"]["init_args"]["decoder"]
+    assert module.decoder.config.num_hidden_layers == settings["num_hidden_layers"]
+    assert module.decoder.config.max_position_embeddings >= config["data"]["init_args"]["row_length"]

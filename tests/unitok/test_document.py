@@ -1,0 +1,309 @@
+from __future__ import annotations
+
+import base64
+import io
+import json
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image as PILImage
+
+import unitok
+from unitok.document import Audio, Document, Image, Text, Turn
+from unitok_tokenizers import InputError
+
+RED = PILImage.new("RGB", (5, 3), (255, 0, 0))
+
+
+def data_uri(image: PILImage.Image) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "sub").mkdir()
+    RED.save(tmp_path / "sub" / "red: 1.png")
+    return tmp_path
+
+
+# ---- parts, turns, documents
+
+
+def test_building_a_conversation() -> None:
+    document = (
+        Document.user("draw ", RED).reply(Image(codes=torch.zeros(1, 2, 2, dtype=torch.int64))).ask("why?")
+    )
+    assert [turn.role for turn in document.turns] == ["user", "assistant", "user"]
+    assert document.turns[0].parts[0] == Text("draw ")
+    assert document.turns[0].images[0].size == (3, 5)
+    assert document.turns[2].text == "why?"
+
+
+def test_appending_leaves_the_original_alone() -> None:
+    document = Document.user("a")
+    document.reply("b")
+    assert len(document.turns) == 1
+
+
+def test_everything_is_frozen() -> None:
+    for thing, name in [
+        (Text("a"), "text"),
+        (Image(RED), "image"),
+        (Turn(()), "role"),
+        (Document(), "turns"),
+    ]:
+        with pytest.raises(FrozenInstanceError):
+            setattr(thing, name, None)
+
+
+def test_image_copies_what_it_is_given() -> None:
+    picture, codes = RED.copy(), torch.zeros(1, 2, 2, dtype=torch.int64)
+    image = Image(picture, codes)
+    picture.paste((0, 0, 255), (0, 0, 5, 3))
+    codes += 1
+    assert image == Image(RED, torch.zeros(1, 2, 2, dtype=torch.int64))
+
+
+def test_image_equality() -> None:
+    codes = torch.zeros(1, 2, 2, dtype=torch.int64)
+    images = [
+        Image(RED),
+        Image(RED, codes),
+        Image(codes=codes),
+        Image(codes=codes + 1),
+        Image(codes=codes, size=(9, 9)),
+    ]
+    for n, one in enumerate(images):
+        for m, other in enumerate(images):
+            assert (one == other) == (n == m)
+    assert Image(RED) == Image(RED.copy())
+    assert hash(Image(RED)) == hash(Image(RED.copy()))
+    assert Image(RED) != "red"
+
+
+def test_image_converts_other_modes_and_drops_metadata() -> None:
+    clear = PILImage.new("RGBA", (2, 2), (0, 0, 0, 0))
+    clear.info["dpi"] = (300, 300)
+    image = Image(clear).image
+    assert image is not None
+    assert image.getpixel((0, 0)) == (255, 255, 255)
+    assert image.info == {}
+    assert clear.info == {"dpi": (300, 300)}
+
+
+@pytest.mark.parametrize(
+    "codes", [torch.zeros(2, 2).long(), torch.zeros(1, 2, 2), torch.zeros(1, 0, 2).long()]
+)
+def test_bad_image_codes(codes: torch.Tensor) -> None:
+    with pytest.raises(InputError, match=r"\[K, h, w\]"):
+        Image(codes=codes)
+
+
+def test_empty_parts_are_refused() -> None:
+    with pytest.raises(InputError, match="picture or codes"):
+        Image()
+    with pytest.raises(InputError, match="samples or codes"):
+        Audio()
+    with pytest.raises(InputError, match="PIL image"):
+        Image("red.png")  # type: ignore[arg-type]
+
+
+def test_audio() -> None:
+    samples = torch.zeros(1, 100)
+    assert Audio(samples, 16000) == Audio(samples.clone(), 16000)
+    assert Audio(samples, 16000) != Audio(samples, 8000)
+    assert Audio(codes=torch.ones(4, 7).long()) == Audio(codes=torch.ones(4, 7).long())
+    for bad in (
+        lambda: Audio(samples),
+        lambda: Audio(samples[0], 16000),
+        lambda: Audio(codes=samples.long()[0]),
+    ):
+        with pytest.raises(InputError):
+            bad()
+
+
+@pytest.mark.parametrize("text", ["\ud800", "ab\udfff c"])
+def test_lone_surrogates_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="lone surrogate"):
+        Text(text)
+
+
+def test_unknown_parts_and_roles() -> None:
+    with pytest.raises(InputError, match="int"):
+        Document.user(3)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="int"):
+        Text(3)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="system"):
+        Turn((), "system")  # type: ignore[arg-type]
+
+
+# ---- messages
+
+
+def test_from_messages(folder: Path) -> None:
+    messages = [
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "what is "}, {"type": "image", "path": "sub/red: 1.png"}],
+        },
+        {"role": "assistant", "content": "red"},
+        {"content": "plain"},
+    ]
+    document = Document.from_messages(messages, base=folder)
+    assert document == Document(
+        (
+            Turn((Text("what is "), Image(RED)), "user"),
+            Turn((Text("red"),), "assistant"),
+            Turn((Text("plain"),)),
+        )
+    )
+
+
+def test_every_way_to_give_a_picture(folder: Path) -> None:
+    path = folder / "sub" / "red: 1.png"
+    parts: list[dict[str, Any]] = [
+        {"type": "image", "path": str(path)},
+        {"type": "image", "url": str(path)},
+        {"type": "image", "url": path.as_uri()},
+        {"type": "image", "image": RED},
+        {"type": "image_url", "image_url": {"url": "sub/red: 1.png", "detail": "low"}},
+        {"type": "image_url", "image_url": {"url": data_uri(RED)}},
+        {
+            "type": "image_url",
+            "image_url": {"url": data_uri(RED).replace("+", "%2B").replace("data:", "DATA:")},
+        },
+    ]
+    for part in parts:
+        document = Document.from_messages([{"role": "user", "content": [part]}], base=folder)
+        assert document == Document.user(RED)
+
+
+def test_data_uri_without_base64() -> None:
+    buffer = io.BytesIO()
+    RED.save(buffer, "PNG")
+    url = "data:image/png," + "".join(f"%{byte:02x}" for byte in buffer.getvalue())
+    part = {"type": "image_url", "image_url": {"url": url}}
+    assert Document.from_messages([{"role": "user", "content": [part]}]) == Document.user(RED)
+
+
+def user(*parts: Any) -> list[dict[str, Any]]:
+    return [{"role": "assistant", "content": "ok"}, {"role": "user", "content": list(parts)}]
+
+
+BAD: list[tuple[Any, str]] = [
+    ("hello", "list of objects, not str"),
+    ({"role": "user"}, "list of objects, not dict"),
+    (["hello"], "message 1: expected an object"),
+    (
+        [{"role": "system", "content": "x"}],
+        'message 1: "role" is \'system\'; accepted are "user", "assistant" and none',
+    ),
+    ([{"role": "user"}], 'message 1: "content"'),
+    ([{"role": "user", "content": None}], 'message 1: "content"'),
+    ([{"role": "user", "content": {"type": "text"}}], 'message 1: "content"'),
+    ([{"rol": "user", "content": "x"}], "message 1: unknown key 'rol'"),
+    (user("x"), "message 2, part 1: expected an object"),
+    (user({"text": "x"}), 'message 2, part 1: "type" is None'),
+    (user({"type": "video", "path": "x"}), "message 2, part 1: \"type\" is 'video'"),
+    (user({"type": "text"}), 'message 2, part 1: "text" must be a string'),
+    (user({"type": "text", "text": 3}), 'message 2, part 1: "text" must be a string'),
+    (user({"type": "text", "text": "\ud800"}), "message 2, part 1: text holds a lone surrogate"),
+    (user({"type": "text", "text": "x", "txt": "y"}), "message 2, part 1: unknown key 'txt'"),
+    (user({"type": "text", "text": "x"}, {"type": "image"}), "message 2, part 2: an image needs one of"),
+    (user({"type": "image", "path": "a", "url": "b"}), "message 2, part 1: an image needs one of"),
+    (user({"type": "image", "path": 3}), 'message 2, part 1: "path" must be a string'),
+    (
+        user({"type": "image", "path": "absent.png"}),
+        "message 2, part 1: picture '.*absent.png' cannot be opened",
+    ),
+    (user({"type": "image_url", "image_url": "x"}), 'message 2, part 1: "image_url" must be an object'),
+    (user({"type": "image_url", "image_url": {}}), 'message 2, part 1: "url" must be a string'),
+    (
+        user({"type": "image", "url": "https://example.com/a.png"}),
+        "message 2, part 1: .*not fetched from https",
+    ),
+    (user({"type": "image", "url": "ftp://example.com/a.png"}), "message 2, part 1: .*not fetched from ftp"),
+    (user({"type": "image", "url": "data:image/png;base64"}), "message 2, part 1: .*no comma"),
+    (user({"type": "image", "url": "data:image/png;base64,@@"}), "message 2, part 1: .*not valid base64"),
+    (
+        user({"type": "image", "url": "data:image/png;base64,AAAA"}),
+        "message 2, part 1: picture is not a picture",
+    ),
+    (user({"type": "image", "url": "data:image/png;base64,"}), "message 2, part 1: picture is empty"),
+]
+
+
+@pytest.mark.parametrize(("messages", "error"), BAD)
+def test_bad_messages_name_the_place(messages: Any, error: str) -> None:
+    with pytest.raises(InputError, match=error) as caught:
+        Document.from_messages(messages)
+    assert "\n" not in str(caught.value)
+
+
+parts = st.lists(
+    st.builds(Text, st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
+    | st.builds(
+        lambda color: Image(PILImage.new("RGB", (2, 1), color)), st.tuples(*[st.integers(0, 255)] * 3)
+    ),
+    max_size=3,
+)
+documents = st.builds(
+    Document,
+    st.lists(st.builds(Turn, parts.map(tuple), st.sampled_from(["user", "assistant", None])), max_size=3),
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(documents)
+def test_messages_round_trip_through_json(document: Document) -> None:
+    messages = json.loads(json.dumps(document.to_messages()))
+    assert Document.from_messages(messages) == document
+
+
+def test_to_messages_with_a_saver(tmp_path: Path) -> None:
+    def saver(image: Image) -> Path:
+        assert image.image is not None
+        image.image.save(tmp_path / "saved.png")
+        return Path("saved.png")
+
+    messages = Document.user("x", RED).to_messages(saver)
+    content = [{"type": "text", "text": "x"}, {"type": "image", "path": "saved.png"}]
+    assert messages == [{"role": "user", "content": content}]
+    assert Document.from_messages(messages, base=tmp_path) == Document.user("x", RED)
+
+
+def test_parts_without_a_json_form() -> None:
+    codes = torch.zeros(1, 1, 1, dtype=torch.int64)
+    with pytest.raises(InputError, match="codes alone"):
+        Document.user(Image(codes=codes)).to_messages()
+    with pytest.raises(InputError, match="audio"):
+        Document.user(Audio(codes=codes[0])).to_messages()
+
+
+# ---- the package
+
+
+def test_package_exports_are_lazy() -> None:
+    code = """
+import sys, unitok
+assert "torch" not in sys.modules
+unitok.Document
+assert "torch" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_package_exports() -> None:
+    assert unitok.Document is Document
+    assert set(unitok.__all__) <= set(dir(unitok))
+    with pytest.raises(AttributeError, match="Documnt"):
+        unitok.Documnt  # noqa: B018

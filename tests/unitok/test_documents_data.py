@@ -1,0 +1,294 @@
+"""A user's own documents and the world's: reading, tokenizing, the data modules over them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as PILImage
+
+from unitok import tokenize
+from unitok.data import tokenizing
+from unitok.data.datamodules import DocumentsDataModule, WorldDataModule
+from unitok.data.documents import line_blocks, read_documents
+from unitok.data.packing import TARGET, PackedBatch
+from unitok.data.sampling_plan import Position
+from unitok.data.token_cache import TokenCache
+from unitok.data.tokenizing import JsonlSource, WorldSource, encode_documents, load_processor, write_cache
+from unitok.document import Document, Image
+from unitok.processor import Processor
+from unitok.terminal import run
+from unitok_tokenizers.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tiny_processor: Processor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with tokenizers and no decoder, as before the decoder is trained."""
+    folder = tmp_path_factory.mktemp("checkpoint")
+    tiny_processor.vocabulary.save(folder / "vocabulary.json")
+    tiny_processor.text_tokenizer.save_pretrained(folder / "text_tokenizer")  # type: ignore[attr-defined]
+    tiny_processor.image_tokenizer.save_pretrained(folder / "image_tokenizer")  # type: ignore[union-attr]
+    (folder / "unitok.json").write_text('{"image_size": 16}')
+    return folder
+
+
+def picture(seed: int) -> PILImage.Image:
+    return PILImage.fromarray(np.random.default_rng(seed).integers(0, 256, (16, 16, 3), dtype=np.uint8))
+
+
+@pytest.fixture()
+def jsonl(tmp_path: Path) -> Path:
+    """Ten lines: seven good ones, a blank one, and two that cannot be read."""
+    picture(0).save(tmp_path / "a.png")
+    lines: list[str] = []
+    for number in range(10):
+        content = [{"type": "text", "text": f"draw {number}"}, {"type": "image", "path": "a.png"}]
+        messages = [{"role": "user", "content": content}, {"role": "assistant", "content": f"done {number}"}]
+        lines.append(json.dumps({"messages": messages} if number % 2 else messages))
+    lines[2] = lines[2].replace("a.png", "missing.png")
+    lines[5] = "{broken"
+    lines[8] = ""
+    path = tmp_path / "data.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_an_unreadable_line_stops_the_run_and_is_named(jsonl: Path) -> None:
+    with pytest.raises(InputError, match=r"data.jsonl:3: .*missing.png"):
+        list(read_documents(jsonl))
+
+
+def test_unreadable_lines_are_skipped_and_named(jsonl: Path) -> None:
+    skipped: list[str] = []
+    documents = list(read_documents(jsonl, "skip", skipped))
+    assert [document.turns[1].text for document in documents] == [f"done {n}" for n in (0, 1, 3, 4, 6, 7, 9)]
+    assert len(skipped) == 2 and "data.jsonl:3" in skipped[0] and "data.jsonl:6: not JSON" in skipped[1]
+
+
+@pytest.mark.parametrize("lines", [1, 3, 100])
+def test_blocks_hold_every_line_once(jsonl: Path, lines: int) -> None:
+    skipped: list[str] = []
+    blocks = line_blocks(jsonl, lines)
+    documents = [d for block in blocks for d in read_documents(jsonl, "skip", skipped, block, lines)]
+    assert len(documents) == 7
+    assert [message.split(": ")[0].rsplit(":")[-1] for message in skipped] == ["3", "6"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("[]", "empty"),
+        ('{"text": "x"}', "messages"),
+        ("3", "list"),
+        ('[{"role": "robot", "content": "x"}]', "robot"),
+        ("[" * 100_000, "not JSON"),
+    ],
+)
+def test_a_line_of_another_form_is_named(tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "x.jsonl").write_text(line)
+    with pytest.raises(InputError, match=f"x.jsonl:1: .*{message}"):
+        list(read_documents(tmp_path / "x.jsonl"))
+
+
+def test_a_picture_is_encoded_once_and_ids_are_the_processors(
+    tiny_processor: Processor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, other = Image(picture(1)), Image(picture(2))
+    documents = [
+        Document.user("one").reply(shared),
+        Document.user(shared, "two").reply("yes"),
+        Document.user(shared, other, "three").reply(shared),
+    ]
+    alone = [tiny_processor.encode(document) for document in documents]
+    seen: list[int] = []
+    encode = tiny_processor.encode_images
+
+    def count(images: Any) -> Any:
+        seen.append(len(images))
+        return encode(images)
+
+    monkeypatch.setattr(tiny_processor, "encode_images", count)
+    together = encode_documents(tiny_processor, documents)
+    assert sum(seen) == 2
+    for ids, (encoded, marks) in zip(alone, together, strict=True):
+        assert encoded.tolist() == ids.tolist()
+        assert marks.tolist() == tiny_processor.targets(ids).tolist()
+
+
+def test_a_world_cache_depends_on_the_seed_alone_and_goes_on_after_a_stop(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = WorldSource(50, seed=4, per_shard=20, image_size=16)
+    whole = write_cache(source, checkpoint, tmp_path / "whole", workers=0)
+    assert len(whole) == 50 and whole.meta["source"]["seed"] == 4
+
+    original, calls = tokenizing._write_shard, []
+
+    def stop_at_the_second(*args: Any) -> None:
+        calls.append(args[2])
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        original(*args)
+
+    monkeypatch.setattr(tokenizing, "_write_shard", stop_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        write_cache(source, checkpoint, tmp_path / "parts", workers=0)
+    assert not (tmp_path / "parts").exists()
+    parts = write_cache(source, checkpoint, tmp_path / "parts", workers=0)
+    assert calls == [0, 1, 1, 2]  # the first shard was kept
+    assert (parts.tokens == whole.tokens).all() and (parts.targets == whole.targets).all()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["parts", "whole"]
+    other = write_cache(
+        WorldSource(50, seed=5, per_shard=20, image_size=16), checkpoint, tmp_path / "other", workers=0
+    )
+    assert len(other.tokens) != len(whole.tokens) or (other.tokens != whole.tokens).any()
+
+
+def test_worker_processes_write_the_same_cache(checkpoint: Path, jsonl: Path, tmp_path: Path) -> None:
+    source = JsonlSource(str(jsonl), "skip", per_shard=4)
+    alone = write_cache(source, checkpoint, tmp_path / "alone", workers=0)
+    helped = write_cache(source, checkpoint, tmp_path / "helped", workers=2)
+    assert alone.tokens.tolist() == helped.tokens.tolist() and len(alone) == 7
+    assert helped.meta["skipped"] == 2
+
+
+def test_the_command_line(
+    checkpoint: Path,
+    jsonl: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    common = ["--checkpoint", str(checkpoint), "--workers", "0", "--output", str(tmp_path / "cache")]
+    assert run(tokenize.command, ["documents", str(jsonl), *common]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: ") and "data.jsonl:3" in error
+    assert not (tmp_path / "cache").exists()
+    assert run(tokenize.command, ["documents", str(jsonl), "--on-error", "skip", *common]) == 0
+    assert "7 documents" in (out := capsys.readouterr().out) and "2 left out" in out
+    assert "data.jsonl:6" in caplog.text
+    assert run(tokenize.command, ["world", "--documents", "5", *common]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert run(tokenize.command, ["world", "--documents", "0", *common]) == 2
+    assert (
+        run(tokenize.command, ["world", "--documents", "5", "--output", "x", "--checkpoint", str(tmp_path)])
+        == 2
+    )
+    assert "vocabulary.json" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_pictures_need_a_size_where_the_checkpoint_has_none(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    for name in ("vocabulary.json", "text_tokenizer", "image_tokenizer"):
+        (folder / name).symlink_to(checkpoint / name)
+    assert load_processor(folder).image_size is None
+    common = ["world", "--documents", "3", "--checkpoint", str(folder), "--workers", "0"]
+    assert run(tokenize.command, [*common, "--output", str(tmp_path / "a")]) == 2
+    assert "--image-size" in capsys.readouterr().err
+    assert run(tokenize.command, [*common, "--output", str(tmp_path / "b"), "--image-size", "16"]) == 0
+
+
+def attach(data: Any, processor: Processor) -> Any:
+    """As if a trainer with a decoder's module ran it."""
+    data.trainer = SimpleNamespace(
+        lightning_module=SimpleNamespace(vocabulary=processor.vocabulary),
+        distributed_sampler_kwargs=None,
+        strategy=SimpleNamespace(root_device=torch.device("cpu")),
+        fit_loop=SimpleNamespace(
+            epoch_loop=SimpleNamespace(batch_progress=SimpleNamespace(total=SimpleNamespace(processed=0)))
+        ),
+    )
+    return data
+
+
+def test_a_users_documents_are_tokenized_once(
+    checkpoint: Path, jsonl: Path, tmp_path: Path, tiny_processor: Processor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def data() -> DocumentsDataModule:
+        return DocumentsDataModule(
+            str(checkpoint),
+            str(jsonl),
+            str(jsonl),
+            str(tmp_path / "caches"),
+            "skip",
+            row_length=200,
+            batch_rows=1,
+        )
+
+    first = attach(data(), tiny_processor)
+    first.prepare_data()
+    assert len(TokenCache(first.train_folders[0])) == 7
+    batches = list(first.val_dataloader())
+    assert (
+        sum(
+            int((batch.position_ids == 0).sum() - (batch.input_ids == tiny_processor.vocabulary.pad).sum())
+            for batch in batches
+        )
+        == 7
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr("unitok.data.datamodules.write_cache", lambda *_: pytest.fail("tokenized again"))
+        data().prepare_data()
+    jsonl.write_text(jsonl.read_text() + '[{"role": "user", "content": "more"}]\n')
+    changed = data()
+    changed.prepare_data()
+    assert len(TokenCache(changed.train_folders[0])) == 8
+
+
+def test_a_missing_file_is_named_at_once(checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere"):
+        DocumentsDataModule(str(checkpoint), str(tmp_path / "nowhere.jsonl"))
+
+
+def test_world_batches_are_full_and_a_function_of_their_number(
+    checkpoint: Path, tiny_processor: Processor
+) -> None:
+    def data(start: int) -> WorldDataModule:
+        data = attach(
+            WorldDataModule(str(checkpoint), row_length=600, batch_rows=2, val_batches=2), tiny_processor
+        )
+        data.load_state_dict(Position(0, start)._asdict())
+        return data
+
+    def take(data: WorldDataModule, count: int) -> list[PackedBatch]:
+        return [batch for batch, _ in zip(data.train_dataloader(), range(count), strict=False)]
+
+    whole, late = take(data(0), 3), take(data(2), 1)
+    assert all(torch.equal(a, b) for a, b in zip(whole[2], late[0], strict=True))
+    assert not torch.equal(whole[0].input_ids, whole[1].input_ids)
+    pad = tiny_processor.vocabulary.pad
+    assert sum(float((batch.input_ids != pad).float().mean()) for batch in whole) / 3 > 0.75
+    assert all((batch.roles == TARGET).any() for batch in whole)
+    validation = list(data(0).val_dataloader())
+    assert len(validation) == 2
+    assert not (validation[0].input_ids == tiny_processor.vocabulary.uncond).any()
+
+
+def test_a_document_reaches_training_as_the_processor_wrote_it(
+    checkpoint: Path, tiny_processor: Processor, make_decoder: Callable[..., Any], tmp_path: Path
+) -> None:
+    """From a JSONL line to a packed row and back to the document."""
+    path = tmp_path / "one.jsonl"
+    path.write_text(
+        '[{"role": "user", "content": "how many stars"}, {"role": "assistant", "content": "two"}]\n'
+    )
+    data = attach(
+        DocumentsDataModule(str(checkpoint), str(path), str(path), str(tmp_path / "c"), row_length=64),
+        tiny_processor,
+    )
+    data.prepare_data()
+    (batch,) = data.val_dataloader()
+    document = tiny_processor.decode(batch.input_ids[0])
+    assert [(turn.role, turn.text) for turn in document.turns] == [
+        ("user", "how many stars"),
+        ("assistant", "two"),
+    ]

@@ -1,0 +1,392 @@
+"""The engine's promises, on random weights.
+
+Shape letters: N requests, S sequence, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
+
+from unitok.document import Document
+from unitok.engine import Engine, Sampling, SamplingParams
+from unitok.engine.rows import DecoderRows
+from unitok.engine.sampling import Sampler, uniforms
+from unitok.grammar import Grammar, Request
+from unitok.processor import Processor
+from unitok.vocabulary import IMAGE
+from unitok_tokenizers.errors import InputError
+
+PROMPTS = ("draw two green stars", "hi", "how many stars are there? there are two. draw a circle")
+
+
+@pytest.fixture()
+def engine(tiny_processor: Processor, tiny_decoder: PreTrainedModel, tiny_grammar: Grammar) -> Engine:
+    return Engine(tiny_decoder, tiny_processor.vocabulary, tiny_grammar)
+
+
+@pytest.fixture()
+def prompts(tiny_processor: Processor) -> list[Tensor]:
+    return tiny_processor.encode_batch([Document.user(text) for text in PROMPTS], generation_prompt=True)
+
+
+@dataclass
+class Calls:
+    """What the decoder was asked: rows and columns of each call."""
+
+    shapes: list[tuple[int, int]]
+
+
+@pytest.fixture()
+def calls(monkeypatch: pytest.MonkeyPatch, tiny_decoder: PreTrainedModel) -> Calls:
+    calls, forward = Calls([]), tiny_decoder.forward
+
+    def counting(**inputs):
+        calls.shapes.append(tuple(inputs["input_ids"].shape))
+        return forward(**inputs)
+
+    monkeypatch.setattr(tiny_decoder, "forward", counting)
+    return calls
+
+
+def uncached(decoder: PreTrainedModel, ids: Tensor, size: int) -> Tensor:
+    """The decoder's logits ``[S, V]`` of one sequence, in one pass without a cache."""
+    with torch.no_grad():
+        return decoder(input_ids=ids[None], use_cache=False).logits[0, :, :size]
+
+
+def assert_same(logits: Tensor, expected: Tensor) -> None:
+    """Equal up to what fp32 rounds, 1e-5 of the largest."""
+    torch.testing.assert_close(logits, expected, atol=1e-5 * float(expected.abs().max()), rtol=0)
+
+
+# ---- the cache
+
+
+DECODERS = {
+    "sdpa": {},
+    "eager": {"attn_implementation": "eager"},
+    "sliding": {"use_sliding_window": True, "sliding_window": 8, "max_window_layers": 1},
+}
+
+
+@pytest.mark.parametrize("name", [*DECODERS, "llama"])
+def test_cached_logits_equal_uncached(name: str, make_decoder: Callable[..., PreTrainedModel]) -> None:
+    size, pad = 60, 3
+    if name == "llama":
+        torch.manual_seed(0)
+        decoder: PreTrainedModel = LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=size + 4,
+                hidden_size=32,
+                intermediate_size=64,
+                num_hidden_layers=2,
+                num_attention_heads=4,
+                initializer_range=0.3,
+            )
+        ).eval()
+    else:
+        decoder = make_decoder(size + 4, **DECODERS[name])
+    assert ("sliding_attention" in (getattr(decoder.config, "layer_types", None) or [])) == (
+        name == "sliding"
+    )
+    generator = torch.Generator().manual_seed(0)
+    sequences = [torch.randint(size, (length + 30,), generator=generator) for length in (4, 11, 1, 25)]
+    lengths = [len(ids) - 30 for ids in sequences]
+    expected = [uncached(decoder, ids, size) for ids in sequences]
+    with torch.inference_mode():
+        rows = DecoderRows(decoder, [ids[:n] for ids, n in zip(sequences, lengths, strict=True)], size, pad)
+        order = [0, 1, 2, 3]
+        for step in range(30):
+            for place, row in enumerate(order):
+                assert_same(rows.logits[place], expected[row][lengths[row] + step - 1])
+            if step == 10:  # rows leave, move and are doubled
+                order = [2, 0, 0]
+                rows.select([2, 0, 0])
+            if step == 20:  # now no row is padded
+                order = [2]
+                rows.select([0])
+            rows.step(torch.stack([sequences[row][lengths[row] + step] for row in order]))
+
+
+def test_the_cache_outgrows_its_buffer(tiny_decoder: PreTrainedModel, tiny_processor: Processor) -> None:
+    size = tiny_processor.vocabulary.size
+    ids = torch.randint(size, (250,), generator=torch.Generator().manual_seed(0))
+    expected = uncached(tiny_decoder, ids, size)
+    with torch.inference_mode():
+        rows = DecoderRows(tiny_decoder, [ids[:3]], size, 0)
+        for step in range(3, 250):
+            assert_same(rows.logits[0], expected[step - 1])
+            rows.step(ids[step : step + 1])
+
+
+def test_layers_without_keys_and_values_are_refused(
+    tiny_decoder: PreTrainedModel,
+    tiny_processor: Processor,
+    tiny_grammar: Grammar,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tiny_decoder.config, "layer_types", ["full_attention", "linear_attention"])
+    with pytest.raises(ValueError, match="linear_attention"):
+        Engine(tiny_decoder, tiny_processor.vocabulary, tiny_grammar)
+
+
+# ---- rows and batches
+
+
+MIXED = [
+    Request("image", 60, grid=(2, 3)),
+    Request("text", 7),
+    Request("auto", 90),
+    Request("text", 40),
+    Request("image", 30, max_grid_tokens=9),
+    Request("auto", 60, max_images=0),
+    Request("auto", 2),
+]
+
+
+@pytest.mark.parametrize("guidance_scale", [1.0, 3.0])
+def test_a_row_in_a_batch_equals_the_row_alone(
+    engine: Engine, prompts: list[Tensor], tiny_processor: Processor, guidance_scale: float
+) -> None:
+    sampling = Sampling(
+        text=SamplingParams(0.9), image=SamplingParams(1.2, top_k=9), guidance_scale=guidance_scale
+    )
+    chosen = [prompts[i % 3] for i in range(len(MIXED))]
+    seeds = [11 * i for i in range(len(MIXED))]
+    unconditional = tiny_processor.unconditional()
+    together = engine.generate(chosen, MIXED, sampling, seeds, unconditional)
+    for i, request in enumerate(MIXED):
+        alone = engine.generate([chosen[i]], [request], sampling, [seeds[i]], unconditional)[0]
+        assert together[i].tolist() == alone.tolist()
+
+
+def test_rows_that_end_leave_the_batch(engine: Engine, prompts: list[Tensor], calls: Calls) -> None:
+    requests = [Request("text", n) for n in (2, 3, 20, 40)]
+    sampling = Sampling(text=SamplingParams(5.0))
+    answers = engine.generate([prompts[0]] * 4, requests, sampling, [0, 1, 2, 3])
+    lengths = sorted(len(answer) for answer in answers)
+    assert lengths[0] == 2
+    # One prefill of the one prompt; then each step runs the rows that have not ended.
+    running = [sum(length > step for length in lengths) for step in range(1, lengths[-1])]
+    assert calls.shapes == [(1, len(prompts[0])), *((rows, 1) for rows in running)]
+
+
+def test_samples_of_one_prompt_differ_and_a_seed_repeats(
+    engine: Engine, prompts: list[Tensor], calls: Calls
+) -> None:
+    answers = engine.generate(
+        [prompts[0]] * 5, [Request("image", 30, grid=(4, 4))] * 5, Sampling(), [0, 1, 2, 3, 0]
+    )
+    assert calls.shapes[0] == (1, len(prompts[0]))
+    found = [tuple(answer.tolist()) for answer in answers]
+    assert len(set(found)) == 4 and found[0] == found[4]
+
+
+@pytest.mark.parametrize(
+    ("scale", "request_", "rows"),
+    [
+        (1.0, Request("image", 30), 1),
+        (3.0, Request("image", 30), 2),
+        (3.0, Request("auto", 30), 2),
+        (3.0, Request("text", 30), 1),
+        (3.0, Request("auto", 30, max_images=0), 1),
+    ],
+)
+def test_only_what_is_guided_has_a_second_row(
+    engine: Engine,
+    prompts: list[Tensor],
+    tiny_processor: Processor,
+    calls: Calls,
+    scale: float,
+    request_: Request,
+    rows: int,
+) -> None:
+    sampling = Sampling(guidance_scale=scale)
+    engine.generate(prompts[:1], [request_], sampling, [0], tiny_processor.unconditional())
+    assert {shape[0] for shape in calls.shapes} == {rows}
+
+
+def test_pieces_join_to_the_whole(engine: Engine, prompts: list[Tensor], tiny_processor: Processor) -> None:
+    requests, seeds = [Request("auto", 50)] * 3, [4, 5, 6]
+    unconditional, pad = tiny_processor.unconditional(), tiny_processor.vocabulary.pad
+    whole = engine.generate(prompts, requests, Sampling(guidance_scale=2.0), seeds, unconditional)
+    for every in (1, 7, 16):
+        steps = engine.steps(prompts, requests, Sampling(guidance_scale=2.0), seeds, unconditional, every)
+        joined = torch.cat(list(steps), dim=1)
+        assert [row[row != pad].tolist() for row in joined] == [row.tolist() for row in whole]
+
+
+# ---- guidance
+
+
+def record_logits(
+    monkeypatch: pytest.MonkeyPatch, seeds: Sequence[int], limit: int
+) -> dict[tuple[int, int], Tensor]:
+    """Fills a dict with the logits that each (request, step) is drawn from.
+
+    A row of the batch is known by its random number, since rows that have ended leave the batch.
+    """
+    lines = uniforms(seeds, limit).tolist()
+    numbers = {value: (row, step) for row, line in enumerate(lines) for step, value in enumerate(line)}
+    assert len(numbers) == len(seeds) * limit  # no number twice
+    recorded: dict[tuple[int, int], Tensor] = {}
+    draw = Sampler.draw
+
+    def recording(self: Sampler, logits: Tensor, allowed: Tensor, modality: Tensor, uniform: Tensor):
+        for place, value in enumerate(uniform.tolist()):
+            recorded[numbers[value]] = logits[place].clone()
+        return draw(self, logits, allowed, modality, uniform)
+
+    monkeypatch.setattr(Sampler, "draw", recording)
+    return recorded
+
+
+def test_guidance_in_one_batch_equals_two_passes(
+    engine: Engine,
+    prompts: list[Tensor],
+    tiny_processor: Processor,
+    tiny_decoder: PreTrainedModel,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vocabulary, unconditional, scale = tiny_processor.vocabulary, tiny_processor.unconditional(), 2.5
+    requests = [Request("auto", 40), Request("image", 40), Request("text", 20)] * 8
+    chosen, seeds = [prompts[i % 3] for i in range(24)], list(range(100, 124))
+    recorded = record_logits(monkeypatch, seeds, 40)
+    sampling = Sampling(text=SamplingParams(3.0), guidance_scale=scale)
+    answers = engine.generate(chosen, requests, sampling, seeds, unconditional)
+    images_after_text = 0
+    for row, answer in enumerate(answers):
+        cond = uncached(tiny_decoder, torch.cat([chosen[row], answer]), vocabulary.size)[
+            len(chosen[row]) - 1 :
+        ]
+        uncond = uncached(tiny_decoder, torch.cat([unconditional, answer]), vocabulary.size)[
+            len(unconditional) - 1 :
+        ]
+        kinds = vocabulary.modality_of(answer)
+        images_after_text += requests[row].modality == "auto" and bool((kinds == IMAGE).any())
+        for step in range(len(answer)):
+            expected = cond[step]
+            if kinds[step] == IMAGE:
+                expected = uncond[step] + scale * (cond[step] - uncond[step])
+            assert_same(recorded[row, step], expected)
+    assert images_after_text  # or the test has not seen text fed to the unconditional row
+
+
+def test_guidance_needs_the_unconditional_prompt(engine: Engine, prompts: list[Tensor]) -> None:
+    with pytest.raises(ValueError, match="unconditional"):
+        engine.generate(prompts[:1], [Request("image", 30)], Sampling(guidance_scale=2.0), [0])
+
+
+# ---- what is returned
+
+
+def test_every_sequence_parses_and_decodes(
+    engine: Engine, prompts: list[Tensor], tiny_processor: Processor
+) -> None:
+    count, images = 0, 0
+    rng = random.Random(0)
+    unconditional = tiny_processor.unconditional()
+    temperatures = (0.0, 0.2, 0.7, 1.0, 1.5, 2.0, 4.0, 7.0, 10.0)
+    for index, temperature in enumerate(temperatures):
+        requests = []
+        while len(requests) < 230:
+            modality: Any = rng.choice(["auto", "auto", "text", "image"])
+            grid = rng.choice([None, None, (rng.randint(1, 4), rng.randint(1, 4))])
+            least = 5 + (grid[0] * grid[1] if grid else 1)
+            budget = rng.choice([rng.randint(2, 9), rng.randint(2, 60)])
+            most = rng.choice([None, None, 1, 10])
+            if modality == "image" and (budget < least or (most or 64) < least - 5):
+                continue
+            requests.append(Request(modality, budget, rng.choice([None, 0, 1]), grid, most))
+        params = SamplingParams(temperature, top_k=(0, 0, 20)[index % 3], top_p=(1.0, 0.9)[index % 2])
+        sampling = Sampling(params, params, guidance_scale=(1.0, 4.0)[index % 2])
+        chosen, seeds = [rng.choice(prompts) for _ in requests], list(range(count, count + len(requests)))
+        answers = engine.generate(chosen, requests, sampling, seeds, unconditional)
+        turns = [tiny_processor.parse_turn(answer) for answer in answers]
+        decoded = tiny_processor.with_pictures([Document((turn,)) for turn in turns])
+        for answer, request, document in zip(answers, requests, decoded, strict=True):
+            (turn,) = document.turns
+            assert turn.parts and len(answer) <= request.max_tokens
+            assert request.modality != "text" or not turn.images
+            assert request.modality != "image" or (len(turn.images) == 1 == len(turn.parts))
+            assert (
+                request.max_images is None
+                or request.modality != "auto"
+                or len(turn.images) <= request.max_images
+            )
+            for image in turn.images:
+                assert image.image is not None and image.codes is not None
+                assert request.grid is None or tuple(image.codes.shape[1:]) == request.grid
+            images += len(turn.images)
+        count += len(answers)
+    assert count >= 2000 and images >= 300
+
+
+def test_answers_can_be_trained_on(
+    engine: Engine, prompts: list[Tensor], tiny_decoder: PreTrainedModel
+) -> None:
+    (answer,) = engine.generate(prompts[:1], [Request("text", 9)], Sampling(), [0])
+    tiny_decoder(input_ids=answer[None], labels=answer[None]).loss.backward()
+    tiny_decoder.zero_grad()
+
+
+def test_nothing_to_do(engine: Engine) -> None:
+    assert engine.generate([], [], Sampling(), []) == []
+
+
+# ---- limits and errors
+
+
+def test_the_context_limits_the_answer(engine: Engine, tiny_processor: Processor) -> None:
+    prompt = torch.full((246,), int(tiny_processor.vocabulary.text_ids[0]))
+    (answer,) = engine.generate([prompt], [Request("text", 1000)], Sampling(text=SamplingParams(10.0)), [1])
+    assert len(answer) <= 10
+    with pytest.raises(InputError, match=r"prompt has 246 tokens.*256.*10.*shorten"):
+        engine.generate([prompt], [Request("image", 1000, grid=(4, 4))], Sampling(), [0])
+    with pytest.raises(InputError, match=r"prompt has 300 tokens.*256.*leaves 0.*shorten"):
+        engine.generate([torch.cat([prompt, prompt[:54]])], [Request("text", 5)], Sampling(), [0])
+
+
+def test_the_unconditional_row_needs_room_too(engine: Engine, tiny_processor: Processor) -> None:
+    prompt = torch.tensor([tiny_processor.vocabulary.bos, tiny_processor.vocabulary.assistant])
+    unconditional = torch.full((250,), tiny_processor.vocabulary.uncond)
+    (answer,) = engine.generate(
+        [prompt], [Request("auto", 300)], Sampling(guidance_scale=2.0), [0], unconditional
+    )
+    assert len(answer) <= 6
+
+
+def test_an_image_that_max_tokens_cannot_hold_is_refused(engine: Engine, prompts: list[Tensor]) -> None:
+    with pytest.raises(InputError, match="max_tokens is 10"):
+        engine.generate(prompts[:1], [Request("image", 10, grid=(4, 4))], Sampling(), [0])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_broken_weights_are_one_clear_error(
+    tiny_processor: Processor,
+    tiny_grammar: Grammar,
+    make_decoder: Callable[..., PreTrainedModel],
+    prompts: list[Tensor],
+    value: float,
+) -> None:
+    decoder = make_decoder(tiny_processor.vocabulary.size)
+    with torch.no_grad():
+        decoder.get_parameter("model.layers.1.mlp.down_proj.weight").fill_(value)
+    engine = Engine(decoder, tiny_processor.vocabulary, tiny_grammar)
+    with pytest.raises(InputError, match="not finite"):
+        engine.generate(prompts, [Request("auto", 9)] * 3, Sampling(), [0, 1, 2])
+
+
+def test_a_decoder_with_too_few_logits_is_refused(
+    tiny_processor: Processor, tiny_grammar: Grammar, make_decoder: Callable[..., PreTrainedModel]
+) -> None:
+    with pytest.raises(InputError, match="do not belong together"):
+        Engine(make_decoder(tiny_processor.vocabulary.size - 1), tiny_processor.vocabulary, tiny_grammar)

@@ -1,0 +1,359 @@
+"""`python -m unitok.generate`, on a checkpoint of random weights."""
+
+from __future__ import annotations
+
+import json
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from unitok import outputs
+from unitok.generate import main
+from unitok.model import UniTok
+from unitok.outputs import contact_sheet, slug
+from unitok.prompt import message_parts
+from unitok_tokenizers.errors import InputError
+
+PROMPT = "draw two green stars"
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tiny_processor, tiny_decoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "random"
+    UniTok(tiny_processor, tiny_decoder).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture()
+def cli(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Run]:
+    """Runs the command in this process, with the random checkpoint and a fresh output folder."""
+
+    def call(*argv: str, **named: str) -> Run:
+        options = {"--model": str(checkpoint), "--output": str(tmp_path / "out")}
+        options |= {f"--{name}": value for name, value in named.items()}
+        code = main([*argv, *(word for pair in options.items() for word in pair)])
+        captured = capsys.readouterr()
+        return Run(code, captured.out, captured.err, tmp_path / "out")
+
+    return call
+
+
+class Run:
+    def __init__(self, code: int, out: str, err: str, output: Path) -> None:
+        self.code, self.out, self.err, self.output = code, out, err, output
+
+    @property
+    def files(self) -> list[str]:
+        return sorted(path.name for path in self.output.iterdir()) if self.output.exists() else []
+
+    def assert_refused(self, *words: str) -> None:
+        """One line on stderr that holds the words, exit code 2, and nothing else anywhere."""
+        assert self.code == 2
+        assert self.out == ""
+        assert self.err.startswith("error: ") and self.err.endswith("\n") and self.err.count("\n") == 1
+        for word in words:
+            assert word in self.err
+        assert not self.output.exists()
+
+
+# ---- pictures
+
+
+def test_a_picture_is_written_and_its_path_printed(cli) -> None:
+    run = cli("--prompt", PROMPT, "--modality", "image")
+    assert run.code == 0
+    assert run.files == ["draw-two-green-stars-seed0.png"]
+    path = run.output / run.files[0]
+    assert run.out == f"{path}\n"
+    with Image.open(path) as picture:
+        assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (16, 16))
+    assert "wrote 1 picture in " in run.err and "model loaded in " in run.err
+    assert "tokens" in run.err, "the progress bar is shown"
+
+
+def test_nothing_is_overwritten(cli) -> None:
+    first = cli("--prompt", PROMPT, "--modality", "image")
+    path = first.output / first.files[0]
+    path.write_bytes(b"mine")
+    second = cli("--prompt", PROMPT, "--modality", "image")
+    assert second.files == ["draw-two-green-stars-seed0-2.png", "draw-two-green-stars-seed0.png"]
+    assert path.read_bytes() == b"mine"
+
+
+def test_several_answers_make_a_contact_sheet_and_each_equals_its_seed_alone(cli) -> None:
+    several = cli("--prompt", PROMPT, "--modality", "image", "--num", "3", "--seed", "5")
+    stem = "draw-two-green-stars-seed5"
+    names = [f"{stem}_1.png", f"{stem}_2.png", f"{stem}_3.png"]
+    assert several.files == [*names, f"{stem}_sheet.png"]
+    pictures = [Image.open(several.output / name) for name in names]
+    alone = cli("--prompt", PROMPT, "--modality", "image", "--seed", "7")
+    again = Image.open(alone.out.strip())
+    assert again.tobytes() == pictures[2].tobytes()
+    assert pictures[0].tobytes() != pictures[1].tobytes()
+    with Image.open(several.output / f"{stem}_sheet.png") as sheet:
+        assert sheet.tobytes() == contact_sheet(pictures).tobytes()
+
+
+def test_contact_sheet_shows_every_picture_in_reading_order() -> None:
+    colors = [(250, 0, 0), (0, 250, 0), (0, 0, 250)]
+    sheet = contact_sheet([Image.new("RGB", (10, 10), color) for color in colors])
+    assert sheet.size == (2 * 14 + 4, 2 * 14 + 4)
+    assert [sheet.getpixel(place) for place in ((9, 9), (23, 9), (9, 23))] == colors
+    assert sheet.getpixel((23, 23)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A small RED circle!", "a-small-red-circle"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("Äpfel & Öl", "apfel-ol"),
+        ("星", "picture"),
+        ("", "picture"),
+        ("word " * 40, "-".join(["word"] * 12)),
+        ("x" * 300, "x" * 60),
+    ],
+)
+def test_slug(text: str, expected: str) -> None:
+    assert slug(text) == expected
+
+
+# ---- words and JSON
+
+
+def test_words_go_to_stdout_and_make_no_folder(cli) -> None:
+    run = cli("--prompt", "how many stars are there?", "--modality", "text", "--max-tokens", "12")
+    assert run.code == 0
+    assert run.out.strip()
+    assert "answered in " in run.err
+    assert not run.output.exists()
+
+
+def test_json_is_one_object_with_everything(cli, tmp_path: Path) -> None:
+    picture = tmp_path / "given.png"
+    Image.new("RGB", (20, 10), "red").save(picture)
+    arguments = (
+        "--prompt",
+        "make {image} blue",
+        "--image",
+        str(picture),
+        "--modality",
+        "image",
+        "--num",
+        "2",
+    )
+    run = cli(*arguments, "--seed", "3", "--temperature", "0.5", "--guidance-scale", "2", "--json")
+    assert run.code == 0
+    assert run.err == ""
+    result = json.loads(run.out)
+    assert result["prompt"] == "make {image} blue"
+    assert result["images"] == [str(picture)]
+    assert (result["seed"], result["num"], result["modality"]) == (3, 2, "image")
+    assert result["sampling"]["guidance_scale"] == 2
+    assert result["sampling"]["text"]["temperature"] == result["sampling"]["image"]["temperature"] == 0.5
+    assert [answer["seed"] for answer in result["answers"]] == [3, 4]
+    for answer in result["answers"]:
+        assert answer["content"] == [{"type": "image", "path": answer["images"][0]}]
+        assert Path(answer["images"][0]).is_file()
+    assert Path(result["contact_sheet"]).is_file()
+    assert result["timing"]["load_seconds"] > 0 and result["timing"]["generate_seconds"] > 0
+
+
+def test_the_same_seed_gives_the_same_words(cli) -> None:
+    def answer(seed: int) -> str:
+        run = cli("--prompt", PROMPT, "--modality", "text", "--max-tokens", "30", "--json", seed=str(seed))
+        return json.loads(run.out)["answers"][0]["text"]
+
+    assert answer(1) == answer(1) != answer(2)
+
+
+def test_control_characters_of_an_answer_do_not_reach_the_terminal(
+    cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        UniTok, "generate", lambda self, document, **_: [document.reply("red\x1b[2J\nblue\tgreen\r")]
+    )
+    assert cli("--prompt", PROMPT).out == "red\ufffd[2J\nblue\tgreen\n"
+
+
+# ---- where pictures go in a prompt
+
+
+def test_image_places() -> None:
+    a, b = Image.new("RGB", (1, 1)), Image.new("RGB", (2, 2))
+    assert message_parts("what is it?", [a, b]) == [a, b, "what is it?"]
+    assert message_parts("put {image} on {image} now", [a, b]) == ["put", a, "on", b, "now"]
+    assert message_parts("{image}", [a]) == [a]
+    assert message_parts("{{image}} {images} {x}", [a]) == ["{", a, "} {images} {x}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("{image}", 0), ("{image} and {image}", 1), ("one {image}", 2)], ids=str
+)
+def test_image_places_must_match_the_pictures(text: str, count: int) -> None:
+    with pytest.raises(InputError, match=r"one picture for each \{image\}"):
+        message_parts(text, [Image.new("RGB", (1, 1))] * count)
+
+
+# ---- what is refused
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        ([], ["--prompt"]),
+        (["--prompt", " \n"], ["--prompt", "empty"]),
+        (["--prompt", "x", "--nope"], ["--nope"]),
+        (["--prompt", "x", "--mod", "text"], ["--mod"]),
+        (["--prompt", "x", "--modality", "video"], ["--modality", "video", "auto"]),
+        (["--prompt", "x", "--num", "0"], ["--num", "at least 1"]),
+        (["--prompt", "x", "--num", "100000"], ["--num", "at most"]),
+        (["--prompt", "x", "--seed", "-1"], ["--seed", "at least 0"]),
+        (["--prompt", "x", "--seed", "one"], ["--seed", "whole number"]),
+        (["--prompt", "x", "--temperature", "-0.1"], ["--temperature", "at least 0"]),
+        (["--prompt", "x", "--temperature", "nan"], ["--temperature"]),
+        (["--prompt", "x", "--temperature", "inf"], ["--temperature"]),
+        (["--prompt", "x", "--top-k", "-1"], ["--top-k", "at least 0"]),
+        (["--prompt", "x", "--top-p", "0"], ["--top-p", "above 0"]),
+        (["--prompt", "x", "--top-p", "1.01"], ["--top-p", "at most 1"]),
+        (["--prompt", "x", "--guidance-scale", "-1"], ["--guidance-scale", "at least 0"]),
+        (["--prompt", "x", "--max-tokens", "0"], ["--max-tokens", "at least 1"]),
+        (["--prompt", "x", "--max-tokens", "5", "--modality", "image"], ["5"]),
+        (["--prompt", "x", "--model", "no/such/folder"], ["no/such/folder"]),
+        (["--prompt", "x {image}"], ["{image}"]),
+        (["--prompt", "two green stars " * 60], ["context", "shorten the prompt"]),
+        (["--prompt", "x\udce9"], ["surrogate"]),
+        (["--chat", "--json"], ["--json", "--chat"]),
+        (["--chat", "--num", "2"], ["--num", "--chat"]),
+        (["--chat", "--image", "x.png"], ["/image"]),
+    ],
+    ids=lambda value: (
+        " ".join(value)[:40].encode("ascii", "replace").decode() if isinstance(value, list) else None
+    ),
+)
+def test_a_bad_option_is_one_line(argv: list[str], words: list[str], cli) -> None:
+    named = {"model": argv[argv.index("--model") + 1]} if "--model" in argv else {}
+    cli(*argv, **named).assert_refused(*words)
+
+
+def huge_png() -> bytes:
+    """A small file that says it is 50,000 pixels wide and high."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000)))
+
+
+def test_a_bad_picture_is_one_line(cli, tmp_path: Path) -> None:
+    whole = tmp_path / "whole.png"
+    Image.radial_gradient("L").save(whole)
+    bad = {
+        "missing.png": None,
+        "empty.png": b"",
+        "cut.png": whole.read_bytes()[:2000],
+        "words.png": b"not a picture",
+        "bomb.png": huge_png(),
+    }
+    for name, data in bad.items():
+        path = tmp_path / name
+        if data is not None:
+            path.write_bytes(data)
+        cli("--prompt", "what is it?", "--image", str(path)).assert_refused(name)
+    cli("--prompt", "what is it?", "--image", str(tmp_path)).assert_refused(tmp_path.name)
+
+
+def test_a_broken_checkpoint_is_one_line(cli, checkpoint: Path, tmp_path: Path) -> None:
+    import shutil
+
+    weights = next(checkpoint.rglob("decoder/*.safetensors")).relative_to(checkpoint)
+    for damaged in (weights, Path("unitok.json"), Path("vocabulary.json"), Path("decoder/config.json")):
+        for damage in ("removed", "cut"):
+            folder = tmp_path / f"{damaged.name}-{damage}"
+            shutil.copytree(checkpoint, folder)
+            if damage == "removed":
+                (folder / damaged).unlink()
+            else:
+                data = (folder / damaged).read_bytes()
+                (folder / damaged).write_bytes(data[: len(data) // 2])
+            cli("--prompt", "x", model=str(folder)).assert_refused(str(folder))
+
+
+def test_an_output_that_is_a_file_is_refused_before_the_model_is_loaded(
+    cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(UniTok, "from_pretrained", lambda *_: pytest.fail("the model was loaded"))
+    (tmp_path / "file").write_text("mine")
+    for output in (tmp_path / "file", tmp_path / "file" / "below"):
+        run = cli("--prompt", PROMPT, output=str(output))
+        run.assert_refused("--output", "name a folder")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_full_disk_leaves_no_half_written_file(cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Image.Image, file, *_: object, **__: object) -> None:
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    run = cli("--prompt", PROMPT, "--modality", "image")
+    assert run.code == 2
+    assert run.files == []
+    assert run.out == ""
+    assert run.err.splitlines()[-1].startswith("error: ") and "No space left" in run.err
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(
+    cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    run = cli("--prompt", PROMPT, "--modality", "image")
+    assert run.code == 2
+    assert "--output" in run.err.splitlines()[-1]
+
+
+# ---- leaving early
+
+
+def test_ctrl_c_ends_without_a_traceback(cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(UniTok, "generate", interrupted)
+    run = cli("--prompt", PROMPT)
+    assert run.code == 130
+    assert "Traceback" not in run.err
+    assert not run.output.exists()
+
+
+def test_a_closed_pipe_ends_without_a_traceback() -> None:
+    script = """if True:
+        import sys
+        from unitok.terminal import run
+        sys.exit(run(lambda _: [print(number) for number in range(99999)], []))
+    """
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 141
+
+
+def test_outputs_of_several_pictures_an_answer(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (4, 4))
+    paths, sheet = outputs.write_pictures(tmp_path / "new", "a", [[picture, picture], [], [picture]])
+    assert [[path.name for path in files] for files in paths] == [["a_1.png", "a_2.png"], [], ["a_3.png"]]
+    assert sheet == tmp_path / "new" / "a_sheet.png"
+    assert outputs.write_pictures(tmp_path / "none", "a", [[], []]) == ([[], []], None)
+    assert not (tmp_path / "none").exists()

@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from unitok.grammar import Grammar, GrammarState, Request
+from unitok.spans import Span, parse_turn
+from unitok.vocabulary import CONTROL_TOKENS, IMAGE, TEXT, Codebooks, Vocabulary
+from unitok_tokenizers import CodebookSpec, InputError
+
+TEXT_SIZE, GRID, UNUSED_TEXT = 12, 6, {3, 11}
+
+
+def make_vocabulary(num_codebooks: int, listed: bool = False) -> Vocabulary:
+    spec = CodebookSpec("image", 4, num_codebooks, downsample=8)
+    if not listed:
+        return Vocabulary(TEXT_SIZE, [spec], max_grid=GRID)
+    order = torch.randperm(
+        TEXT_SIZE + 11 + GRID + 4 * num_codebooks + 5, generator=torch.Generator().manual_seed(0)
+    ).tolist()
+    take = iter(order)
+    return Vocabulary.from_blocks(
+        [next(take) for _ in range(TEXT_SIZE)],
+        {name: next(take) for name in CONTROL_TOKENS},
+        [next(take) for _ in range(GRID)],
+        [Codebooks(spec, tuple([next(take) for _ in range(4)] for _ in range(num_codebooks)))],
+        len(order),
+    )
+
+
+def random_request(chance: random.Random, num_codebooks: int) -> Request:
+    modality: Any = chance.choice(["auto", "auto", "text", "image"])
+    grid = (chance.randint(1, GRID), chance.randint(1, GRID)) if chance.random() < 0.3 else None
+    least = 5 + num_codebooks * (grid[0] * grid[1] if grid else 1)
+    room = chance.choice([2, 3, 6, 7, 8, 20, 60, 120])
+    return Request(
+        modality,
+        max_tokens=max(room, least) + chance.randint(0, 2) if modality == "image" else room,
+        max_images=chance.choice([None, None, 0, 1, 3]),
+        grid=grid,
+        max_grid_tokens=chance.choice([None, None, max(least - 5, 1), 24 * num_codebooks])
+        if grid is None
+        else None,
+    )
+
+
+def walk(
+    grammar: Grammar, requests: Sequence[Request], seed: int = 0, images: float = 1.0
+) -> tuple[Tensor, GrammarState]:
+    """Samples every row to its end, each allowed token with the same chance; ``images`` favors <boi>."""
+    generator = torch.Generator().manual_seed(seed)
+    state = grammar.start(requests)
+    columns = []
+    for _ in range(max(request.max_tokens for request in requests)):
+        allowed = grammar.allowed(state)
+        assert bool(allowed.any(dim=1).all()), "a row has no way on"
+        chance = torch.rand(allowed.shape, generator=generator)
+        chance[:, grammar._boi] *= images
+        token_ids = (chance * allowed).argmax(dim=1)
+        columns.append(token_ids)
+        state = grammar.advance(state, token_ids)
+    return torch.stack(columns, dim=1), state
+
+
+def check(vocabulary: Vocabulary, request: Request, row: Tensor) -> tuple[Span, ...]:
+    """Parses a row and holds it against what was asked for."""
+    spans = parse_turn(vocabulary, row)
+    length = int((row == vocabulary.eot).nonzero()[0]) + 1
+    assert length <= request.max_tokens
+    assert spans, "a turn must not be empty"
+    images = [span for span in spans if span.modality == "image"]
+    if request.modality == "text":
+        assert not images
+    if request.modality == "image":
+        assert [span.modality for span in spans] == ["image"]
+    if request.modality == "auto" and request.max_images is not None:
+        assert len(images) <= request.max_images
+    for span in images:
+        assert span.codes is not None
+        if request.grid is not None:
+            assert tuple(span.codes.shape[1:]) == request.grid
+        if request.max_grid_tokens is not None:
+            assert span.codes.numel() <= request.max_grid_tokens
+    return spans
+
+
+@pytest.mark.parametrize("num_codebooks", [1, 2, 3])
+@pytest.mark.parametrize("listed", [False, True])
+def test_every_walk_ends_in_time_and_parses(num_codebooks: int, listed: bool) -> None:
+    vocabulary = make_vocabulary(num_codebooks, listed)
+    grammar = Grammar(vocabulary, UNUSED_TEXT)
+    chance = random.Random(num_codebooks)
+    requests = [random_request(chance, num_codebooks) for _ in range(1000)]
+    rows, state = walk(grammar, requests, images=4.0)
+    assert bool(grammar.done(state).all())
+    unused = vocabulary.text_ids[list(UNUSED_TEXT)]
+    assert not bool(torch.isin(rows, unused).any())
+    grids = set()
+    for request, row in zip(requests, rows, strict=True):
+        spans = check(vocabulary, request, row)
+        grids |= {tuple(span.codes.shape[1:]) for span in spans if span.codes is not None}
+    assert {(1, 1), (1, GRID), (GRID, 1)} <= grids
+    assert len(grids) > GRID * GRID / 2
+
+
+def test_a_row_alone_takes_the_same_way() -> None:
+    """The states of rows do not touch each other."""
+    vocabulary = make_vocabulary(2)
+    grammar = Grammar(vocabulary)
+    chance = random.Random(5)
+    requests = [random_request(chance, 2) for _ in range(24)]
+    rows, _ = walk(grammar, requests, images=4.0)
+    batch = grammar.start(requests)
+    alone = [grammar.start([request]) for request in requests]
+    for column in rows.unbind(1):
+        allowed = grammar.allowed(batch)
+        assert torch.equal(allowed, torch.cat([grammar.allowed(state) for state in alone]))
+        assert bool(allowed[torch.arange(len(rows)), column].all())
+        batch = grammar.advance(batch, column)
+        alone = [grammar.advance(state, column[n : n + 1]) for n, state in enumerate(alone)]
+
+
+def run(grammar: Grammar, request: Request, *token_ids: int) -> GrammarState:
+    state = grammar.start([request])
+    for token_id in token_ids:
+        assert bool(grammar.allowed(state)[0, token_id]), f"{token_id} is not allowed"
+        state = grammar.advance(state, torch.tensor([token_id]))
+    return state
+
+
+def allowed_ids(grammar: Grammar, state: GrammarState) -> set[int]:
+    return set(grammar.allowed(state)[0].nonzero()[:, 0].tolist())
+
+
+@pytest.fixture
+def vocabulary() -> Vocabulary:
+    return make_vocabulary(2)
+
+
+@pytest.fixture
+def grammar(vocabulary: Vocabulary) -> Grammar:
+    return Grammar(vocabulary, UNUSED_TEXT)
+
+
+def test_text_only(vocabulary: Vocabulary, grammar: Grammar) -> None:
+    text = set(range(TEXT_SIZE)) - UNUSED_TEXT
+    request = Request("text", max_tokens=3)
+    assert allowed_ids(grammar, run(grammar, request)) == text
+    assert allowed_ids(grammar, run(grammar, request, 0)) == text | {vocabulary.eot}
+    assert allowed_ids(grammar, run(grammar, request, 0, 0)) == {vocabulary.eot}
+    assert allowed_ids(grammar, run(grammar, request, 0, vocabulary.eot)) == {vocabulary.pad}
+    done = run(grammar, request, 0, vocabulary.eot, vocabulary.pad, vocabulary.pad)
+    assert allowed_ids(grammar, done) == {vocabulary.pad}
+    assert bool(grammar.done(done))
+
+
+def test_exactly_one_image(vocabulary: Vocabulary, grammar: Grammar) -> None:
+    v, request = vocabulary, Request("image", max_tokens=100)
+    first, second = v.block_ids("image", 0).tolist(), v.block_ids("image", 1).tolist()
+    assert allowed_ids(grammar, run(grammar, request)) == {v.boi}
+    assert allowed_ids(grammar, run(grammar, request, v.boi)) == set(v.size_ids.tolist())
+    opened = [v.boi, v.size_id(1), v.size_id(2)]
+    codes = [first[3], second[0], first[0], second[3]]
+    for n in range(4):
+        state = run(grammar, request, *opened, *codes[:n])
+        assert allowed_ids(grammar, state) == set(first if n % 2 == 0 else second)
+    assert allowed_ids(grammar, run(grammar, request, *opened, *codes)) == {v.eoi}
+    assert allowed_ids(grammar, run(grammar, request, *opened, *codes, v.eoi)) == {v.eot}
+
+
+def test_sizes_leave_room_for_what_follows(vocabulary: Vocabulary, grammar: Grammar) -> None:
+    v = vocabulary
+    # <boi> h w codes <eoi> <eot> in 20 tokens: 15 codes at most, so 7 cells of two codes.
+    request = Request("image", max_tokens=20)
+    sizes = {n: v.size_id(n) for n in range(1, GRID + 1)}
+    assert allowed_ids(grammar, run(grammar, request, v.boi)) == set(sizes.values())
+    for height, widest in {1: 6, 2: 3, 3: 2, 4: 1, 6: 1}.items():
+        wanted = {sizes[n] for n in range(1, widest + 1)}
+        assert allowed_ids(grammar, run(grammar, request, v.boi, sizes[height])) == wanted
+    small = run(grammar, Request("image", max_tokens=9), v.boi)
+    assert allowed_ids(grammar, small) == {sizes[1], sizes[2]}
+    limited = run(grammar, Request("image", max_tokens=99, max_grid_tokens=7), v.boi)
+    assert allowed_ids(grammar, limited) == {sizes[1], sizes[2], sizes[3]}
+
+
+def test_no_image_is_opened_that_cannot_be_finished(vocabulary: Vocabulary, grammar: Grammar) -> None:
+    v = vocabulary
+    for room, grid in [(7, None), (5 + 2 * 6, (2, 3))]:
+        assert v.boi in allowed_ids(grammar, run(grammar, Request("auto", room, grid=grid)))
+        assert v.boi not in allowed_ids(grammar, run(grammar, Request("auto", room - 1, grid=grid)))
+        assert v.boi not in allowed_ids(grammar, run(grammar, Request("auto", room, grid=grid), 0))
+
+
+def test_forced_grid(vocabulary: Vocabulary, grammar: Grammar) -> None:
+    v, request = vocabulary, Request("auto", 200, grid=(2, 5))
+    assert allowed_ids(grammar, run(grammar, request, 0, v.boi)) == {v.size_id(2)}
+    assert allowed_ids(grammar, run(grammar, request, 0, v.boi, v.size_id(2))) == {v.size_id(5)}
+
+
+def test_auto(vocabulary: Vocabulary, grammar: Grammar) -> None:
+    v, request = vocabulary, Request("auto", 60, max_images=1)
+    text = set(range(TEXT_SIZE)) - UNUSED_TEXT
+    first, second = int(v.block_ids("image", 0)[0]), int(v.block_ids("image", 1)[0])
+    image = [v.boi, v.size_id(1), v.size_id(1), first, second, v.eoi]
+    assert allowed_ids(grammar, run(grammar, request)) == text | {v.boi}
+    assert allowed_ids(grammar, run(grammar, request, 0)) == text | {v.boi, v.eot}
+    assert allowed_ids(grammar, run(grammar, request, *image)) == text | {v.eot}
+    assert v.boi in allowed_ids(grammar, run(grammar, Request("auto", 60), *image, *image))
+    assert v.boi not in allowed_ids(grammar, run(grammar, Request("auto", 60, max_images=0)))
+    assert v.boi not in allowed_ids(grammar, run(grammar, Request("auto", 60, max_grid_tokens=1)))
+
+
+def test_modality_and_in_image(vocabulary: Vocabulary, grammar: Grammar) -> None:
+    v, request = vocabulary, Request("auto", 60)
+    first, second = int(v.block_ids("image", 0)[0]), int(v.block_ids("image", 1)[0])
+    tokens = [0, v.boi, v.size_id(1), v.size_id(1), first, second, v.eoi, v.eot]
+    states = [run(grammar, request, *tokens[:n]) for n in range(len(tokens) + 1)]
+    assert [int(grammar.modality(s)) for s in states] == [TEXT, TEXT, *[IMAGE] * 5, TEXT, TEXT]
+    assert [bool(grammar.in_image(s)) for s in states] == [n in (4, 5) for n in range(len(states))]
+    assert [bool(grammar.done(s)) for s in states] == [n == 8 for n in range(len(states))]
+    assert grammar.modality(states[0]).dtype == torch.int8
+
+
+def test_no_rows_at_all(vocabulary: Vocabulary, grammar: Grammar) -> None:
+    state = grammar.start([])
+    assert grammar.allowed(state).shape == (0, vocabulary.size)
+
+
+def test_rows_of_a_state(grammar: Grammar) -> None:
+    state = grammar.start([Request("text", 9), Request("image", 30), Request("auto", 7)])
+    chosen = state.rows(torch.tensor([2, 0, 0]))
+    assert chosen.room.tolist() == [7, 9, 9]
+    assert torch.equal(grammar.allowed(chosen), grammar.allowed(state)[[2, 0, 0]])
+    assert state.rows(torch.tensor([False, True, False])).room.tolist() == [30]
+
+
+def test_no_synchronization(grammar: Grammar) -> None:
+    """Under the meta device a tensor has no values, so any look at one of them would raise."""
+    meta = Grammar(make_vocabulary(2), device="meta")
+    state = GrammarState(*(torch.empty(4, dtype=torch.int64, device="meta") for _ in GrammarState._fields))
+    for _ in range(2):
+        assert meta.allowed(state).shape == (4, make_vocabulary(2).size)
+        state = meta.advance(state, torch.empty(4, dtype=torch.int64, device="meta"))
+    assert meta.done(state).shape == meta.in_image(state).shape == meta.modality(state).shape == (4,)
+
+
+def test_requests_that_cannot_be_met(grammar: Grammar) -> None:
+    for request, named in [
+        (Request("image", 6), "needs 7 tokens, but max_tokens is 6"),
+        (Request("image", 16, grid=(2, 3)), "needs 17 tokens"),
+        (Request("image", 99, max_grid_tokens=1), "max_grid_tokens is 1"),
+        (Request("image", 99, grid=(2, 3), max_grid_tokens=11), "needs 12 codes"),
+        (Request("auto", 99, grid=(7, 1)), "grid 7x1"),
+        (Request("auto", 99, grid=(0, 1)), "grid 0x1"),
+    ]:
+        with pytest.raises(InputError, match=named):
+            grammar.start([Request(), request])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"modality": "video"}, {"max_tokens": 1}, {"max_images": -1}, {"max_grid_tokens": 0}],
+)
+def test_bad_requests(values: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(values))):
+        Request(**values)
+
+
+def test_a_vocabulary_without_images() -> None:
+    vocabulary = Vocabulary(TEXT_SIZE, [])
+    grammar = Grammar(vocabulary)
+    rows, state = walk(grammar, [Request("auto", 9), Request("text", 5)])
+    assert bool(grammar.done(state).all())
+    assert not bool((rows == vocabulary.boi).any())
+    with pytest.raises(InputError, match="no image codes"):
+        grammar.start([Request("image", 99)])
+
+
+def test_a_grammar_needs_some_text() -> None:
+    with pytest.raises(InputError, match="no text token"):
+        Grammar(Vocabulary(2, []), unused_text=[0, 1])

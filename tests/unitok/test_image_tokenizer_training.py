@@ -1,0 +1,176 @@
+"""Training of the image tokenizer: quantizers, losses, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lightning as L
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from transformers import ResNetBackbone, ResNetConfig
+
+from unitok.training.discriminator import PatchDiscriminator, adaptive_weight, discriminator_loss
+from unitok.training.image_tokenizer import ImageTokenizerModule
+from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
+from unitok.training.perceptual import PerceptualLoss
+from unitok.training.quantizers import (
+    FiniteScalarQuantizer,
+    Quantizer,
+    ResidualQuantizer,
+    SimVectorQuantizer,
+    VectorQuantizer,
+)
+from unitok_detokenizers.image import ImageDetokenizer, ImageDetokenizerConfig
+from unitok_tokenizers.image import ImageTokenizer, ImageTokenizerConfig
+
+QUANTIZERS = {
+    "vq": lambda: VectorQuantizer(size=16, channels=4),
+    "vq euclidean": lambda: VectorQuantizer(size=16, channels=4, cosine=False, rotation_trick=False),
+    "rvq": lambda: ResidualQuantizer(num_codebooks=2, size=16, channels=4),
+    "fsq": lambda: FiniteScalarQuantizer([4, 4]),
+    "simvq": lambda: SimVectorQuantizer(size=16, channels=4),
+}
+
+
+def pictures(count: int) -> Tensor:
+    """Two-colored pictures, which a few codes can tell apart."""
+    generator = torch.Generator().manual_seed(0)
+    colors = torch.rand(count, 3, 1, 2, generator=generator) * 2 - 1
+    return colors.repeat_interleave(8, dim=3).expand(count, 3, 16, 16).contiguous()
+
+
+def module(quantizer: Quantizer, **options: object) -> ImageTokenizerModule:
+    torch.manual_seed(0)
+    return ImageTokenizerModule(
+        ImageTokenizerConfig(patch=4, widths=[16, 16], blocks=[0, 0]),
+        ImageDetokenizerConfig(widths=[16, 16], blocks=[1, 0], patch=4),
+        quantizer,
+        optimizer=OptimizerConfig(lr=5e-3, weight_decay=0.0),
+        schedule=ScheduleConfig(name="constant", warmup_steps=1),
+        ema=0.9,
+        **options,  # pyright: ignore[reportArgumentType]
+    )
+
+
+def fit(model: ImageTokenizerModule, folder: Path, steps: int) -> L.Trainer:
+    batches = 16 * (2 if model.discriminator is not None else 1)
+    trainer = L.Trainer(
+        accelerator="cpu",
+        max_epochs=max(1, steps // batches),
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        check_val_every_n_epoch=max(1, steps // batches),
+        default_root_dir=folder,
+    )
+    data = DataLoader(pictures(128), batch_size=8, shuffle=True)  # pyright: ignore[reportArgumentType]
+    trainer.fit(model, data, DataLoader(pictures(32), batch_size=16))  # pyright: ignore[reportArgumentType]
+    return trainer
+
+
+@pytest.mark.parametrize("name", QUANTIZERS)
+def test_every_quantizer_exports_codes_that_equal_its_own(name: str) -> None:
+    torch.manual_seed(0)
+    quantizer = QUANTIZERS[name]()
+    x = torch.randn(4, 32, quantizer.config.channels)
+    quantizer.train()
+    for _ in range(3):
+        quantizer(x)
+    quantizer.eval()
+    with torch.no_grad():
+        quantized, codes, loss = quantizer(x)
+    codebook = quantizer.config.build()
+    quantizer.fill(codebook)
+    found = codebook.search(x.flatten(0, 1))
+    assert torch.equal(found.view(codes.shape), codes)
+    assert torch.allclose(codebook.lookup(found).view(x.shape), quantized, atol=1e-5)
+    assert loss.ndim == 0 and bool(torch.isfinite(loss))
+
+
+@pytest.mark.parametrize("name", QUANTIZERS)
+def test_gradients_reach_the_encoder_through_every_quantizer(name: str) -> None:
+    model = module(QUANTIZERS[name]()).model.train()
+    output, _, loss = model(pictures(4))
+    (output.square().mean() + loss).backward()
+    gradient = model.encoder.project.weight.grad
+    assert gradient is not None and float(gradient.norm()) > 0
+
+
+def test_training_learns_and_what_is_exported_reconstructs_alike(tmp_path: Path) -> None:
+    model = module(VectorQuantizer(size=16, channels=4), export=str(tmp_path / "export"))
+    trainer = fit(model, tmp_path, 64)
+    psnr = float(trainer.callback_metrics["val/psnr"])
+    assert psnr > 12
+    assert 0 < float(trainer.callback_metrics["val/codes_used"]) <= 1
+    assert 1 <= float(trainer.callback_metrics["val/perplexity"]) <= 16
+    assert list((tmp_path / "pictures").glob("*.png"))
+    tokenizer = ImageTokenizer.from_pretrained(tmp_path / "export" / "image_tokenizer")
+    detokenizer = ImageDetokenizer.from_pretrained(tmp_path / "export" / "image_detokenizer")
+    batch = pictures(8)
+    with torch.no_grad():
+        model.average.eval()
+        expected, codes, _ = model.average.module(batch)
+    found = tokenizer.encode(batch)
+    assert torch.equal(found.flatten(2).transpose(1, 2), codes)
+    assert torch.allclose(detokenizer.decode(found), expected.clamp(-1, 1), atol=1e-5)
+
+
+def test_a_step_that_is_not_finite_changes_nothing(tmp_path: Path) -> None:
+    model = module(FiniteScalarQuantizer([4, 4]))
+    trainer = L.Trainer(
+        accelerator="cpu", max_steps=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, default_root_dir=tmp_path,
+    )  # fmt: skip
+    before = {name: value.clone() for name, value in model.model.named_parameters()}
+    trainer.fit(model, DataLoader(torch.full((8, 3, 16, 16), float("nan")), batch_size=8))  # pyright: ignore[reportArgumentType]
+    assert all(torch.equal(value, before[name]) for name, value in model.model.named_parameters())
+
+
+def test_the_discriminator_is_heard_from_its_start_on(tmp_path: Path) -> None:
+    model = module(FiniteScalarQuantizer([4, 4]), discriminator=PatchDiscriminator(8, 2), discriminator_start=4)
+    assert model.discriminator is not None
+    first = model.discriminator.stages[0].weight.clone()
+    trainer = fit(model, tmp_path, 32)
+    assert not torch.equal(model.discriminator.stages[0].weight, first)
+    assert "train/discriminator" in trainer.callback_metrics
+
+    late = module(FiniteScalarQuantizer([4, 4]), discriminator=PatchDiscriminator(8, 2), discriminator_start=10**6)
+    assert late.discriminator is not None
+    first = late.discriminator.stages[0].weight.clone()
+    fit(late, tmp_path, 32)
+    assert torch.equal(late.discriminator.stages[0].weight, first)
+
+
+def test_discriminator_loss_is_lowest_where_it_tells_apart() -> None:
+    apart, mixed = discriminator_loss(torch.ones(4), -torch.ones(4)), discriminator_loss(-torch.ones(4), torch.ones(4))
+    assert float(apart) == 0 and float(mixed) == 2
+
+
+def test_adaptive_weight_balances_the_pulls() -> None:
+    weight = torch.ones(3, requires_grad=True)
+    found = adaptive_weight((6 * weight).sum(), (2 * weight).sum(), weight)
+    assert float(found) == pytest.approx(3, rel=1e-3)
+
+
+def test_perceptual_loss_is_zero_for_equal_pictures_only(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic")
+    ResNetBackbone(config).save_pretrained(tmp_path)
+    loss = PerceptualLoss(str(tmp_path))
+    one, other = torch.rand(2, 3, 32, 32) * 2 - 1, torch.rand(2, 3, 32, 32) * 2 - 1
+    assert float(loss(one, one)) == 0
+    assert float(loss(one, other)) > 1e-4
+    assert not any(parameter.requires_grad for parameter in loss.parameters())
+
+
+def test_encoder_and_decoder_must_shrink_and_enlarge_alike() -> None:
+    with pytest.raises(ValueError, match="enlarges them 4 times"):
+        ImageTokenizerModule(
+            ImageTokenizerConfig(patch=4, widths=[8, 8], blocks=[0, 0]),
+            ImageDetokenizerConfig(widths=[8], blocks=[0], patch=4),
+            FiniteScalarQuantizer([4, 4]),
+        )

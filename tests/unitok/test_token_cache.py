@@ -1,0 +1,214 @@
+"""Token caches: what is written is read, what is broken is named. Condition dropout, the plan of batches."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unitok.data.condition_dropout import ControlIds, drop_condition, find_image_replies
+from unitok.data.sampling_plan import PackedCaches, PackingSampler, Position
+from unitok.data.token_cache import TokenCache, TokenCacheWriter, merge_caches, vocabulary_hash
+from unitok.vocabulary import Vocabulary
+from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.spec import CodebookSpec
+
+VOCABULARY = Vocabulary(20, [CodebookSpec("image", 16, downsample=8)], max_grid=4)
+V = VOCABULARY
+CONTROL = ControlIds.of(VOCABULARY)
+PICTURE = [V.boi, V.size_id(1), V.size_id(2), *V.block_ids("image")[:2].tolist(), V.eoi]
+
+
+def conversation(*turns: tuple[str, list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    ids, marks = [V.bos], [0]
+    for role, content in turns:
+        written = int(role == "assistant")
+        ids += [V.assistant if written else V.user, *content, V.eot]
+        marks += [0, *[written] * (len(content) + 1)]
+    return np.array([*ids, V.eos]), np.array([*marks, 0], dtype=np.uint8)
+
+
+def write(folder: Path, documents: list[tuple[np.ndarray, np.ndarray]], size: int = V.size) -> TokenCache:
+    with TokenCacheWriter(folder, size, vocabulary_hash(VOCABULARY)) as writer:
+        for ids, marks in documents:
+            writer.add(ids, marks)
+        writer.finish(note="kept")
+    return TokenCache(folder, vocabulary_hash(VOCABULARY))
+
+
+DOCUMENTS = [
+    conversation(("user", [1, 2]), ("assistant", PICTURE)),
+    conversation(("user", [3, *PICTURE]), ("assistant", [4])),
+    conversation(
+        ("user", [5]), ("assistant", PICTURE), ("user", [6]), ("assistant", [7, *PICTURE]), ("user", [8])
+    ),
+]
+
+
+@pytest.mark.parametrize(("size", "dtype"), [(V.size, "uint16"), (1 << 16, "uint16"), (70_000, "uint32")])
+def test_what_is_written_is_read(tmp_path: Path, size: int, dtype: str) -> None:
+    documents = [*DOCUMENTS, (np.array([size - 1]), np.array([1]))]
+    cache = write(tmp_path / "cache", documents, size)
+    assert len(cache) == 4 and cache.meta["dtype"] == dtype and cache.meta["note"] == "kept"
+    for (ids, marks), (read_ids, read_marks) in zip(documents, cache, strict=True):
+        assert read_ids.tolist() == ids.tolist() and read_marks.tolist() == marks.tolist()
+    again = pickle.loads(pickle.dumps(cache))  # as for a worker process
+    assert again[2][0].tolist() == cache[2][0].tolist()
+
+
+def test_nothing_appears_before_it_is_whole(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueError, match="ids must be in"),
+        TokenCacheWriter(tmp_path / "cache", 5, "") as writer,
+    ):
+        writer.add([1, 2], [0, 0])
+        assert not (tmp_path / "cache").exists()
+        writer.add([5], [0])
+    assert not list(tmp_path.iterdir())
+    write(tmp_path / "cache", DOCUMENTS)
+    with pytest.raises(InputError, match="exists already"):
+        TokenCacheWriter(tmp_path / "cache", 5, "")
+
+
+def test_merging_keeps_the_order(tmp_path: Path) -> None:
+    parts = [write(tmp_path / "a", DOCUMENTS[:1]), write(tmp_path / "b", DOCUMENTS[1:])]
+    merge_caches(parts, TokenCacheWriter(tmp_path / "all", V.size, vocabulary_hash(VOCABULARY)))
+    whole = TokenCache(tmp_path / "all")
+    assert [ids.tolist() for ids, _ in whole] == [ids.tolist() for ids, _ in DOCUMENTS]
+    assert whole.meta["documents"] == 3
+    with pytest.raises(InputError, match="another vocabulary"):
+        merge_caches(parts, TokenCacheWriter(tmp_path / "other", V.size, "0"))
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_broken_cache_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "cache", DOCUMENTS)
+    folder, meta = tmp_path / "cache", json.loads((tmp_path / "cache" / "meta.json").read_text())
+    with pytest.raises(InputError, match="another vocabulary"):
+        TokenCache(folder, "0")
+    (folder / "meta.json").write_text(json.dumps({**meta, "format_version": 99}))
+    with pytest.raises(InputError, match="format 99"):
+        TokenCache(folder)
+    (folder / "meta.json").write_text(json.dumps(meta))
+    with open(folder / "tokens.bin", "ab") as file:
+        file.write(b"x")
+    with pytest.raises(InputError, match=r"damaged \(tokens.bin"):
+        TokenCache(folder)
+    np.save(folder / "offsets.npy", np.array([{}]), allow_pickle=True)
+    with pytest.raises(InputError, match="damaged"):
+        TokenCache(folder)
+    with pytest.raises(InputError, match="not a token cache"):
+        TokenCache(tmp_path)
+
+
+@pytest.mark.parametrize("scan", [1, 25, 1 << 20])
+def test_image_replies_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scan: int) -> None:
+    monkeypatch.setattr("unitok.data.condition_dropout.SCAN_TOKENS", scan)
+    cache = write(tmp_path / "cache", DOCUMENTS)
+    replies = find_image_replies(cache.tokens, cache.offsets, CONTROL)
+    found = [(int(d), cache[int(d)][0][s:e].tolist()) for d, s, e in zip(*replies, strict=True)]
+    # A picture in a user's turn is no reply.
+    assert found == [(0, [*PICTURE, V.eot]), (2, [*PICTURE, V.eot]), (2, [7, *PICTURE, V.eot])]
+
+
+def test_dropping_the_condition_leaves_the_unconditional_prompt_and_the_reply() -> None:
+    ids, marks = DOCUMENTS[2]
+    replies = find_image_replies(ids, np.array([0, len(ids)]), CONTROL)
+    dropped, dropped_marks = drop_condition(ids, marks, int(replies.start[1]), int(replies.end[1]), CONTROL)
+    assert dropped.tolist() == [V.bos, V.user, V.uncond, V.eot, V.assistant, 7, *PICTURE, V.eot, V.eos]
+    assert dropped_marks.tolist() == [0] * 5 + [1] * (len(PICTURE) + 2) + [0]
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> PackedCaches:
+    """200 documents in two caches, half of them with a picture in the reply; one is longer than a row."""
+    rng = np.random.default_rng(0)
+    documents = [
+        conversation(("user", rng.integers(0, 20, rng.integers(1, 9)).tolist()), ("assistant", reply))
+        for reply in [PICTURE, [1, 2]] * 100
+    ]
+    documents[7] = conversation(("user", [1] * 100), ("assistant", [2]))
+    folder = tmp_path_factory.mktemp("packed")
+    caches = [write(folder / "a", documents[:80]), write(folder / "b", documents[80:])]
+    return PackedCaches(caches, VOCABULARY, [40])
+
+
+def test_a_pass_holds_every_document_once(packed: PackedCaches) -> None:
+    sampler = PackingSampler(packed, 4, shuffle=True, keep_last=True)
+    items = [item for plan in sampler for row in plan for item in row]
+    assert sorted(items) == [i for i in range(200) if i != 7]
+    assert sampler.too_long == 1
+    assert len(sampler) == len(list(sampler))
+
+
+def test_documents_go_into_the_shortest_rows_that_hold_them(packed: PackedCaches) -> None:
+    varied = PackedCaches(packed.caches, VOCABULARY, [40, 14, 20])
+    sampler = PackingSampler(varied, 4, shuffle=True, keep_last=True)
+    plans = list(sampler)
+    assert sorted(item for plan in plans for row in plan for item in row) == [i for i in range(200) if i != 7]
+    lengths = {14: 0, 20: 0, 40: 0}
+    for plan in plans:
+        batch = varied[plan]
+        length = batch.input_ids.shape[1]
+        lengths[length] += 1
+        assert len(plan) <= 4 * 40 // length
+        longest = max(int(varied.lengths[item]) for row in plan for item in row)
+        assert longest <= length and all(int(varied.lengths[row].sum()) <= length for row in plan)
+    assert lengths[14] and lengths[20] and sum(len(plan) == 4 * 40 // 14 for plan in plans)
+
+
+def test_condition_dropout_has_its_rate_and_only_takes_image_replies(packed: PackedCaches) -> None:
+    sampler = PackingSampler(packed, 4, shuffle=True, condition_dropout=0.3, epochs=20, keep_last=True)
+    items = np.array([item for plan in sampler for row in plan for item in row])
+    dropped = items[items >= packed.documents] - packed.documents
+    assert (packed.reply_document[dropped] % 2 == 0).all()
+    assert len(dropped) / (20 * 100) == pytest.approx(0.3, abs=0.04)
+    ids, _ = packed.item(int(items[items >= packed.documents][0]))
+    assert ids[:5].tolist() == list(CONTROL.prompt)
+
+
+def test_a_stream_goes_on_from_any_position(packed: PackedCaches) -> None:
+    def stream(start: Position) -> PackingSampler:
+        return PackingSampler(
+            packed, 8, shuffle=True, condition_dropout=0.2, seed=5, epochs=None, start=start
+        )
+
+    whole = stream(Position())
+    plans = list(islice(whole, 40))
+    for done in (0, 1, 9, 25):
+        position = whole.position(done)
+        rest = stream(position)
+        assert list(islice(rest, 40 - done)) == plans[done:]
+        assert rest.position(0) == position
+    assert whole.position(25).epoch > 0  # otherwise this shows too little
+    with pytest.raises(TypeError):
+        len(whole)
+
+
+def test_ranks_share_the_documents(packed: PackedCaches) -> None:
+    shares = [
+        [
+            item
+            for plan in PackingSampler(packed, 4, keep_last=True, num_replicas=2, rank=rank)
+            for row in plan
+            for item in row
+        ]
+        for rank in range(2)
+    ]
+    counts = [
+        len(list(PackingSampler(packed, 4, keep_last=True, num_replicas=2, rank=rank))) for rank in range(2)
+    ]
+    assert counts[0] == counts[1]
+    everything = Counter(shares[0] + shares[1])
+    assert max(everything.values()) == 1 and len(everything) > 180
+
+
+def test_too_few_documents_for_a_batch_is_an_error_and_no_endless_loop(packed: PackedCaches) -> None:
+    sampler = PackingSampler(packed, 5000, shuffle=True, epochs=None)
+    with pytest.raises(InputError, match="less than one batch"):
+        next(iter(sampler))

@@ -1,0 +1,179 @@
+"""`python -m unitok.train`: fit, resume, Ctrl-C, validate, and mistakes in one line."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+import yaml
+from transformers import AutoModelForCausalLM
+
+from unitok import train
+from unitok.data.token_cache import TokenCacheWriter, vocabulary_hash
+from unitok.terminal import run
+from unitok.training.guards import StepGuard
+from unitok.vocabulary import Vocabulary
+from unitok_tokenizers.spec import CodebookSpec
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture()
+def config(tmp_path: Path) -> dict[str, Any]:
+    vocabulary = Vocabulary(16, [CodebookSpec("image", 4, downsample=8)], max_grid=2)
+    vocabulary.save(tmp_path / "vocabulary.json")
+    rng = np.random.default_rng(0)
+    with TokenCacheWriter(tmp_path / "cache", vocabulary.size, vocabulary_hash(vocabulary)) as writer:
+        for _ in range(60):
+            ids = rng.integers(0, 16, rng.integers(3, 12))
+            writer.add(ids, np.ones(len(ids)))
+        writer.finish()
+    run_folder = str(tmp_path / "run")
+    return {
+        "seed_everything": 1,
+        "model": {
+            "class_path": "unitok.training.decoder.DecoderModule",
+            "init_args": {
+                "vocabulary": str(tmp_path),
+                "decoder": {
+                    "hidden_size": 16,
+                    "intermediate_size": 16,
+                    "num_hidden_layers": 1,
+                    "num_attention_heads": 1,
+                    "num_key_value_heads": 1,
+                    "head_dim": 16,
+                },
+                "schedule": {"warmup_steps": 1, "total_steps": 4},
+            },
+        },
+        "data": {
+            "class_path": "unitok.data.datamodules.TokenCacheDataModule",
+            "init_args": {
+                "train": [str(tmp_path / "cache")],
+                "val": [str(tmp_path / "cache")],
+                "row_length": 32,
+                "batch_rows": 4,
+            },
+        },
+        "trainer": {
+            "max_steps": 4,
+            "accelerator": "cpu",
+            "logger": False,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+            "limit_val_batches": 1,
+            "num_sanity_val_steps": 0,
+            "default_root_dir": run_folder,
+            "callbacks": [
+                {"class_path": "unitok.training.guards.StepGuard"},
+                {
+                    "class_path": "unitok.training.callbacks.ExportDecoder",
+                    "init_args": {"folder": f"{run_folder}/decoder"},
+                },
+                {
+                    "class_path": "lightning.pytorch.callbacks.ModelCheckpoint",
+                    "init_args": {
+                        "dirpath": run_folder,
+                        "every_n_train_steps": 100,
+                        "save_top_k": 0,
+                        "save_last": True,
+                        "save_on_exception": True,
+                        "enable_version_counter": False,
+                    },
+                },
+            ],
+        },
+    }
+
+
+def arguments(config: dict[str, Any], folder: Path, *more: str, verb: str = "fit") -> list[str]:
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return [verb, "--config", str(path), *more]
+
+
+def test_fit_then_validate_and_the_export_loads(
+    config: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(train.command, arguments(config, tmp_path)) == 0
+    decoder = AutoModelForCausalLM.from_pretrained(tmp_path / "run" / "decoder")
+    assert decoder.config.vocab_size == Vocabulary.load(tmp_path / "vocabulary.json").size
+    assert run(train.command, arguments(config, tmp_path, verb="validate")) == 0
+    assert "val/bits_text" in capsys.readouterr().out
+
+
+def test_ctrl_c_keeps_the_state_and_the_run_goes_on_from_it(
+    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(train.command, arguments(config, tmp_path)) == 0
+    whole = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["state_dict"]
+    (tmp_path / "run" / "last.ckpt").unlink()
+
+    def press(callback: StepGuard, trainer: L.Trainer, *_: Any) -> None:
+        if trainer.global_step == 2:
+            raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as patch:
+        patch.setattr(StepGuard, "on_train_batch_start", press)
+        assert run(train.command, arguments(config, tmp_path)) == 130
+    signal.signal(signal.SIGINT, before)  # Lightning ignores further ones
+    last = tmp_path / "run" / "last.ckpt"
+    assert torch.load(last, weights_only=True)["global_step"] == 2
+
+    assert run(train.command, arguments(config, tmp_path, "--ckpt_path", str(last))) == 0
+    resumed = torch.load(last, weights_only=True)
+    assert resumed["global_step"] == 4
+    for name, tensor in whole.items():
+        assert torch.equal(tensor, resumed["state_dict"][name]), name
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["trainer"].update(max_stepz=3), "max_stepz"),
+        (lambda c: c["model"]["init_args"].update(compyle=True), "compyle"),
+        (lambda c: c["model"]["init_args"]["decoder"].update(hiden_size=3), "hiden_size"),
+        (lambda c: c["model"]["init_args"]["schedule"].update(name="linear"), "linear"),
+        (lambda c: c["model"].update(class_path="unitok.training.decoder.Nothing"), "Nothing"),
+        (lambda c: c["model"]["init_args"].update(vocabulary="nowhere"), "nowhere"),
+        (lambda c: c["data"]["init_args"].update(train=["nowhere"]), "nowhere"),
+        (lambda c: c["data"]["init_args"].update(condition_dropout=3), "condition_dropout"),
+        (lambda c: c["data"]["init_args"].update(row_length=4, skip_long=False), "longer than a row"),
+    ],
+)
+def test_a_mistake_in_a_config_is_one_line(
+    config: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Any, message: str
+) -> None:
+    change(config)
+    assert run(train.command, arguments(config, tmp_path)) == 2
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and message in errors[0]
+
+
+def test_a_missing_config_or_checkpoint_is_one_line(
+    config: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(train.command, ["fit", "--config", "nowhere.yaml"]) == 2
+    assert "nowhere.yaml" in capsys.readouterr().err.splitlines()[-1]
+    assert run(train.command, arguments(config, tmp_path, "--ckpt_path", "nowhere.ckpt")) == 2
+    assert "nowhere.ckpt" in capsys.readouterr().err.splitlines()[-1]
+    (tmp_path / "broken.ckpt").write_bytes(b"no checkpoint")
+    assert run(train.command, arguments(config, tmp_path, "--ckpt_path", str(tmp_path / "broken.ckpt"))) == 2
+    assert "broken.ckpt" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_help_from_the_repositorys_root() -> None:
+    """There, a folder is called like a library that transformers imports."""
+    done = subprocess.run(
+        [sys.executable, "-m", "unitok.train", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "fit --config configs/decoder/smoke.yaml" in done.stdout
+    assert "validate" in done.stdout

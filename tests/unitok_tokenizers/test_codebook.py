@@ -1,0 +1,70 @@
+"""Code search: exact, whatever the metric."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+from unitok_tokenizers.codebook import CHUNK, Codebook
+from vector_quantize_pytorch import FSQ
+
+
+def filled(num_codebooks: int, size: int, channels: int, metric: str, levels: list[int] | None = None) -> Codebook:
+    codebook = Codebook(num_codebooks, size, channels, metric, levels)  # pyright: ignore[reportArgumentType]
+    generator = torch.Generator().manual_seed(0)
+    codebook.vectors.copy_(torch.randn(num_codebooks, size, channels, generator=generator))
+    if metric == "cosine":
+        codebook.vectors.copy_(F.normalize(codebook.vectors, dim=-1))
+    return codebook
+
+
+@pytest.mark.parametrize("rows", [1, CHUNK - 1, CHUNK, 3 * CHUNK + 7])
+def test_euclidean_search_finds_the_nearest_code(rows: int) -> None:
+    codebook = filled(1, 300, 8, "euclidean")
+    x = torch.randn(rows, 8, generator=torch.Generator().manual_seed(1))
+    expected = torch.cdist(x.double(), codebook.vectors[0].double()).argmin(-1)
+    assert torch.equal(codebook.search(x)[:, 0], expected)
+
+
+def test_cosine_search_ignores_length() -> None:
+    codebook = filled(1, 100, 8, "cosine")
+    x = torch.randn(50, 8, generator=torch.Generator().manual_seed(1))
+    expected = (F.normalize(x, dim=-1) @ codebook.vectors[0].T).argmax(-1)
+    assert torch.equal(codebook.search(x)[:, 0], expected)
+    assert torch.equal(codebook.search(17.0 * x), codebook.search(x))
+
+
+def test_each_codebook_codes_what_the_ones_before_left_over() -> None:
+    codebook = filled(3, 40, 4, "euclidean")
+    x = torch.randn(30, 4, generator=torch.Generator().manual_seed(1))
+    codes = codebook.search(x)
+    rest = x.clone()
+    for k in range(3):
+        assert torch.equal(codes[:, k], torch.cdist(rest, codebook.vectors[k]).argmin(-1))
+        rest = rest - codebook.vectors[k][codes[:, k]]
+    assert torch.allclose(codebook.lookup(codes), x - rest, atol=1e-5)
+
+
+@pytest.mark.parametrize("levels", [[8, 5, 5, 5], [4, 4], [7, 3, 2 + 1]])
+def test_fsq_codes_equal_the_library_s(levels: list[int]) -> None:
+    library = FSQ(levels)
+    codebook = Codebook(1, math.prod(levels), len(levels), "fsq", levels)
+    codebook.vectors.copy_(library.implicit_codebook[None])
+    x = 2 * torch.randn(500, len(levels), generator=torch.Generator().manual_seed(1))
+    quantized, codes = library(x[None])
+    assert torch.equal(codebook.search(x)[:, 0], codes[0].long())
+    assert torch.allclose(codebook.lookup(codebook.search(x)), quantized[0])
+
+
+def test_a_code_s_own_vector_finds_that_code() -> None:
+    codebook = filled(1, 64, 8, "cosine")
+    assert codebook.search(codebook.vectors[0])[:, 0].tolist() == list(range(64))
+
+
+def test_impossible_codebooks_are_refused() -> None:
+    with pytest.raises(ValueError, match="product"):
+        Codebook(1, 100, 2, "fsq", [8, 5])
+    with pytest.raises(ValueError, match="residual"):
+        Codebook(2, 100, 2, "cosine", None)

@@ -1,0 +1,67 @@
+"""The codebook that a tokenizer searches and a detokenizer looks up.
+
+Shape letters: n vectors, C channels, K codebooks, V codes in one codebook.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Metric = Literal["euclidean", "cosine", "fsq"]
+
+CHUNK = 256
+"""Rows of one search step: the scores of a chunk stay in the processor's cache."""
+
+
+class Codebook(nn.Module):
+    """``K`` codebooks of ``V`` vectors; more than one are searched one after the other on what is left over.
+
+    Metrics: ``euclidean``; ``cosine`` (vectors of length one); ``fsq`` (a grid of ``levels`` values a channel, after
+    finite scalar quantization, Mentzer et al. 2023), which needs no search.
+    """
+
+    vectors: Tensor
+
+    def __init__(self, num_codebooks: int, size: int, channels: int, metric: Metric, levels: list[int] | None) -> None:
+        super().__init__()
+        if metric == "fsq" and (num_codebooks != 1 or not levels or math.prod(levels) != size):
+            raise ValueError(f"fsq needs one codebook and levels whose product is its size {size}, got {levels}")
+        if metric == "cosine" and num_codebooks != 1:
+            raise ValueError("codes of length one leave no residual: use the euclidean metric with several codebooks")
+        self.metric, self.levels = metric, levels
+        self.register_buffer("vectors", torch.zeros(num_codebooks, size, channels))
+
+    @torch.no_grad()
+    def search(self, x: Tensor) -> Tensor:
+        """The nearest codes of ``x`` ``[n, C]`` as int64 ``[n, K]``; exact, in fp32."""
+        x = x.float()
+        if self.metric == "fsq":
+            return self._fsq(x)[:, None]
+        if self.metric == "cosine":
+            x = F.normalize(x, dim=-1)
+        codes = []
+        for vectors in self.vectors.float():
+            # argmin |x - v|^2 = argmax x.v - |v|^2 / 2, one matrix product a chunk
+            half_norms = vectors.square().sum(-1) / 2
+            found = torch.cat([(part @ vectors.T - half_norms).argmax(-1) for part in x.split(CHUNK)])
+            codes.append(found)
+            if self.vectors.shape[0] > 1:
+                x = x - vectors[found]
+        return torch.stack(codes, dim=-1)
+
+    def lookup(self, codes: Tensor) -> Tensor:
+        """The vectors of ``codes`` ``[n, K]``, summed over the codebooks: ``[n, C]``."""
+        return torch.stack([self.vectors[k][codes[:, k]] for k in range(codes.shape[1])]).sum(0)
+
+    def _fsq(self, x: Tensor) -> Tensor:
+        levels = torch.tensor(self.levels, device=x.device)
+        half = (levels - 1) * (1 + 1e-3) / 2
+        offset = torch.where(levels % 2 == 0, 0.5, 0.0)
+        bounded = torch.tanh(x + torch.atanh(offset / half)) * half - offset
+        basis = torch.tensor([math.prod((self.levels or [])[:i]) for i in range(len(levels))], device=x.device)
+        return ((bounded.round().long() + levels // 2) * basis).sum(-1)

@@ -1,0 +1,131 @@
+"""The image tokenizer: a convolutional encoder and a codebook.
+
+Shape letters: B batch, H W pixels, h w code grid, K codebooks, C channels of a code vector.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unitok_tokenizers.codebook import Codebook, Metric
+from unitok_tokenizers.layers import ChannelNorm, ResidualBlock, pad_to_multiple
+from unitok_tokenizers.module_io import load_module, save_module
+from unitok_tokenizers.spec import CodebookSpec
+
+
+@dataclass(frozen=True)
+class CodebookConfig:
+    """What a tokenizer and its detokenizer must agree on.
+
+    Args:
+        size: codes in one codebook.
+        num_codebooks: codebooks that refine one another; each position has one code of each.
+        channels: length of a code vector.
+        metric: how the nearest code is found.
+        levels: values a channel for the metric ``fsq``; their product is ``size``.
+    """
+
+    size: int = 1024
+    num_codebooks: int = 1
+    channels: int = 16
+    metric: Metric = "cosine"
+    levels: list[int] | None = None
+
+    def build(self) -> Codebook:
+        return Codebook(self.num_codebooks, self.size, self.channels, self.metric, self.levels)
+
+
+@dataclass(frozen=True)
+class ImageTokenizerConfig:
+    """The encoder: ``patch`` pixels are folded into channels, then each further width halves the resolution.
+
+    Args:
+        patch: side of the square of pixels that one position of the first stage covers.
+        widths: channels of each stage; the code grid is ``patch * 2 ** (len(widths) - 1)`` times coarser than pixels.
+        blocks: residual blocks of each stage.
+        codebook: the codebook's configuration.
+    """
+
+    patch: int = 4
+    widths: list[int] = field(default_factory=lambda: [64, 128])
+    blocks: list[int] = field(default_factory=lambda: [1, 2])
+    codebook: CodebookConfig = field(default_factory=CodebookConfig)
+
+    @property
+    def downsample(self) -> int:
+        return self.patch * 2 ** (len(self.widths) - 1)
+
+    @property
+    def spec(self) -> CodebookSpec:
+        return CodebookSpec("image", self.codebook.size, self.codebook.num_codebooks, downsample=self.downsample)
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> ImageTokenizerConfig:
+        return cls(**{**values, "codebook": CodebookConfig(**values["codebook"])})
+
+
+class ImageEncoder(nn.Module):
+    """Pixels ``[B, 3, H, W]`` in [-1, 1] to vectors ``[B, C, h, w]``."""
+
+    def __init__(self, config: ImageTokenizerConfig) -> None:
+        super().__init__()
+        self.patch = config.patch
+        layers: list[nn.Module] = []
+        width = 3 * config.patch**2
+        for i, (next_width, blocks) in enumerate(zip(config.widths, config.blocks, strict=True)):
+            if i == 0:
+                layers.append(nn.Conv2d(width, next_width, 3, padding=1))
+            else:
+                layers.append(nn.Conv2d(width, next_width, 2, stride=2))
+            layers += [ResidualBlock(next_width) for _ in range(blocks)]
+            width = next_width
+        self.layers = nn.Sequential(*layers)
+        self.norm = ChannelNorm(width)
+        self.project = nn.Conv2d(width, config.codebook.channels, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = F.pixel_unshuffle(images, self.patch).contiguous(memory_format=torch.channels_last)
+        return self.project(self.norm(self.layers(x)))
+
+
+class ImageTokenizer(nn.Module):
+    """Pictures to codes."""
+
+    def __init__(self, config: ImageTokenizerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = ImageEncoder(config)
+        self.codebook = config.codebook.build()
+
+    @property
+    def spec(self) -> CodebookSpec:
+        return self.config.spec
+
+    @torch.no_grad()
+    def encode(self, media: Tensor) -> Tensor:
+        """Pictures ``[B, 3, H, W]`` in [-1, 1] to codes int64 ``[B, K, h, w]``.
+
+        Height and width are padded up to a multiple of ``spec.downsample`` by repeating the border.
+        """
+        if media.ndim != 4 or media.shape[1] != 3:
+            raise ValueError(f"pictures must be [B, 3, H, W], got {list(media.shape)}")
+        x = self.encoder(pad_to_multiple(media, self.config.downsample))
+        batch, channels, height, width = x.shape
+        codes = self.codebook.search(x.permute(0, 2, 3, 1).reshape(-1, channels))
+        return codes.view(batch, height, width, -1).permute(0, 3, 1, 2).contiguous()
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write ``config.json`` and ``model.safetensors``."""
+        save_module(self, self.config.to_dict(), folder)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> ImageTokenizer:
+        return load_module(folder, lambda values: cls(ImageTokenizerConfig.from_dict(values)))

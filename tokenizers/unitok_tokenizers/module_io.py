@@ -1,0 +1,51 @@
+"""Saves and loads a module as a folder of ``config.json`` and ``model.safetensors``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from unitok_tokenizers.errors import InputError
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def save_module(module: nn.Module, config: dict, folder: str | Path) -> None:
+    """Write the module's configuration and its weights into ``folder``, which is made if need be."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    save_file({name: value.contiguous() for name, value in module.state_dict().items()}, folder / WEIGHTS)
+
+
+def load_module(folder: str | Path, build: Callable[[dict], Module]) -> Module:
+    """Build a module from ``folder``'s configuration and fill in its weights.
+
+    Raises:
+        InputError: naming the file that is missing, unreadable, or does not fit the other.
+    """
+    config, weights = Path(folder) / CONFIG, Path(folder) / WEIGHTS
+    for path in (config, weights):
+        if not path.is_file():
+            raise InputError(f"{path} is missing: the folder must hold {CONFIG} and {WEIGHTS}")
+    try:
+        values = json.loads(config.read_text(encoding="utf-8"))
+        with torch.device("meta"):
+            skeleton = build(values)
+        module = skeleton.to_empty(device="cpu")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{config} does not describe a component: {error}") from None
+    try:
+        module.load_state_dict(load_file(weights))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        first = str(error).strip().splitlines()[-1].strip()
+        raise InputError(f"{weights} does not fit {config}: {first}") from None
+    return module.eval()

@@ -1,0 +1,75 @@
+"""`python -m unitok.assemble`: puts trained parts together into a checkpoint.
+
+Training goes through two folders: a *base* (vocabulary, tokenizers and detokenizers), on which documents are
+tokenized and a decoder is trained, and the *checkpoint* that the base and that decoder make together.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from unitok.terminal import ArgumentParser, integer, number, run
+
+DESCRIPTION = "Put trained parts together: codecs into a base, then a base and a decoder into a checkpoint."
+
+
+def build_parser() -> ArgumentParser:
+    parser = ArgumentParser("python -m unitok.assemble", DESCRIPTION)
+    kinds = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    base = kinds.add_parser(
+        "base",
+        help="vocabulary, tokenizers and detokenizers, to train a decoder on",
+        description="Make a base from a trained image codec and a text tokenizer.",
+    )
+    base.add_argument(
+        "--image-codec", required=True, metavar="FOLDER", help="with image_tokenizer/ and image_detokenizer/"
+    )
+    text = base.add_mutually_exclusive_group()
+    text.add_argument("--text-tokenizer", metavar="PATH", help="a pretrained tokenizer of transformers")
+    text.add_argument(
+        "--text-size",
+        type=integer(256),
+        default=1024,
+        metavar="N",
+        help="train a byte-level BPE of N ids on the world's language (default 1024)",
+    )
+    base.add_argument("--image-size", type=integer(8), default=80, metavar="N", help="side of pictures (default 80)")
+    base.add_argument("--output", required=True, metavar="FOLDER", help="the base; it must not exist")
+    whole = kinds.add_parser(
+        "checkpoint",
+        help="a base and a trained decoder as one checkpoint",
+        description="Make a checkpoint from a base and a trained decoder.",
+    )
+    whole.add_argument("--base", required=True, metavar="FOLDER", help="as the command above wrote it")
+    whole.add_argument("--decoder", required=True, metavar="FOLDER", help="as training exported it")
+    whole.add_argument("--image-codec", metavar="FOLDER", help="take the detokenizer from here, such as a better trained one")
+    whole.add_argument("--temperature", type=number(0), default=1.0, help="of image codes (default 1)")
+    whole.add_argument("--top-p", type=number(0, 1, above=True), default=1.0, help="of image codes (default 1)")
+    whole.add_argument("--top-k", type=integer(0), default=0, help="of image codes; 0: all (default 0)")
+    whole.add_argument("--guidance-scale", type=number(0), default=1.0, help="of image codes (default 1)")
+    whole.add_argument("--output", required=True, metavar="FOLDER", help="the checkpoint; an older one is replaced")
+    return parser
+
+
+def command(argv: Sequence[str]) -> None:
+    """Parses `argv` and writes the folder. Raises `InputError`."""
+    options = build_parser().parse_args(argv)
+    # Imported late, so that --help and mistakes are answered at once.
+    from unitok import assembly
+    from unitok.engine.sampling import Sampling, SamplingParams
+
+    if options.what == "base":
+        vocabulary = assembly.make_base(
+            options.image_codec, options.output, options.text_tokenizer, options.text_size, options.image_size
+        )
+        print(f"{options.output}: {vocabulary}")
+        return
+    image = SamplingParams(options.temperature, options.top_k, options.top_p)
+    sampling = Sampling(text=SamplingParams(temperature=0.0), image=image, guidance_scale=options.guidance_scale)
+    assembly.make_checkpoint(options.base, options.decoder, options.output, sampling, options.image_codec)
+    print(options.output)
+
+
+if __name__ == "__main__":
+    sys.exit(run(command))

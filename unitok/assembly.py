@@ -1,0 +1,84 @@
+"""Builds bases and checkpoints from trained parts; see `unitok.assemble`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from unitok import checkpoint
+from unitok.data.tokenizing import load_processor
+from unitok.data.world.tasks import corpus
+from unitok.engine.sampling import Sampling
+from unitok.model import UniTok
+from unitok.processor import Processor
+from unitok.training.backbone import load_decoder
+from unitok.vocabulary import Vocabulary
+from unitok_detokenizers.image import ImageDetokenizer
+from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.image import ImageTokenizer
+from unitok_tokenizers.text import TextTokenizer
+
+CORPUS_DOCUMENTS = 20_000
+"""Documents of the world whose language a new text tokenizer is trained on."""
+
+
+def make_base(
+    image_codec: str | Path,
+    output: str | Path,
+    text_tokenizer: str | None = None,
+    text_size: int = 1024,
+    image_size: int | None = 80,
+) -> Vocabulary:
+    """Write a base: a checkpoint without a decoder.
+
+    Args:
+        image_codec: Folder that holds the trained ``image_tokenizer/`` and ``image_detokenizer/``.
+        output: The base's folder, which must not exist.
+        text_tokenizer: A pretrained tokenizer of `transformers`; by default a byte-level BPE is trained on the
+            world's language.
+        text_size: Ids of that BPE.
+        image_size: Side of the square pictures that the decoder will know, in pixels; None for any size.
+
+    Raises:
+        InputError: A part is missing or damaged, parts do not fit together, or ``output`` exists.
+    """
+    output = Path(output)
+    if output.exists():
+        raise InputError(f"{output} exists already; remove it or choose another output folder")
+    images = ImageTokenizer.from_pretrained(Path(image_codec) / "image_tokenizer")
+    pictures = ImageDetokenizer.from_pretrained(Path(image_codec) / "image_detokenizer")
+    if text_tokenizer is None:
+        text = TextTokenizer.train(corpus(np.random.default_rng(0), CORPUS_DOCUMENTS), text_size)
+    else:
+        text = TextTokenizer.from_pretrained(text_tokenizer)
+    vocabulary = Vocabulary(text.vocab_size, [images.spec])
+    processor = Processor(text, vocabulary, images, pictures, image_size=image_size)
+    checkpoint.save(checkpoint.Checkpoint(processor, None, Sampling()), output)
+    return vocabulary
+
+
+def make_checkpoint(
+    base: str | Path,
+    decoder: str | Path,
+    output: str | Path,
+    sampling: Sampling,
+    image_codec: str | Path | None = None,
+) -> None:
+    """Write a checkpoint from a base and a decoder that was trained on it.
+
+    Args:
+        base: As :func:`make_base` wrote it.
+        decoder: A decoder's folder, as training exports it.
+        output: The checkpoint's folder; an older checkpoint there is replaced.
+        sampling: How answers are drawn by default.
+        image_codec: Where to take the detokenizer from instead of the base, such as one that was trained for longer.
+
+    Raises:
+        InputError: A part is missing or damaged, or parts do not fit together.
+    """
+    processor = load_processor(base)
+    processor.image_detokenizer = ImageDetokenizer.from_pretrained(Path(image_codec or base) / "image_detokenizer")
+    model = load_decoder(decoder, processor.vocabulary, "sdpa")
+    model.config.use_cache = True
+    UniTok(processor, model, sampling).save_pretrained(output)

@@ -1,0 +1,195 @@
+"""The conversation in the terminal: `python -m unitok.generate --chat`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from unitok.document import Document
+from unitok.outputs import slug, write_pictures
+from unitok.prompt import PLACE, message_parts
+from unitok.stream import Event, ImageFinished, ImageRow, ImageStarted, TextDelta, TurnFinished
+from unitok.terminal import error_line, printable
+from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.image_io import load_image
+
+if TYPE_CHECKING:
+    from PIL import Image as PILImage
+
+    from unitok.engine.sampling import Sampling
+    from unitok.model import Modality, UniTok
+
+HELP = f"""\
+/image FILE      a picture for the next message, which may say with {PLACE} where it goes
+/save FILE.json  write the conversation in the chat-messages form, its pictures inside
+/reset           forget the conversation
+/quit            leave; so does the end of the input (Ctrl-D)
+Ctrl-C stops an answer, and the conversation stays as it was before its message."""
+
+
+class Chat:
+    """One conversation, read from stdin. Answers and the paths of pictures go to stdout, all else to stderr.
+
+    Args:
+        model: The model; its name is said by the caller.
+        sampling: How answers are drawn.
+        modality: What every answer may hold.
+        output: The folder for the pictures.
+        seed: Answer `n` (from 0) is drawn with `seed + n`.
+    """
+
+    def __init__(
+        self, model: UniTok, sampling: Sampling, modality: Modality, output: Path, seed: int
+    ) -> None:
+        self.document = Document()
+        self._model = model
+        self._sampling = sampling
+        self._modality: Modality = modality
+        self._output = output
+        self._seed = seed
+        self._images: list[PILImage.Image] = []  # for the next message
+
+    def run(self, first: Sequence[str | PILImage.Image] = ()) -> None:
+        """Answers the first message, if it has parts, and then what is typed, to /quit or the input's end.
+
+        An error in one message is printed and changes nothing; neither does a message stopped by Ctrl-C.
+        """
+        typed = sys.stdin.isatty()
+        if typed:
+            _enable_line_editing()
+            print("/help lists the commands, /quit leaves", file=sys.stderr)
+        if first:
+            self._guarded(lambda: self.answer(first))
+        while True:
+            try:
+                line = _read_line(typed)
+            except KeyboardInterrupt:
+                if not typed:
+                    raise
+                print(file=sys.stderr)  # as a shell does: the line is dropped, and a new one begins
+                continue
+            if line is None or line == "/quit":
+                return
+            if line:
+                self._guarded(lambda line=line: self.handle(line))
+
+    def _guarded(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except InputError as error:
+            print(error_line(error), file=sys.stderr)
+        except KeyboardInterrupt:
+            print("\ninterrupted; the conversation is as it was", file=sys.stderr)
+
+    def handle(self, line: str) -> None:
+        """One line of input: a command or a message. Raises `InputError` for what can be mended."""
+        if not line.startswith("/"):
+            self.answer(message_parts(line, self._images))
+            return
+        command, _, argument = line.partition(" ")
+        argument = argument.strip()
+        if command == "/image" and argument:
+            self._images.append(load_image(Path(argument).expanduser()))
+        elif command == "/save" and argument:
+            self.save(Path(argument).expanduser())
+        elif command == "/reset" and not argument:
+            self.document = Document()
+            self._images.clear()
+        elif command == "/help" and not argument:
+            print(HELP, file=sys.stderr)
+        elif command in ("/image", "/save"):
+            raise InputError(f"{command} needs a file, as in {command} FILE")
+        else:
+            raise InputError(f"{line!r} is not a command; /help lists them")
+
+    def answer(self, parts: Sequence[str | PILImage.Image]) -> None:
+        """Answers a message. The conversation grows by the message and the whole answer, or not at all."""
+        asked = self.document.ask(*parts)
+        answers = sum(turn.role == "assistant" for turn in asked.turns)
+        display = _Display(self._output, slug(" ".join(part for part in parts if isinstance(part, str))))
+        try:
+            for event in self._model.stream(asked, self._modality, self._sampling, self._seed + answers):
+                display.show(event)
+                if isinstance(event, TurnFinished):
+                    self.document = event.document
+                    self._images.clear()
+        except InputError as error:
+            hint = "; /reset begins a new conversation" if self.document.turns else ""
+            raise InputError(f"{error}{hint}") from error
+        finally:
+            display.close()
+
+    def save(self, path: Path) -> None:
+        """Writes the conversation as JSON; the file appears whole or not at all, and never over another."""
+        if not self.document.turns:
+            raise InputError("there is no conversation to save yet")
+        if os.path.lexists(path):
+            raise InputError(f"{path} exists already; choose another name")
+        messages = json.dumps(self.document.to_messages(), ensure_ascii=False, indent=1) + "\n"
+        temporary = path.with_name(f".{uuid.uuid4().hex}.part")
+        try:
+            temporary.write_text(messages, encoding="utf-8")
+            os.replace(temporary, path)
+        except OSError as error:
+            raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        print(f"wrote {path}", file=sys.stderr)
+
+
+class _Display:
+    """Shows an answer as it comes; pictures become files whose names begin with `stem`."""
+
+    def __init__(self, output: Path, stem: str) -> None:
+        self._output = output
+        self._stem = stem
+        self._bar: tqdm | None = None
+        self._line_open = False
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, TextDelta):
+            print(printable(event.text), end="", flush=True)
+            self._line_open = True
+        elif isinstance(event, ImageStarted):
+            self.close()
+            self._bar = tqdm(total=event.grid[0], desc="drawing", unit=" rows", file=sys.stderr, leave=False)
+        elif isinstance(event, ImageRow) and self._bar is not None:
+            self._bar.update()
+        elif isinstance(event, ImageFinished):
+            self.close()
+            if event.image.image is None:
+                raise InputError("the checkpoint has no image_detokenizer, so its pictures cannot be seen")
+            paths, _ = write_pictures(self._output, self._stem, [[event.image.image]])
+            print(paths[0][0], flush=True)
+
+    def close(self) -> None:
+        """Ends the open line or bar, so that what comes next starts on a line of its own."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        if self._line_open:
+            print(flush=True)
+            self._line_open = False
+
+
+def _read_line(typed: bool) -> str | None:
+    """The next line without the space around it, or None at the end of the input."""
+    try:
+        return input("> " if typed else "").strip()
+    except EOFError:
+        if typed:
+            print(file=sys.stderr)
+        return None
+
+
+def _enable_line_editing() -> None:
+    with contextlib.suppress(ImportError):  # not on every platform
+        import readline  # noqa: F401  importing it is what makes input() edit lines

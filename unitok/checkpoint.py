@@ -1,0 +1,299 @@
+"""A checkpoint is a folder: ``unitok.json``, ``vocabulary.json`` and one folder for each component.
+
+``unitok.json`` names the components and their classes and holds the SHA-256 of each weight file, so that
+what is loaded is what was saved. Classes come from the table below and weights from safetensors: nothing that
+a checkpoint holds is ever run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from unitok.engine.sampling import Sampling
+from unitok.processor import Processor
+from unitok.vocabulary import Vocabulary
+from unitok_detokenizers.image import ImageDetokenizer
+from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.image import ImageTokenizer
+from unitok_tokenizers.text import TextTokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+FORMAT_VERSION = 1
+MANIFEST, VOCABULARY = "unitok.json", "vocabulary.json"
+WEIGHTS = ".safetensors"
+SHARD_SIZE = "14MB"
+"""Largest weight file of a decoder, below what hosts of source code take without extra tools."""
+
+COMPONENTS: dict[str, dict[str, Callable[[Path], Any]]] = {
+    "text_tokenizer": {"TextTokenizer": TextTokenizer.from_pretrained},
+    "image_tokenizer": {"ImageTokenizer": ImageTokenizer.from_pretrained},
+    "image_detokenizer": {"ImageDetokenizer": ImageDetokenizer.from_pretrained},
+}
+"""What a component's folder may hold, and how it is read. The decoder is apart: it is cast as it is read."""
+
+DECODER, DECODER_CLASS = "decoder", "AutoModelForCausalLM"
+REQUIRED = ("text_tokenizer", DECODER)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint folder holds.
+
+    Attributes:
+        processor: The tokenizers, the detokenizers and the vocabulary.
+        decoder: A ``transformers`` causal LM; None in a base, on which one is yet to be trained.
+        sampling: How answers are drawn when the caller does not say.
+    """
+
+    processor: Processor
+    decoder: PreTrainedModel | None
+    sampling: Sampling
+
+
+def save(checkpoint: Checkpoint, folder: str | Path) -> None:
+    """Writes a checkpoint folder, whole or not at all.
+
+    A checkpoint that is there is replaced; other files in its folder, such as a model card, are kept.
+
+    Raises:
+        InputError: ``folder`` is a file, a folder with something else in it, or cannot be written.
+    """
+    folder = Path(folder)
+    if folder.exists() and not (folder / MANIFEST).is_file() and not _is_empty_folder(folder):
+        raise InputError(f"{folder} exists and is not a unitok checkpoint; name a new folder")
+    # Beside the target, so that it is put into place by renaming.
+    target, mark = folder.absolute(), uuid.uuid4().hex[:8]
+    fresh, old = (target.with_name(f".{target.name}.{mark}.{end}") for end in ("new", "old"))
+    try:
+        fresh.mkdir(parents=True)
+        try:
+            _write(checkpoint, fresh)
+            if folder.exists():
+                _copy_others(folder, fresh)
+                folder.rename(old)
+            fresh.rename(folder)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            if old.exists():
+                old.rename(folder)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise InputError(f"checkpoint {folder} cannot be written: {error.strerror or error}") from error
+
+
+def load(
+    folder: str | Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
+) -> Checkpoint:
+    """Reads and verifies a checkpoint folder.
+
+    Args:
+        folder: As written by :func:`save`.
+        device: Where the decoder and the codecs go.
+        dtype: The decoder's; by default float32 on a CPU and as stored elsewhere.
+
+    Raises:
+        InputError: Something is missing, damaged, or newer than this code; the message names the file.
+    """
+    folder = Path(folder)
+    manifest = verify(folder)
+    vocabulary = Vocabulary.load(folder / VOCABULARY)
+    parts = {
+        name: COMPONENTS[name][entry["class"]](folder / name)
+        for name, entry in manifest["components"].items()
+        if name != DECODER
+    }
+    for part in parts.values():
+        if isinstance(part, torch.nn.Module):
+            part.to(device)
+    try:
+        sampling = Sampling.from_dict(manifest["sampling"])
+        processor = Processor(vocabulary=vocabulary, image_size=manifest["image_size"], **parts)
+    except InputError as error:
+        raise InputError(f"{folder / MANIFEST}: {error}") from None
+    if dtype is None and torch.device(device).type == "cpu":
+        dtype = torch.float32
+    return Checkpoint(processor, _load_decoder(folder / DECODER, dtype).to(device), sampling)  # type: ignore[arg-type]
+
+
+def verify(folder: str | Path) -> dict[str, Any]:
+    """Checks a checkpoint's files against its manifest, and returns the manifest; nothing is loaded.
+
+    Raises:
+        InputError: As for :func:`load`.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"checkpoint {folder} is not a folder; give one that holds {MANIFEST}")
+    path = folder / MANIFEST
+    manifest = _read_manifest(path)
+    _check_components(manifest["components"], path)
+    for name in (VOCABULARY, *manifest["components"]):
+        if not (folder / name).exists():
+            raise InputError(f"{folder / name} is missing; copy the whole checkpoint again")
+    _check_weights(folder, manifest)
+    return manifest
+
+
+def is_checkpoint(folder: str | Path) -> bool:
+    """Whether a folder holds a manifest, sound or not."""
+    return (Path(folder) / MANIFEST).is_file()
+
+
+def _write(checkpoint: Checkpoint, folder: Path) -> None:
+    processor = checkpoint.processor
+    components = {}
+    for name, classes in COMPONENTS.items():
+        part: Any = getattr(processor, name)
+        if part is None:
+            continue
+        kind = type(part).__name__
+        if kind not in classes:
+            raise TypeError(f"a {name} of class {kind} cannot be saved; known are {', '.join(classes)}")
+        part.save_pretrained(folder / name)
+        components[name] = {"class": kind}
+    if checkpoint.decoder is not None:
+        with _no_progress_bars():
+            checkpoint.decoder.save_pretrained(folder / DECODER, max_shard_size=SHARD_SIZE)
+        components[DECODER] = {"class": DECODER_CLASS}
+    processor.vocabulary.save(folder / VOCABULARY)
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "components": components,
+        "image_size": processor.image_size,
+        "sampling": checkpoint.sampling.to_dict(),
+        "weights": {name: _sha256(folder / name) for name in _weight_files(folder, components)},
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def _copy_others(source: Path, target: Path) -> None:
+    ours = {MANIFEST, VOCABULARY, DECODER, *COMPONENTS}
+    for path in source.iterdir():
+        if path.name in ours:
+            continue
+        if path.is_dir():
+            shutil.copytree(path, target / path.name, symlinks=True)
+        else:
+            shutil.copy2(path, target / path.name, follow_symlinks=False)
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
+
+
+def _weight_files(folder: Path, components: dict[str, Any]) -> list[str]:
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for name in components
+        for path in (folder / name).rglob(f"*{WEIGHTS}")
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; {path.parent} is not a unitok checkpoint") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{path} is not JSON; copy the checkpoint again") from None
+    version = manifest.get("format_version") if isinstance(manifest, dict) else None
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise InputError(f'{path} is not a unitok checkpoint: "format_version" is missing or no number')
+    if version > FORMAT_VERSION:
+        raise InputError(
+            f"{path} has format version {version}, newer than {FORMAT_VERSION}, the newest known here; "
+            "upgrade unitok"
+        )
+    kinds = {"components": dict, "weights": dict, "sampling": dict, "image_size": int | None}
+    for key, kind in kinds.items():
+        if key not in manifest or not isinstance(manifest[key], kind) or isinstance(manifest[key], bool):
+            raise InputError(f'{path}: "{key}" is missing or of the wrong type')
+    return manifest
+
+
+def _check_components(components: dict[str, Any], path: Path) -> None:
+    for name in REQUIRED:
+        if name not in components:
+            raise InputError(f"{path}: the component {name} is missing")
+    for name, entry in components.items():
+        known = [DECODER_CLASS] if name == DECODER else list(COMPONENTS.get(name, ()))
+        kind = entry.get("class") if isinstance(entry, dict) else None
+        if kind not in known:
+            raise InputError(f"{path}: the component {name!r} has an unknown class {kind!r}; upgrade unitok")
+
+
+def _check_weights(folder: Path, manifest: dict[str, Any]) -> None:
+    expected = manifest["weights"]
+    for name in expected:
+        parts = PurePosixPath(name).parts
+        if ".." in parts or not parts or parts[0] not in manifest["components"]:
+            raise InputError(f"{folder / MANIFEST}: the weight file {name!r} lies in no component's folder")
+        if not (folder / name).is_file():
+            raise InputError(f"{folder / name} is missing; copy the whole checkpoint again")
+    for name in _weight_files(folder, manifest["components"]):
+        if name not in expected:
+            raise InputError(f"{folder / name} is not listed in {MANIFEST}; remove it")
+        if _sha256(folder / name) != expected[name]:
+            raise InputError(
+                f"{folder / name} is damaged: its SHA-256 is not the one in {MANIFEST}; "
+                "copy the checkpoint again"
+            )
+
+
+def _load_decoder(folder: Path, dtype: torch.dtype | None) -> PreTrainedModel:
+    from transformers import AutoModelForCausalLM
+
+    try:
+        with _no_progress_bars():
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                str(folder),
+                dtype=dtype or "auto",
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except Exception as error:  # a damaged config or weight file raises nearly anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{folder} does not hold a decoder that can be read: {reason}") from error
+    decoder, report = loaded
+    wrong = sorted(report["missing_keys"]) or sorted(report["unexpected_keys"])
+    if wrong:
+        raise InputError(
+            f"{folder}: the weights do not fit config.json, as {wrong[0]} shows; copy the decoder again"
+        )
+    return decoder.eval()
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """A decoder is read and written in a moment, and the command line has a bar of its own."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

@@ -1,0 +1,50 @@
+"""The console script: `unitok VERB ...` is `python -m unitok.VERB ...`."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from unitok.terminal import run
+from unitok_tokenizers.errors import InputError
+
+VERBS = {
+    "generate": "pictures and words from a prompt, or a conversation (--chat)",
+    "tokenize": "write documents as a token cache for training",
+    "train": "train an image tokenizer or a decoder from a YAML file",
+    "assemble": "put trained parts together into a checkpoint",
+    "evaluate": "measure a model on scenes and on photographs",
+}
+
+
+def usage() -> str:
+    verbs = "\n".join(f"  {verb:<10}{about}" for verb, about in VERBS.items())
+    more = "unitok VERB --help tells more; python -m unitok.VERB is the same."
+    return f"usage: unitok VERB ...\n\n{verbs}\n\n{more}"
+
+
+def dispatch(argv: Sequence[str]) -> None:
+    """Runs the verb that `argv` begins with, which may exit by itself; `InputError` for an unknown one."""
+    if not argv:
+        raise InputError(f"no verb was given; use one of {', '.join(VERBS)}")
+    verb, *rest = argv
+    if verb in ("-h", "--help"):
+        print(usage())
+    elif verb == "--version":
+        print(version("unitok-multimodal"))
+    elif verb in VERBS:
+        # As `python -m` does it, so that no verb behaves differently here.
+        sys.argv = [f"unitok {verb}", *rest]
+        runpy.run_module(f"unitok.{verb}", run_name="__main__", alter_sys=True)
+    else:
+        raise InputError(f"there is no verb {verb!r}; use one of {', '.join(VERBS)}")
+
+
+def main() -> int:
+    return run(dispatch)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,375 @@
+"""Data for the decoder: packed rows from token caches, a user's documents, or scenes drawn on the fly.
+
+Training streams are endless unless told otherwise, and their position is kept in a checkpoint: batch n is a
+function of the seed and n, so a resumed run sees exactly the batches that it would have seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+from unitok.data.condition_dropout import ControlIds, drop_condition, find_image_replies
+from unitok.data.documents import OnError
+from unitok.data.packing import PackedBatch, build_batch, pack
+from unitok.data.sampling_plan import PackedCaches, PackingSampler, Position
+from unitok.data.token_cache import TokenCache, vocabulary_hash
+from unitok.data.tokenizing import (
+    Encoded,
+    JsonlSource,
+    encode_documents,
+    find_folder,
+    load_processor,
+    world_documents,
+    write_cache,
+)
+from unitok.processor import Processor
+from unitok.vocabulary import Vocabulary
+from unitok_tokenizers.errors import InputError
+
+
+class _PackedDataModule(L.LightningDataModule):
+    """What the data modules here share: options, ranks, the position in the training stream."""
+
+    def __init__(
+        self, row_length: int, batch_rows: int, condition_dropout: float, seed: int, num_workers: int
+    ) -> None:
+        super().__init__()
+        if not 0 <= condition_dropout <= 1:
+            raise InputError(f"data.condition_dropout must be in [0, 1], got {condition_dropout}")
+        if row_length < 2 or batch_rows < 1:
+            raise InputError("data.row_length must be at least 2 and data.batch_rows at least 1")
+        self.row_length, self.batch_rows = row_length, batch_rows
+        self.condition_dropout, self.seed, self.num_workers = condition_dropout, seed, num_workers
+        self._start = Position()
+        self._stream: PackingSampler | CountingSampler | None = None
+        self._batches_before = 0
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The model's vocabulary."""
+        module = self.trainer.lightning_module if self.trainer else None
+        vocabulary = getattr(module, "vocabulary", None)
+        if not isinstance(vocabulary, Vocabulary):
+            raise InputError(f"{type(self).__name__} needs a model with a vocabulary, such as DecoderModule")
+        return vocabulary
+
+    @property
+    def _ranks(self) -> dict[str, int]:
+        return (self.trainer.distributed_sampler_kwargs if self.trainer else None) or {
+            "num_replicas": 1,
+            "rank": 0,
+        }
+
+    def _loader(
+        self, dataset: Dataset[PackedBatch], sampler: DistributedSampler[Any]
+    ) -> DataLoader[PackedBatch]:
+        pin = bool(self.trainer and self.trainer.strategy.root_device.type == "cuda")
+        workers = self.num_workers
+        return DataLoader(dataset, batch_size=None, sampler=sampler, num_workers=workers, pin_memory=pin)
+
+    def _begin_stream(self, sampler: PackingSampler | CountingSampler) -> None:
+        self._stream, self._batches_before = sampler, self._batches_done()
+
+    def _batches_done(self) -> int:
+        """Training batches whose gradient has been computed, over the whole run."""
+        assert self.trainer is not None
+        return self.trainer.fit_loop.epoch_loop.batch_progress.total.processed
+
+    def state_dict(self) -> dict[str, Any]:
+        if self._stream is None:
+            return self._start._asdict()
+        return self._stream.position(self._batches_done() - self._batches_before)._asdict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._start = Position(state_dict["epoch"], state_dict["batch"])
+
+
+class TokenCacheDataModule(_PackedDataModule):
+    """Trains on token caches that `python -m unitok.tokenize` wrote. The vocabulary is the model's.
+
+    Args:
+        train: Folders of caches to train on, as one set.
+        val: Folders of caches to validate and test on.
+        row_length: Tokens of a packed row.
+        batch_rows: Rows per batch and device.
+        condition_dropout: Probability that a document with a picture in a reply loses what is before it.
+        seed: Of the order of documents and of condition dropout.
+        epochs: Passes over the training documents; none: endless, `trainer.max_steps` ends the run.
+        num_workers: Processes that build batches; packing is cheap, 0 builds them in the main process.
+        skip_long: Leave out documents longer than a row, with a warning; false: stop with an error.
+        shorter_rows: Lengths of shorter rows: a document goes into rows of the shortest length that holds it,
+            so that no attention is computed over what is not its own. They come in batches of as many tokens.
+    """
+
+    def __init__(
+        self,
+        train: list[str],
+        val: list[str] | None = None,
+        row_length: int = 384,
+        batch_rows: int = 16,
+        condition_dropout: float = 0.1,
+        seed: int = 0,
+        epochs: int | None = None,
+        num_workers: int = 0,
+        skip_long: bool = True,
+        shorter_rows: list[int] | None = None,
+    ) -> None:
+        super().__init__(row_length, batch_rows, condition_dropout, seed, num_workers)
+        self.train_folders, self.val_folders = list(train), list(val or [])
+        self.epochs, self.skip_long = epochs, skip_long
+        self.row_lengths = [*(shorter_rows or []), row_length]
+        if not 2 <= min(self.row_lengths) <= max(self.row_lengths) <= row_length:
+            raise InputError(f"data.shorter_rows must be in [2, {row_length}], got {shorter_rows}")
+
+    def _packed(self, folders: Sequence[str], **options: Any) -> PackingSampler:
+        key = vocabulary_hash(self.vocabulary)
+        caches = [TokenCache(folder, key) for folder in folders]
+        if not sum(len(cache) for cache in caches):
+            raise InputError(f"there are no documents in {', '.join(folders) or 'data.train'}")
+        dataset = PackedCaches(caches, self.vocabulary, self.row_lengths)
+        sampler = PackingSampler(dataset, self.batch_rows, **options, **self._ranks)
+        if sampler.too_long and not self.skip_long:
+            raise InputError(
+                f"{sampler.too_long} documents are longer than a row; raise data.row_length above "
+                f"{self.row_length} or set data.skip_long"
+            )
+        sampler.warn_too_long()
+        return sampler
+
+    def train_dataloader(self) -> DataLoader[PackedBatch]:
+        sampler = self._packed(
+            self.train_folders,
+            shuffle=True,
+            condition_dropout=self.condition_dropout,
+            seed=self.seed,
+            epochs=self.epochs,
+            start=self._start,
+        )
+        self._begin_stream(sampler)
+        return self._loader(sampler.packed, sampler)
+
+    def val_dataloader(self) -> DataLoader[PackedBatch] | list[Any]:
+        if not self.val_folders:
+            return []
+        sampler = self._packed(self.val_folders, keep_last=True)
+        return self._loader(sampler.packed, sampler)
+
+    def test_dataloader(self) -> DataLoader[PackedBatch] | list[Any]:
+        return self.val_dataloader()
+
+
+class DocumentsDataModule(TokenCacheDataModule):
+    """Trains on a user's own documents: JSONL files in the messages form, with pictures beside them.
+
+    They are tokenized once, into token caches; a file or vocabulary that changed is tokenized again.
+
+    Args:
+        checkpoint: Folder (or shipped checkpoint) with the tokenizers.
+        train: A JSONL file, one document a line.
+        val: Another one to validate and test on.
+        cache: Folder for the token caches.
+        on_error: At a line that cannot be read: `stop`, or `skip` it and name it.
+        tokenize_workers: Processes that tokenize; 0 works in the main process.
+        row_length: Tokens of a packed row.
+        batch_rows: Rows per batch and device.
+        condition_dropout: Probability that a document with a picture in a reply loses what is before it.
+        seed: Of the order of documents and of condition dropout.
+        epochs: Passes over the training documents; none: endless, `trainer.max_steps` ends the run.
+        num_workers: Processes that build batches; packing is cheap, 0 builds them in the main process.
+        skip_long: Leave out documents longer than a row, with a warning; false: stop with an error.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str,
+        train: str,
+        val: str | None = None,
+        cache: str = "runs/token_caches",
+        on_error: OnError = "stop",
+        tokenize_workers: int = 0,
+        row_length: int = 384,
+        batch_rows: int = 16,
+        condition_dropout: float = 0.1,
+        seed: int = 0,
+        epochs: int | None = None,
+        num_workers: int = 0,
+        skip_long: bool = True,
+    ) -> None:
+        self.checkpoint, self.cache = find_folder(checkpoint), Path(cache)
+        self.on_error, self.tokenize_workers = on_error, tokenize_workers
+        self.files = [file for file in (train, val) if file]
+        key = vocabulary_hash(Vocabulary.load(self.checkpoint / "vocabulary.json"))
+        folders = [str(self._folder(file, key)) for file in self.files]
+        super().__init__(
+            folders[:1],
+            folders[1:],
+            row_length,
+            batch_rows,
+            condition_dropout,
+            seed,
+            epochs,
+            num_workers,
+            skip_long,
+        )
+
+    def _folder(self, file: str, key: str) -> Path:
+        """Where a file's cache is: named by the file, its state and the vocabulary."""
+        identity = json.dumps([key, JsonlSource(file, self.on_error).identity()], sort_keys=True)
+        return self.cache / f"{Path(file).stem}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+
+    def prepare_data(self) -> None:
+        for file, folder in zip(self.files, self.train_folders + self.val_folders, strict=True):
+            if not Path(folder).exists():
+                write_cache(JsonlSource(file, self.on_error), self.checkpoint, folder, self.tokenize_workers)
+
+
+class WorldDataModule(_PackedDataModule):
+    """Trains on documents about scenes, drawn and tokenized on the fly; for long runs a cache is faster.
+
+    Args:
+        checkpoint: Folder (or shipped checkpoint) with the tokenizers.
+        row_length: Tokens of a packed row.
+        batch_rows: Rows per batch and device.
+        condition_dropout: Probability that a document with a picture in a reply loses what is before it.
+        seed: Of everything that is drawn; validation draws from another stream.
+        val_batches: Batches to validate and test on.
+        val_split: Scenes to validate on: `train`, or `heldout` with the pairs that training never has.
+        num_workers: Processes that draw and tokenize; 0 works in the main process.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str,
+        row_length: int = 384,
+        batch_rows: int = 16,
+        condition_dropout: float = 0.1,
+        seed: int = 0,
+        val_batches: int = 8,
+        val_split: str = "train",
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__(row_length, batch_rows, condition_dropout, seed, num_workers)
+        if val_split not in ("train", "heldout"):
+            raise InputError(f"data.val_split must be train or heldout, got {val_split!r}")
+        self.checkpoint, self.val_batches, self.val_split = find_folder(checkpoint), val_batches, val_split
+
+    def _batches(self, stream: int, split: str, condition_dropout: float) -> WorldBatches:
+        if Vocabulary.load(self.checkpoint / "vocabulary.json") != self.vocabulary:
+            raise InputError(
+                f"the vocabulary of {self.checkpoint} is not the model's; give both the same checkpoint"
+            )
+        seeds = (self.seed, stream)
+        return WorldBatches(
+            self.checkpoint, seeds, split, self.row_length, self.batch_rows, condition_dropout
+        )
+
+    def train_dataloader(self) -> DataLoader[PackedBatch]:
+        batches = self._batches(0, "train", self.condition_dropout)
+        sampler = CountingSampler(batches, self._start, None, **self._ranks)
+        self._begin_stream(sampler)
+        return self._loader(batches, sampler)
+
+    def val_dataloader(self) -> DataLoader[PackedBatch]:
+        batches = self._batches(1, self.val_split, 0.0)
+        return self._loader(batches, CountingSampler(batches, Position(), self.val_batches, **self._ranks))
+
+    def test_dataloader(self) -> DataLoader[PackedBatch]:
+        return self.val_dataloader()
+
+
+class WorldBatches(Dataset[PackedBatch]):
+    """Batch n of documents about scenes, a function of the seeds and n. Tokenizers are loaded at first use.
+
+    Args:
+        checkpoint: folder with the tokenizers.
+        seeds: of everything that is drawn.
+        split: of the scenes.
+        row_length: tokens of a row.
+        batch_rows: rows of a batch.
+        condition_dropout: probability.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Path,
+        seeds: tuple[int, ...],
+        split: str,
+        row_length: int,
+        batch_rows: int,
+        condition_dropout: float,
+    ) -> None:
+        self.checkpoint, self.seeds, self.split = checkpoint, seeds, split
+        self.row_length, self.batch_rows, self.condition_dropout = row_length, batch_rows, condition_dropout
+        self._processor: Processor | None = None
+
+    def __len__(self) -> int:  # a sampler wants one; the samplers here count on their own
+        return 1
+
+    def __getitem__(self, number: int) -> PackedBatch:
+        if self._processor is None:
+            self._processor = load_processor(self.checkpoint)
+        vocabulary = self._processor.vocabulary
+        control = ControlIds.of(vocabulary)
+        rng = np.random.default_rng([*self.seeds, number, 1])
+        documents = world_documents([*self.seeds, number, 0], self.split, self._processor.image_size or 64)
+        fitting: list[Encoded] = []
+        while sum(len(ids) for ids, _ in fitting) < self.batch_rows * self.row_length:
+            together = [next(documents) for _ in range(2 * self.batch_rows)]
+            with torch.inference_mode():
+                encoded = encode_documents(self._processor, together)
+            encoded = [self._drop(one, control, rng) for one in encoded]
+            fitting += [one for one in encoded if len(one[0]) <= self.row_length]
+        rows = pack([len(ids) for ids, _ in fitting], self.row_length)
+        # The emptiest rows are left out: their documents are lost, there are more where they came from.
+        rows = sorted(rows, key=lambda row: -sum(len(fitting[one][0]) for one in row))[: self.batch_rows]
+        return build_batch([[fitting[one] for one in row] for row in rows], self.row_length, vocabulary.pad)
+
+    def _drop(self, document: Encoded, control: ControlIds, rng: np.random.Generator) -> Encoded:
+        if rng.random() >= self.condition_dropout:
+            return document
+        ids, targets = document
+        replies = find_image_replies(ids, np.array([0, len(ids)]), control)
+        if not len(replies.start):
+            return document
+        one = int(rng.integers(len(replies.start)))
+        return drop_condition(ids, targets, int(replies.start[one]), int(replies.end[one]), control)
+
+
+class CountingSampler(DistributedSampler[int]):
+    """The numbers of this rank's batches: rank, rank + ranks, ... from a position on.
+
+    Args:
+        dataset: what is sampled.
+        start: batches that are done.
+        count: batches over all ranks, or none for an endless stream.
+    """
+
+    def __init__(
+        self, dataset: Dataset[Any], start: Position, count: int | None, num_replicas: int = 1, rank: int = 0
+    ) -> None:
+        super().__init__(dataset, num_replicas=num_replicas, rank=rank, shuffle=False)
+        self.start, self.count = start, count
+
+    def __iter__(self) -> Iterator[int]:
+        number = self.start.batch
+        while self.count is None or number < self.count // self.num_replicas:
+            yield number * self.num_replicas + self.rank
+            number += 1
+
+    def __len__(self) -> int:
+        if self.count is None:
+            raise TypeError("an endless sampler has no length")
+        return self.count // self.num_replicas - self.start.batch
+
+    def position(self, done: int) -> Position:
+        """Where the stream stands after `done` batches from `start`."""
+        return Position(0, self.start.batch + done)

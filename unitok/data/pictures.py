@@ -1,0 +1,186 @@
+"""Pictures to train an image codec on: the world's scenes with procedural textures, or a user's folder.
+
+Shape letters: B batch, H W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, IterableDataset
+from tqdm import tqdm
+from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.image_io import load_image, to_tensor
+
+from unitok.data.textures import sample_texture
+from unitok.data.world.render import CANONICAL, Style, render
+from unitok.data.world.scene import sample_scene
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+class PicturePool(Dataset[Tensor]):
+    """Pictures held as bytes: item ``i`` is float ``[3, H, W]`` in [-1, 1], mirrored at random when ``augment``."""
+
+    def __init__(self, pictures: np.ndarray, augment: bool) -> None:
+        self.pictures, self.augment = pictures, augment
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, index: int) -> Tensor:
+        picture = to_tensor(self.pictures[index])
+        if self.augment:
+            flips = [axis for axis, coin in zip((-1, -2), torch.rand(2).tolist(), strict=True) if coin < 0.5]
+            picture = picture.flip(flips) if flips else picture
+        return picture
+
+
+def scene_picture(rng: np.random.Generator, size: int, least: int = 1) -> np.ndarray:
+    """A random scene of ``least`` to 6 objects, half of the time in the canonical look; uint8 ``[size, size, 3]``."""
+    style = CANONICAL if rng.random() < 0.5 else Style.sample(rng)
+    count = None if least == 1 else int(rng.integers(least, 7))
+    return render(sample_scene(rng, count), size, style)
+
+
+def make_pool(
+    draw: Callable[[np.random.Generator, int], np.ndarray], count: int, size: int, seed: int, label: str
+) -> np.ndarray:
+    """``count`` pictures uint8 ``[count, size, size, 3]``; the same for the same seed."""
+    rng = np.random.default_rng(seed)
+    pool = np.empty((count, size, size, 3), np.uint8)
+    for i in tqdm(range(count), desc=label, unit="picture", mininterval=1.0):
+        pool[i] = draw(rng, size)
+    return pool
+
+
+class WorldPictures(L.LightningDataModule):
+    """Scenes of the world mixed with procedural textures.
+
+    Args:
+        size: side of the square pictures, in pixels.
+        scenes: scenes in the pool that training draws from.
+        textures: textures in the pool.
+        least_objects: fewest objects in a scene of the pool.
+        validation: held-out scenes.
+        batch_size: pictures a step.
+        seed: of everything drawn here; validation draws from another stream.
+    """
+
+    def __init__(
+        self,
+        size: int = 64,
+        scenes: int = 30_000,
+        textures: int = 8_000,
+        least_objects: int = 1,
+        validation: int = 512,
+        batch_size: int = 64,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.size, self.scenes, self.textures, self.least_objects = size, scenes, textures, least_objects
+        self.validation, self.batch_size, self.seed = validation, batch_size, seed
+        self.train_pool: np.ndarray | None = None
+        self.validation_pool: np.ndarray | None = None
+
+    def setup(self, stage: str) -> None:
+        if stage == "fit" and self.train_pool is None:
+            streams = np.random.SeedSequence([self.seed, 1]).generate_state(2).tolist()
+            draw = partial(scene_picture, least=self.least_objects)
+            scenes = make_pool(draw, self.scenes, self.size, streams[0], "drawing scenes")
+            textures = make_pool(sample_texture, self.textures, self.size, streams[1], "drawing textures")
+            self.train_pool = np.concatenate([scenes, textures])
+        if self.validation_pool is None:
+            stream = int(np.random.SeedSequence([self.seed, 2]).generate_state(1)[0])
+            self.validation_pool = make_pool(scene_picture, self.validation, self.size, stream, "drawing held-out scenes")
+
+    def train_dataloader(self) -> DataLoader[Tensor]:
+        assert self.train_pool is not None
+        return DataLoader(PicturePool(self.train_pool, augment=True), self.batch_size, shuffle=True, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[Tensor]:
+        assert self.validation_pool is not None
+        return DataLoader(PicturePool(self.validation_pool, augment=False), self.batch_size)
+
+    def test_dataloader(self) -> DataLoader[Tensor]:
+        return self.val_dataloader()
+
+
+class FolderPictures(L.LightningDataModule):
+    """Random crops of a user's own pictures, found in a folder and its subfolders.
+
+    Args:
+        folder: where the pictures are (PNG, JPEG or WebP).
+        size: side of the square crops, in pixels; smaller pictures are enlarged first.
+        batch_size: crops a step.
+        validation_share: share of the pictures, at least one, that is held out.
+        num_workers: processes that read pictures.
+        seed: of the split.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        size: int = 64,
+        batch_size: int = 64,
+        validation_share: float = 0.05,
+        num_workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.folder, self.size, self.batch_size = Path(folder), size, batch_size
+        self.validation_share, self.num_workers, self.seed = validation_share, num_workers, seed
+        self.train_files: list[Path] = []
+        self.validation_files: list[Path] = []
+
+    def setup(self, stage: str) -> None:
+        if not self.folder.is_dir():
+            raise InputError(f"{self.folder} is not a folder: data.init_args.folder must name one that holds pictures")
+        files = sorted(path for path in self.folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+        if len(files) < 2:
+            raise InputError(f"{self.folder} holds {len(files)} pictures ({', '.join(SUFFIXES)}): at least 2 are needed")
+        order = np.random.default_rng(self.seed).permutation(len(files))
+        held = max(1, round(self.validation_share * len(files)))
+        self.validation_files = [files[i] for i in order[:held]]
+        self.train_files = [files[i] for i in order[held:]]
+
+    def train_dataloader(self) -> DataLoader[Tensor]:
+        crops = FolderCrops(self.train_files, self.size, endless=True)
+        return DataLoader(crops, self.batch_size, num_workers=self.num_workers)
+
+    def val_dataloader(self) -> DataLoader[Tensor]:
+        return DataLoader(FolderCrops(self.validation_files, self.size, endless=False), self.batch_size)
+
+    def test_dataloader(self) -> DataLoader[Tensor]:
+        return self.val_dataloader()
+
+
+class FolderCrops(IterableDataset[Tensor]):
+    """Crops float ``[3, size, size]`` in [-1, 1]: random ones of random files without end, or each file's middle."""
+
+    def __init__(self, files: list[Path], size: int, endless: bool) -> None:
+        self.files, self.size, self.endless = files, size, endless
+
+    def __iter__(self):
+        if not self.endless:
+            for path in self.files:
+                yield self._crop(path, np.array([0.5, 0.5]))
+            return
+        rng = np.random.default_rng(int(torch.initial_seed()) % 2**63)
+        while True:
+            yield self._crop(self.files[int(rng.integers(len(self.files)))], rng.random(2))
+
+    def _crop(self, path: Path, where: np.ndarray) -> Tensor:
+        image = load_image(path)
+        scale = self.size / min(image.size)
+        if scale > 1:
+            image = image.resize((max(self.size, round(image.width * scale)), max(self.size, round(image.height * scale))))
+        left = round(float(where[0]) * (image.width - self.size))
+        top = round(float(where[1]) * (image.height - self.size))
+        return to_tensor(image.crop((left, top, left + self.size, top + self.size)))

@@ -1,0 +1,264 @@
+"""Documents to a token cache: shards written by worker processes, then merged in order.
+
+The result depends on the source alone, not on the number of workers. A run that was stopped goes on with the
+shards that are whole.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, replace
+from importlib import resources
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from unitok.data.documents import OnError, line_blocks, read_documents
+from unitok.data.token_cache import TokenCache, TokenCacheWriter, merge_caches, vocabulary_hash
+from unitok.data.world.tasks import sample_documents
+from unitok.document import Document, Image, Turn
+from unitok.processor import Processor
+from unitok.vocabulary import Vocabulary
+from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.image import ImageTokenizer
+from unitok_tokenizers.text import TextTokenizer
+
+log = logging.getLogger(__name__)
+
+DOCUMENTS_TOGETHER = 256  # documents whose pictures are encoded in one go
+
+Encoded = tuple[NDArray[np.int64], NDArray[np.uint8]]  # ids [S], targets [S]
+
+
+def find_folder(name_or_folder: str | Path) -> Path:
+    """A checkpoint's folder: that folder, or the shipped checkpoint of that name; it must hold a vocabulary.
+
+    Raises:
+        InputError: there is none.
+    """
+    shipped = Path(str(resources.files("unitok"))) / "checkpoints" / str(name_or_folder)
+    for folder in (Path(name_or_folder), shipped):
+        if (folder / "vocabulary.json").is_file():
+            return folder
+    raise InputError(f"{name_or_folder} is not a checkpoint folder: it has no vocabulary.json")
+
+
+def load_processor(folder: str | Path, image_size: int | None = None) -> Processor:
+    """What turns documents into ids, from a checkpoint folder that need not hold a decoder yet.
+
+    Args:
+        folder: with `vocabulary.json`, `text_tokenizer/` and, for pictures, `image_tokenizer/`.
+        image_size: sides of pictures; none: as `unitok.json` says, or any size where there is no such file.
+    """
+    folder = find_folder(folder)
+    if image_size is None and (folder / "unitok.json").is_file():
+        try:
+            image_size = json.loads((folder / "unitok.json").read_text(encoding="utf-8"))["image_size"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{folder / 'unitok.json'} is not readable; copy the checkpoint again"
+            ) from error
+    images = folder / "image_tokenizer"
+    return Processor(
+        TextTokenizer.from_pretrained(folder / "text_tokenizer"),
+        Vocabulary.load(folder / "vocabulary.json"),
+        ImageTokenizer.from_pretrained(images).eval() if images.is_dir() else None,
+        image_size=image_size,
+    )
+
+
+def encode_documents(processor: Processor, documents: Sequence[Document]) -> list[Encoded]:
+    """Ids and targets of documents; a picture that several of them hold is encoded once."""
+    pictures = {id(part): part for document in documents for turn in document.turns for part in turn.images}
+    bare = [part for part in pictures.values() if part.codes is None]
+    codes = processor.encode_images([part.image for part in bare if part.image is not None])
+    encoded = {id(part): Image(codes=one, size=part.size) for part, one in zip(bare, codes, strict=True)}
+
+    def with_codes(turn: Turn) -> Turn:
+        return replace(turn, parts=tuple(encoded.get(id(part), part) for part in turn.parts))
+
+    ids = processor.encode_batch([Document(tuple(map(with_codes, one.turns))) for one in documents])
+    return [(one.numpy(), processor.targets(one).numpy()) for one in ids]
+
+
+class Source(Protocol):
+    """Documents in shards; small and picklable, since every worker gets it."""
+
+    def shards(self) -> int: ...
+
+    def documents(self, shard: int, skipped: list[str]) -> Iterator[Document]: ...
+
+    def identity(self) -> dict[str, Any]:
+        """What the documents depend on, as JSON: shards are reused only where it is the same."""
+        ...
+
+
+@dataclass(frozen=True)
+class WorldSource:
+    """Documents about procedural scenes: `documents_total` of them, a function of the seed."""
+
+    documents_total: int
+    seed: int
+    split: str = "train"
+    per_shard: int = 4096
+    image_size: int = 64
+
+    def shards(self) -> int:
+        return -(-self.documents_total // self.per_shard)
+
+    def documents(self, shard: int, skipped: list[str]) -> Iterator[Document]:
+        wanted = min(self.per_shard, self.documents_total - shard * self.per_shard)
+        return islice(world_documents([self.seed, shard], self.split, self.image_size), wanted)
+
+    def identity(self) -> dict[str, Any]:
+        return {"source": "world", **asdict(self)}
+
+
+def world_documents(seed: Sequence[int], split: str, image_size: int) -> Iterator[Document]:
+    """Documents about scenes without end, a function of the seed."""
+    rng = np.random.default_rng(seed)
+    while True:
+        yield from sample_documents(rng, split, image_size)
+
+
+@dataclass(frozen=True)
+class JsonlSource:
+    """A JSONL file of documents."""
+
+    path: str
+    on_error: OnError = "stop"
+    per_shard: int = 4096
+
+    def shards(self) -> int:
+        return len(line_blocks(self.path, self.per_shard))
+
+    def documents(self, shard: int, skipped: list[str]) -> Iterator[Document]:
+        block = line_blocks(self.path, self.per_shard)[shard]
+        return read_documents(self.path, self.on_error, skipped, block, self.per_shard)
+
+    def identity(self) -> dict[str, Any]:
+        try:
+            stat = Path(self.path).stat()
+        except OSError as error:
+            raise InputError(f"{self.path} cannot be read: {error.strerror}") from error
+        changed = {"bytes": stat.st_size, "modified": stat.st_mtime_ns}
+        return {"source": "documents", **asdict(self), **changed}
+
+
+def _write_shard(processor: Processor, source: Source, shard: int, folder: Path, key: str) -> None:
+    """One shard as a cache of its own; what was left out is named in its meta.json."""
+    skipped: list[str] = []
+    documents = source.documents(shard, skipped)
+    with TokenCacheWriter(folder, processor.vocabulary.size, key) as writer, torch.inference_mode():
+        while together := list(islice(documents, DOCUMENTS_TOGETHER)):
+            for ids, targets in encode_documents(processor, together):
+                writer.add(ids, targets)
+        writer.finish(skipped=skipped)
+
+
+_worker_processor: Processor | None = None  # of this worker process
+
+
+def _start_worker(folder: str | Path, image_size: int | None) -> None:
+    global _worker_processor
+    torch.set_num_threads(1)  # the workers are the parallelism
+    _worker_processor = load_processor(folder, image_size)
+
+
+def _work(source: Source, shard: int, folder: Path, key: str) -> None:
+    assert _worker_processor is not None
+    _write_shard(_worker_processor, source, shard, folder, key)
+
+
+def write_cache(
+    source: Source,
+    checkpoint: str | Path,
+    output: str | Path,
+    workers: int = 1,
+    image_size: int | None = None,
+) -> TokenCache:
+    """Tokenize a source; shows a progress bar.
+
+    Args:
+        source: the documents.
+        checkpoint: folder with vocabulary and tokenizers.
+        output: the cache's folder, which must not exist; shards are kept beside it until it is complete.
+        workers: processes; 0 works in this one.
+        image_size: as for `load_processor`.
+
+    Raises:
+        InputError: `output` exists, or a document cannot be read and the source says stop.
+    """
+    output = Path(output)
+    if output.exists():
+        raise InputError(f"{output} exists already; remove it or choose another output folder")
+    processor = load_processor(checkpoint, image_size)
+    key = vocabulary_hash(processor.vocabulary)
+    work = output.with_name(output.name + ".shards")
+    folders = [work / f"{shard:06d}" for shard in range(source.shards())]
+    _begin(work, {"vocabulary_hash": key, "pictures": processor.image_size, **source.identity()})
+    missing = [shard for shard, folder in enumerate(folders) if not folder.exists()]
+    with tqdm(
+        total=len(folders), initial=len(folders) - len(missing), desc="tokenizing", unit="shard"
+    ) as bar:
+        if workers == 0:
+            for shard in missing:
+                _write_shard(processor, source, shard, folders[shard], key)
+                bar.update()
+        else:
+            jobs = [(source, shard, folders[shard], key) for shard in missing]
+            _run_workers((checkpoint, image_size), jobs, min(workers, max(1, len(missing))), bar.update)
+    caches = [TokenCache(folder, key) for folder in folders]
+    skipped = [line for cache in caches for line in cache.meta["skipped"]]
+    for line in skipped:
+        log.warning("left out: %s", line)
+    merge_caches(
+        caches,
+        TokenCacheWriter(output, processor.vocabulary.size, key),
+        source=source.identity(),
+        skipped=len(skipped),
+    )
+    shutil.rmtree(work)
+    return TokenCache(output, key)
+
+
+def _begin(work: Path, identity: dict[str, Any]) -> None:
+    """Start a folder of shards, or go on with one that is of the same source and vocabulary."""
+    note = work / "source.json"
+    text = json.dumps(identity, indent=2)
+    if not (note.is_file() and note.read_text() == text):
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        note.write_text(text)
+
+
+def _run_workers(
+    start: tuple[str | Path, int | None],
+    jobs: Iterable[tuple[Source, int, Path, str]],
+    workers: int,
+    done: Callable[[], Any],
+) -> None:
+    context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
+    with ProcessPoolExecutor(workers, context, _start_worker, start) as pool:
+        futures = [pool.submit(_work, *job) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                future.result()
+                done()
+        except BrokenProcessPool as error:
+            raise InputError(
+                "a worker process ended unexpectedly; use fewer workers if memory ran out"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)

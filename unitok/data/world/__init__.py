@@ -1,0 +1,1 @@
+"""The procedural world that the default checkpoint knows: scenes, their language and their sounds."""

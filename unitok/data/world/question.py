@@ -1,0 +1,46 @@
+"""What a question is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from unitok.data.world.templates import chance
+
+
+@dataclass(frozen=True)
+class Question:
+    """A user's question, the answers that are right (the first is the one that the model learns),
+    its category, and what it is about: two questions with one subject have the same answer."""
+
+    text: str
+    answers: tuple[str, ...]
+    category: str
+    subject: str
+
+    def accepts(self, answer: str) -> bool:
+        """Whether ``answer`` is right, whatever its case, its final mark and its article."""
+        plain = normalized(answer)
+        return any(plain == normalized(right) for right in self.answers)
+
+
+def normalized(answer: str) -> str:
+    words = answer.lower().strip().rstrip(".!").replace("-", " ").split()
+    if words and words[0] in ("a", "an", "the"):
+        words = words[1:]
+    return " ".join(words)
+
+
+def truth(value: bool) -> tuple[str, ...]:
+    return ("yes",) if value else ("no",)
+
+
+def as_typed(rng: np.random.Generator, text: str) -> str:
+    """A question as users type it: mostly lower case, mostly with its mark."""
+    ordered = text.startswith(("tell ", "name ", "count ", "number "))
+    if chance(rng, 0.85):
+        text += "." if ordered else "?"
+    if chance(rng, 0.35):
+        text = text[0].upper() + text[1:]
+    return text

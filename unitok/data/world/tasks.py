@@ -1,0 +1,109 @@
+"""Training documents of the world: all tasks, mixed by weight.
+
+Documents come in small families that share their pictures: a picture is drawn (and later turned
+into codes) once and then asked for, edited, questioned, described and talked about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from unitok.data.world.album import Album
+from unitok.data.world.captions import sample_caption
+from unitok.data.world.conversations import sample_conversation
+from unitok.data.world.edits import sample_edit
+from unitok.data.world.questions import sample_questions
+from unitok.data.world.render import CANONICAL, Style
+from unitok.data.world.requests import request_for, sample_request
+from unitok.data.world.scene import Scene
+from unitok.data.world.templates import chance, pick
+from unitok.document import Document, Image, Part, Text, Turn
+
+TASK_WEIGHTS: dict[str, float] = {
+    "request": 0.40,
+    "edit": 0.22,
+    "questions": 0.15,
+    "caption": 0.08,
+    "conversation": 0.15,
+}
+"""Shares of the documents."""
+
+DOCUMENTS_PER_FAMILY = 3.4
+"""How many documents share one drawn scene and its edited form, on average."""
+
+
+def sample_documents(rng: np.random.Generator, split: str = "train", size: int = 64) -> list[Document]:
+    """One family of documents about one scene and an edited form of it; at least one document.
+
+    Documents that show the same picture hold the very same ``Image``. ``size`` is the pictures' height
+    and width in pixels. In the split ``train`` no held-out pair is shown or named.
+    """
+    numbers = {
+        task: int(weight * DOCUMENTS_PER_FAMILY + rng.random()) for task, weight in TASK_WEIGHTS.items()
+    }
+    numbers["request"] = max(numbers["request"], 1)
+    album = Album(size)
+    request = sample_request(rng, split=split)
+    scene = request.scene
+    given_style = Style.sample(rng) if chance(rng, 0.5) else CANONICAL
+    edit = sample_edit(rng, scene, split)
+    documents = [_answered((Text(request.text),), album.picture(scene))]
+    if numbers["request"] > 1:
+        again = edit.target if edit is not None and chance(rng, 0.6) else scene
+        documents.append(_answered((Text(request_for(rng, again, split).text),), album.picture(again)))
+    if numbers["edit"] and edit is not None:
+        picture = album.picture(scene, given_style)
+        documents.append(_answered(_with_picture(rng, picture, edit.text), album.picture(edit.target)))
+    shown = [(scene, given_style), (scene, CANONICAL)]
+    if edit is not None:
+        shown.append((edit.target, CANONICAL))
+    if numbers["questions"]:
+        documents += question_document(rng, album, *pick(rng, shown), split)
+    if numbers["caption"]:
+        documents.append(caption_document(rng, album, *pick(rng, shown)))
+    if numbers["conversation"]:
+        edits = () if edit is None else (edit,)
+        documents.append(sample_conversation(rng, album, split, scene, edits, given_style))
+    return documents
+
+
+def question_document(
+    rng: np.random.Generator, album: Album, scene: Scene, style: Style, split: str = "train"
+) -> list[Document]:
+    """Three to six questions about one picture, in one document; none when there are no clear ones."""
+    questions = sample_questions(rng, scene, int(rng.integers(3, 7)), split=split)
+    turns: list[Turn] = []
+    for i, question in enumerate(questions):
+        parts: tuple[Part, ...] = (Text(question.text),)
+        if i == 0:
+            parts = _with_picture(rng, album.picture(scene, style), question.text)
+        turns += [Turn(parts, "user"), Turn((Text(question.answers[0]),), "assistant")]
+    return [Document(tuple(turns))] if turns else []
+
+
+def caption_document(rng: np.random.Generator, album: Album, scene: Scene, style: Style) -> Document:
+    caption = sample_caption(rng, scene)
+    return _answered(_with_picture(rng, album.picture(scene, style), caption.demand), Text(caption.text))
+
+
+def _with_picture(rng: np.random.Generator, picture: Image, text: str) -> tuple[Part, ...]:
+    """A user's picture and words: mostly the picture first."""
+    return (Text(text), picture) if chance(rng, 0.25) else (picture, Text(text))
+
+
+def _answered(asked: tuple[Part, ...], answer: Part) -> Document:
+    return Document((Turn(asked, "user"), Turn((answer,), "assistant")))
+
+
+def corpus(rng: np.random.Generator, n: int, split: str = "train") -> Iterator[str]:
+    """``n`` texts of users and assistants, as they occur in training documents."""
+    left = n
+    while left > 0:
+        for document in sample_documents(rng, split, size=8):
+            for turn in document.turns:
+                for part in turn.parts:
+                    if isinstance(part, Text) and left > 0:
+                        left -= 1
+                        yield part.text

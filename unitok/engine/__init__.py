@@ -1,0 +1,8 @@
+"""The decode loop: prefill, sampling, guidance. It knows token ids and the grammar, and nothing of media."""
+
+from __future__ import annotations
+
+from unitok.engine.engine import Engine
+from unitok.engine.sampling import Sampling, SamplingParams
+
+__all__ = ["Engine", "Sampling", "SamplingParams"]

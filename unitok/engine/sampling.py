@@ -1,0 +1,202 @@
+"""How the next token is drawn from the logits.
+
+Shape letters: B rows, V vocabulary, M modalities.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unitok.vocabulary import CONTROL, IMAGE, TEXT
+from unitok_tokenizers.errors import InputError
+
+GREEDY_BELOW = 1e-5
+"""Below this temperature a draw is the most likely token: fp32 could not hold what the division gives."""
+
+MAX_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class SamplingParams:
+    """How the tokens of one modality are drawn.
+
+    Args:
+        temperature: 0 takes the most likely token, 1 the model's own distribution, more is more varied.
+        top_k: Only this many of the most likely tokens are drawn from; 0 means all of them.
+        top_p: Only the most likely tokens that together hold this share are drawn from, in (0, 1].
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_number(self.temperature, "temperature", low=0.0, high=100.0)
+        _check_number(self.top_p, "top_p", low=0.0, high=1.0)
+        if self.top_p == 0:
+            raise InputError("top_p is 0, which leaves no token: give more than 0, or a temperature of 0")
+        _check_integer(self.top_k, "top_k", low=0)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How an answer is drawn: the settings of each modality and the bounds of the whole.
+
+    Args:
+        text: Text, and the choice of what comes next where text may stand.
+        image: Image codes.
+        guidance_scale: Image codes are drawn from ``uncond + scale * (cond - uncond)``; 1 turns guidance off
+            and saves its second row in the batch.
+        max_tokens: Tokens of one answer at most; the decoder's context may leave room for fewer.
+    """
+
+    text: SamplingParams = field(default_factory=SamplingParams)
+    image: SamplingParams = field(default_factory=SamplingParams)
+    guidance_scale: float = 1.0
+    max_tokens: int = 1024
+
+    def __post_init__(self) -> None:
+        _check_number(self.guidance_scale, "guidance_scale", low=0.0, high=100.0)
+        _check_integer(self.max_tokens, "max_tokens", low=1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain values, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Sampling:
+        """The inverse of :meth:`to_dict`; an unknown name or a value out of range raises InputError."""
+        values = _check_names(values, cls, "sampling")
+        for name in ("text", "image"):
+            if name in values:
+                values[name] = SamplingParams(
+                    **_check_names(values[name], SamplingParams, f"sampling.{name}")
+                )
+        return cls(**values)
+
+
+class Sampler:
+    """The settings of one call as tensors on the device, so that each row looks its own up.
+
+    Args:
+        sampling: The settings.
+        device: Where the logits are.
+    """
+
+    def __init__(self, sampling: Sampling, device: torch.device) -> None:
+        by_modality = {TEXT: sampling.text, CONTROL: sampling.text, IMAGE: sampling.image}
+        table = [by_modality[modality] for modality in sorted(by_modality)]
+        self._temperature = torch.tensor([max(p.temperature, GREEDY_BELOW) for p in table], device=device)
+        self._greedy = torch.tensor([p.temperature < GREEDY_BELOW for p in table], device=device)
+        self._top_p = torch.tensor([p.top_p for p in table], device=device)
+        self._top_k = torch.tensor([p.top_k for p in table], device=device)
+        # Known on the host, so that what nobody asked for costs nothing and no value is read back.
+        self._all_greedy = all(p.temperature < GREEDY_BELOW for p in table)
+        self._uses_top_k = any(p.top_k for p in table)
+        self._uses_top_p = any(p.top_p < 1 for p in table)
+
+    def draw(
+        self, logits: Tensor, allowed: Tensor, modality: Tensor, uniform: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The next token of each row.
+
+        A row's token depends on that row's arguments alone.
+
+        Args:
+            logits: float ``[B, V]``; overwritten.
+            allowed: bool ``[B, V]``, at least one token a row.
+            modality: int ``[B]``, whose settings apply.
+            uniform: float ``[B]`` in [0, 1), the row's random number.
+
+        Returns:
+            The token ids, int64 ``[B]``, and whether the row's logits could be used at all, bool ``[B]``: not
+            when an allowed one is NaN or plus infinity, or all of them are minus infinity.
+        """
+        logits = logits.float().masked_fill_(~allowed, -math.inf)
+        best, token_ids = logits.max(dim=-1)
+        usable = best.isfinite()
+        if self._all_greedy:
+            return token_ids, usable
+        modality = modality.long()
+        # The largest becomes 0 before the division: no temperature, however low, can then overflow.
+        weights = logits.sub_(best[:, None]).div_(self._temperature[modality][:, None]).exp_()
+        if self._uses_top_k or self._uses_top_p:
+            weights = self._truncate(weights, self._top_k[modality], self._top_p[modality])
+        cumulative = weights.cumsum(dim=-1)
+        total = cumulative[:, -1]
+        # Strictly below the total, so that the place found holds some weight.
+        target = torch.minimum(uniform * total, torch.nextafter(total, torch.zeros_like(total)))
+        drawn = torch.searchsorted(cumulative, target[:, None], right=True)[:, 0]
+        drawn = drawn.clamp_(max=logits.shape[1] - 1)
+        # A parallel cumulative sum need not rise steadily in its last bits: a masked token might be hit.
+        keep = self._greedy[modality] | (weights.gather(1, drawn[:, None])[:, 0] <= 0)
+        return torch.where(keep, token_ids, drawn), usable
+
+    def _truncate(self, weights: Tensor, top_k: Tensor, top_p: Tensor) -> Tensor:
+        """Zeroes what top-k, and then top-p, cut off; tokens as likely as the last one kept stay."""
+        ranked = weights.sort(dim=-1, descending=True).values
+        size = weights.shape[1]
+        if self._uses_top_k:
+            last = torch.where(top_k > 0, top_k, size).clamp(max=size) - 1
+            smallest = ranked.gather(1, last[:, None])
+            weights = weights.where(weights >= smallest, 0.0)
+            ranked = ranked.where(ranked >= smallest, 0.0)
+        if self._uses_top_p:
+            cumulative = ranked.cumsum(dim=-1)
+            # A token stays when those before it do not yet hold the share; the first always does.
+            count = (cumulative - ranked < top_p[:, None] * cumulative[:, -1:]).sum(dim=-1, keepdim=True)
+            weights = weights.where(weights >= ranked.gather(1, (count - 1).clamp_(min=0)), 0.0)
+        return weights
+
+
+def uniforms(seeds: Sequence[int], count: int) -> Tensor:
+    """The random numbers of each row, a stream of its own: float32 ``[len(seeds), count]`` in [0, 1).
+
+    A row's numbers depend on its seed alone. They are drawn on the host, so that every device sees the same.
+    """
+    rows = []
+    for seed in seeds:
+        _check_integer(seed, "seed", low=0, high=MAX_SEED)
+        rows.append(torch.rand(count, generator=torch.Generator().manual_seed(seed)))
+    return torch.stack(rows)
+
+
+def guide(cond: Tensor, uncond: Tensor, scale: float, guided: Tensor) -> Tensor:
+    """Classifier-free guidance where ``guided`` (bool ``[B]``), the conditional logits elsewhere: ``[B, V]``.
+
+    Args:
+        cond: float ``[B, V]``, logits given the prompt.
+        uncond: float ``[B, V]``, logits without it.
+        scale: 1 gives ``cond`` exactly.
+        guided: The rows whose next token is an image code.
+    """
+    weight = torch.where(guided, scale, 1.0).to(cond.dtype)
+    return torch.lerp(uncond, cond, weight[:, None])
+
+
+def _check_number(value: Any, name: str, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise InputError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
+
+
+def _check_integer(value: Any, name: str, low: int, high: int | None = None) -> None:
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    if not is_integer or value < low or (high is not None and value > high):
+        bounds = f"from {low} to {high}" if high is not None else f"of at least {low}"
+        raise InputError(f"{name} must be an integer {bounds}, not {value!r}")
+
+
+def _check_names(values: Any, cls: type, name: str) -> dict[str, Any]:
+    if not isinstance(values, Mapping):
+        raise InputError(f"{name} must be an object of settings, not {values!r}")
+    known = [entry.name for entry in fields(cls)]
+    for key in values:
+        if key not in known:
+            raise InputError(f"{name}: unknown setting {key!r}; known are {', '.join(known)}")
+    return dict(values)

@@ -1,0 +1,1 @@
+"""Scores what a checkpoint can do; nothing in it is learned."""

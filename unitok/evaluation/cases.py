@@ -1,0 +1,129 @@
+"""Tasks for a model and what became of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image as PillowImage
+from tqdm import tqdm
+
+from unitok.data.world.render import Style, render
+from unitok.data.world.scene import Scene
+from unitok.document import Document, Turn
+from unitok.evaluation.figures import Figure, share
+from unitok.evaluation.oracle import is_known, read
+from unitok.evaluation.setup import Setup
+
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} [{elapsed}<{remaining}]"
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something to ask a model.
+
+    Attributes:
+        document: Ends before the assistant's turn.
+        asked: The user's words.
+        tags: What the task belongs to, such as its category; figures are given for each.
+        wanted: One right answer: a scene when a picture is wanted, or words.
+        accepts: Whether an answer is right, given the scene that its picture shows, or its words.
+    """
+
+    document: Document
+    asked: str
+    tags: tuple[str, ...]
+    wanted: Scene | str
+    accepts: Callable[..., bool] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A task, the assistant's turn, the scene that was read from its picture, and whether it is right."""
+
+    task: Task
+    turn: Turn
+    scene: Scene | None
+    right: bool
+
+    @property
+    def document(self) -> Document:
+        """The whole conversation, the answer included."""
+        return Document((*self.task.document.turns, self.turn))
+
+    @property
+    def got(self) -> str:
+        """The answer in words."""
+        if self.scene is not None:
+            return scene_text(self.scene)
+        return (
+            self.turn.text if not self.turn.images else f"{len(self.turn.images)} pictures: {self.turn.text}"
+        )
+
+    @property
+    def wanted(self) -> str:
+        """One right answer in words."""
+        return self.task.wanted if isinstance(self.task.wanted, str) else scene_text(self.task.wanted)
+
+    @property
+    def pictures(self) -> list[PillowImage.Image]:
+        """The pictures of the user's last turn and of the answer."""
+        images = [*self.task.document.turns[-1].images, *self.turn.images]
+        return [image.image for image in images if image.image is not None]
+
+
+def judge(task: Task, turn: Turn) -> Case:
+    """Whether an assistant's turn does what the task asks: exactly one picture, or words and no picture."""
+    if isinstance(task.wanted, str):
+        return Case(task, turn, None, not turn.images and task.accepts(turn.text))
+    if len(turn.images) != 1 or turn.images[0].image is None:
+        return Case(task, turn, None, False)
+    scene = read(np.asarray(turn.images[0].image))
+    return Case(task, turn, scene, is_known(scene) and task.accepts(scene))
+
+
+def answer(setup: Setup, name: str, tasks: Sequence[Task]) -> list[Case]:
+    """Lets the model answer all tasks, as it sees fit (words or a picture), and judges the answers."""
+    turns: list[Turn] = []
+    if not tasks:
+        return []
+    with tqdm(total=len(tasks), desc=name, bar_format=_BAR, file=sys.stderr) as bar:
+        for start in range(0, len(tasks), setup.batch_size):
+            batch = tasks[start : start + setup.batch_size]
+
+            def progress(done: int, total: int, start: int = start, size: int = len(batch)) -> None:
+                bar.update(start + size * done / max(total, 1) - bar.n)
+
+            documents = setup.model.generate(
+                [task.document for task in batch],
+                seed=[setup.draw_seed(name, start + i) for i in range(len(batch))],
+                batch_size=setup.batch_size,
+                progress=progress,
+            )
+            turns += [document.turns[-1] for document in documents]
+            bar.update(len(turns) - bar.n)
+    return [judge(task, turn) for task, turn in zip(tasks, turns, strict=True)]
+
+
+def shares_by_tag(
+    section: str, cases: Sequence[Case], targets: dict[str, float] | None = None
+) -> list[Figure]:
+    """The share of right cases for each tag, in the order in which the tags first come up."""
+    tags = dict.fromkeys(tag for case in cases for tag in case.task.tags)
+    return [
+        share(section, tag, [c.right for c in cases if tag in c.task.tags], (targets or {}).get(tag))
+        for tag in tags
+    ]
+
+
+def picture(scene: Scene, setup: Setup, style: Style) -> PillowImage.Image:
+    """A scene as the user's picture."""
+    return PillowImage.fromarray(render(scene, setup.size, style))
+
+
+def scene_text(scene: Scene) -> str:
+    """A scene in one line, places included: for people who look for the cause of a failure."""
+    objects = [f"{' '.join(o.kind)} ({o.x:.2f}, {o.y:.2f})" for o in scene.objects]
+    return f"{scene.background}: {'; '.join(objects) or 'nothing'}"

@@ -1,0 +1,148 @@
+"""The image codec: what survives the way through the codes.
+
+Shape letters: B batch, H W pixels, K codebooks, V codes of one codebook, h w code grid.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from importlib.util import find_spec
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image as PillowImage
+from torch import Tensor
+from tqdm import tqdm
+
+from unitok.data.world.render import render
+from unitok.data.world.scene import Scene, sample_scene
+from unitok.evaluation.figures import Figure, share
+from unitok.evaluation.findings import Findings
+from unitok.evaluation.metrics import perplexity, psnr, ssim, usage
+from unitok.evaluation.oracle import read, same_scene
+from unitok.evaluation.setup import Setup
+from unitok_tokenizers import Detokenizer, Tokenizer
+from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.image_io import to_pil, to_tensor
+
+SCENES = 5
+"""Scenes per sample: they cost little, and a codebook is only used up by many."""
+
+PSNR_TARGET, SAME_SCENE_TARGET, USAGE_TARGET = 29.0, 99.0, 95.0
+PHOTOGRAPHS = ("astronaut", "coffee", "chelsea")
+PHOTOGRAPH_SIZE = 256
+PHOTOGRAPH_PSNR_TARGET = 21.0
+
+
+class Codec(NamedTuple):
+    """An image tokenizer and its detokenizer, on one device."""
+
+    tokenizer: Tokenizer
+    detokenizer: Detokenizer
+    device: torch.device
+
+    @staticmethod
+    def of(setup: Setup) -> Codec:
+        processor = setup.model.processor
+        if processor.image_tokenizer is None or processor.image_detokenizer is None:
+            raise InputError(
+                "the model has no image codec to measure; leave out codec and photographs with --only"
+            )
+        return Codec(processor.image_tokenizer, processor.image_detokenizer, setup.model.device)
+
+    def through(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes ``[B, K, h, w]`` and reconstructions of pictures ``[B, 3, H, W]``, on the CPU."""
+        height, width = pictures.shape[-2:]
+        codes = self.tokenizer.encode(pictures.to(self.device))
+        # The tokenizer pads to whole cells; what it added is cut off again.
+        return codes.cpu(), self.detokenizer.decode(codes)[..., :height, :width].clamp(-1, 1).cpu()
+
+
+def measure(setup: Setup) -> Findings:
+    """The codec on scenes: how near it comes, whether the oracle reads the same scene, and its codebooks."""
+    codec = Codec.of(setup)
+    spec = codec.tokenizer.spec
+    counts = torch.zeros(spec.num_codebooks, spec.codebook_size, dtype=torch.int64)
+    near: list[Tensor] = []
+    alike: list[Tensor] = []
+    same: dict[str, list[bool]] = {"canonical look": [], "other looks": []}
+    numbers = range(SCENES * setup.samples)
+    with tqdm(total=len(numbers), desc="codec", unit="scene", file=sys.stderr) as bar:
+        for start in range(0, len(numbers), setup.batch_size):
+            drawn = [_draw(setup, index) for index in numbers[start : start + setup.batch_size]]
+            pictures = torch.stack([to_tensor(pixels) for _, _, pixels in drawn])
+            codes, others = codec.through(pictures)
+            for codebook, one in enumerate(codes.unbind(1)):
+                counts[codebook] += torch.bincount(one.flatten(), minlength=spec.codebook_size)
+            near.append(psnr(pictures, others))
+            alike.append(ssim(pictures, others))
+            for (scene, look, _), other in zip(drawn, others, strict=True):
+                same[look].append(same_scene(scene, read(np.asarray(to_pil(other)))))
+            bar.update(len(drawn))
+    count = len(numbers)
+    outcomes = [*itertools.chain(*same.values())]
+    figures = [
+        Figure("codec", "PSNR", torch.cat(near).mean().item(), "dB", PSNR_TARGET, count=count),
+        Figure("codec", "SSIM", torch.cat(alike).mean().item(), count=count),
+        share("codec", "the oracle reads the same scene", outcomes, SAME_SCENE_TARGET),
+        *(share("codec", f"the same scene, {look}", some) for look, some in same.items()),
+        *_codebooks(counts, count),
+    ]
+    return Findings(figures)
+
+
+def _draw(setup: Setup, index: int) -> tuple[Scene, str, np.ndarray]:
+    """A scene, the name of its look, and its pixels uint8 ``[H, W, 3]``."""
+    rng = setup.rng("codec", index)
+    look, style = setup.look(rng, index)
+    scene = sample_scene(rng)
+    return scene, look, render(scene, setup.size, style)
+
+
+def _codebooks(counts: Tensor, scenes: int) -> list[Figure]:
+    """Usage and perplexity of each codebook, of counts ``[K, V]``."""
+    figures = []
+    for number, one in enumerate(counts, 1):
+        name = f" of codebook {number}" if len(counts) > 1 else ""
+        figures += [
+            Figure("codec", f"codes used{name}", 100 * usage(one), "%", USAGE_TARGET, count=scenes),
+            Figure("codec", f"perplexity{name}", perplexity(one), count=scenes, note=f"of {len(one)} codes"),
+        ]
+    return figures
+
+
+def measure_photographs(setup: Setup) -> Findings:
+    """The codec on photographs that come with scikit-image, at their own resolution of 256 x 256 pixels."""
+    codec = Codec.of(setup)
+    name = "mean PSNR"
+    if find_spec("skimage") is None:
+        note = "needs scikit-image: pip install unitok-multimodal[evaluate]"
+        return Findings([Figure("photographs", name, None, "dB", PHOTOGRAPH_PSNR_TARGET, note=note)])
+    photographs = [_photograph(one) for one in PHOTOGRAPHS]
+    pictures = torch.stack([to_tensor(photograph) for photograph in photographs])
+    others = torch.cat([codec.through(picture[None])[1] for picture in pictures])
+    values = psnr(pictures, others)
+    figures = [
+        Figure(
+            "photographs", name, values.mean().item(), "dB", PHOTOGRAPH_PSNR_TARGET, count=len(PHOTOGRAPHS)
+        ),
+        *(
+            Figure("photographs", f"PSNR, {one}", value, "dB")
+            for one, value in zip(PHOTOGRAPHS, values.tolist(), strict=True)
+        ),
+        Figure("photographs", "mean SSIM", ssim(pictures, others).mean().item(), count=len(PHOTOGRAPHS)),
+    ]
+    return Findings(figures, pictures=[(p, to_pil(o)) for p, o in zip(photographs, others, strict=True)])
+
+
+def _photograph(name: str) -> PillowImage.Image:
+    """One of scikit-image's photographs, cut to its middle square and scaled to 256 x 256 pixels."""
+    from skimage import data  # only here: an optional dependency
+
+    photograph = PillowImage.fromarray(getattr(data, name)())
+    side = min(photograph.size)
+    left, top = (photograph.width - side) // 2, (photograph.height - side) // 2
+    square = photograph.crop((left, top, left + side, top + side))
+    return square.resize((PHOTOGRAPH_SIZE, PHOTOGRAPH_SIZE), PillowImage.Resampling.LANCZOS)

@@ -1,0 +1,160 @@
+"""The report: a table with targets beside figures, as Markdown and as JSON, and contact sheets."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from PIL import Image as PillowImage
+
+from unitok.evaluation.cases import Case
+from unitok.evaluation.figures import Figure
+from unitok.evaluation.findings import Findings
+from unitok.evaluation.sheets import case_sheet, rows_sheet
+from unitok.outputs import check_folder
+from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.image_io import save_image
+
+FORMAT_VERSION = 1
+MOST_FAILURES = 40
+"""Failures of each section that the JSON lists and the sheet of failures shows."""
+
+MOST_EXAMPLES = 48
+_COLUMNS = ("", "figure", "result", "target", "95 % interval", "n", "", "note")
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """A Markdown table, its columns aligned so that it reads well in a terminal."""
+    rows = [_COLUMNS, *(_row(figure) for figure in figures)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
+    lines = [
+        "| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
+    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
+    return "\n".join(lines)
+
+
+def _row(figure: Figure) -> tuple[str, ...]:
+    target = ""
+    if figure.target is not None:
+        target = f"{'<=' if figure.lower_is_better else '>='} {figure.target:g} {figure.unit}".strip()
+    interval = ""
+    if figure.interval is not None:
+        interval = f"{figure.interval[0]:.1f} to {figure.interval[1]:.1f}"
+    met = {None: "", True: "met", False: "MISSED"}[figure.met]
+    count = "" if figure.count is None else str(figure.count)
+    # A pipe would open another column.
+    note = figure.note.replace("|", "/")
+    return figure.section, figure.name, _value(figure), target, interval, count, met, note
+
+
+def _value(figure: Figure) -> str:
+    if figure.value is None:
+        return "not measured"
+    digits = {"%": 1, "dB": 2, "s": 2}.get(figure.unit, 3)
+    return f"{figure.value:.{digits}f} {figure.unit}".strip()
+
+
+class Report:
+    """Files of one run that share a stem in a folder; what earlier runs left there is kept.
+
+    The files are written after each section, so that a run that is stopped leaves what it found.
+    """
+
+    def __init__(self, folder: Path, about: Mapping[str, Any]) -> None:
+        """``about`` says what is measured and how; it heads the JSON, as it is when a section is added.
+
+        Raises:
+            InputError: The folder cannot be made or written to.
+        """
+        self.about = about
+        self.found: dict[str, Findings] = {}
+        check_folder(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"--output {folder} cannot be made: {error.strerror}; name another folder"
+            ) from error
+        self.folder = folder
+        self.stem = _free_stem(folder)
+
+    def path(self, ending: str) -> Path:
+        """A file of this report."""
+        return self.folder / f"{self.stem}{ending}"
+
+    @property
+    def figures(self) -> list[Figure]:
+        return [figure for findings in self.found.values() for figure in findings.figures]
+
+    def add(self, name: str, findings: Findings) -> None:
+        """Takes in a section's findings and writes everything down."""
+        self.found[name] = findings
+        _write(self.path(".json"), json.dumps(self.to_dict(), indent=2) + "\n")
+        _write(self.path(".md"), self.markdown())
+        cases = [case for case in findings.cases if case.pictures]
+        self._save_sheet(f"{name}_examples", _spread(cases, MOST_EXAMPLES))
+        self._save_sheet(f"{name}_failures", [case for case in cases if not case.right][:MOST_FAILURES])
+        if findings.pictures:
+            self._save(name, rows_sheet(findings.pictures))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the pictures, ready for JSON."""
+        return {
+            "format_version": FORMAT_VERSION,
+            **self.about,
+            "figures": [{**asdict(figure), "met": figure.met} for figure in self.figures],
+            "failures": {
+                name: _failures(findings.cases) for name, findings in self.found.items() if findings.cases
+            },
+        }
+
+    def markdown(self) -> str:
+        about = ", ".join(
+            f"{name} {value}" for name, value in self.about.items() if not isinstance(value, dict)
+        )
+        return f"# Evaluation\n\n{about}\n\n{table(self.figures)}\n"
+
+    def _save_sheet(self, name: str, cases: Sequence[Case]) -> None:
+        if cases:
+            self._save(name, case_sheet(cases))
+
+    def _save(self, name: str, sheet: PillowImage.Image) -> None:
+        save_image(sheet, self.path(f"_{name}.png"), overwrite=True)
+
+
+def _failures(cases: Iterable[Case]) -> list[dict[str, Any]]:
+    wrong = [case for case in cases if not case.right][:MOST_FAILURES]
+    return [{"asked": c.task.asked, "tags": c.task.tags, "wanted": c.wanted, "got": c.got} for c in wrong]
+
+
+def _spread(cases: Sequence[Case], most: int) -> list[Case]:
+    """Up to ``most`` cases, evenly from all of them, right or wrong."""
+    step = max(1, len(cases) / most)
+    return [cases[int(i * step)] for i in range(min(most, len(cases)))]
+
+
+def _free_stem(folder: Path) -> str:
+    """The first of ``evaluation``, ``evaluation-2``, ... that no file in the folder begins with."""
+    taken = [path.name for path in folder.iterdir()]
+    number = 1
+    while True:
+        stem = "evaluation" if number == 1 else f"evaluation-{number}"
+        if not any(name.startswith((f"{stem}.", f"{stem}_")) for name in taken):
+            return stem
+        number += 1
+
+
+def _write(path: Path, text: str) -> None:
+    """Replaces a file of this run as a whole."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,77 @@
+"""Contact sheets: pictures with the words they belong to, for people to look at."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from PIL import Image as PillowImage
+from PIL import ImageDraw, ImageFont
+
+from unitok.evaluation.cases import Case
+
+COLUMNS = 6
+PICTURE = 128
+"""Side of each picture on a sheet, in pixels."""
+
+_GAP = 8
+_LETTERS = 24  # in a line under one picture
+_LINE = 12
+_PAPER, _INK = (255, 255, 255), (20, 20, 20)
+_RIGHT, _WRONG = (30, 150, 60), (210, 30, 30)
+_MAX_LINES = 9
+
+
+def case_sheet(cases: Sequence[Case]) -> PillowImage.Image:
+    """The cases' pictures, given and made, framed by outcome, above what was asked, got and wanted."""
+    return _arranged([_case_cell(case) for case in cases])
+
+
+def rows_sheet(rows: Sequence[Sequence[PillowImage.Image]]) -> PillowImage.Image:
+    """Each row of pictures side by side at their own size, one row below the other."""
+    width = max(sum(p.width + _GAP for p in row) for row in rows) + _GAP
+    height = sum(max(p.height for p in row) + _GAP for row in rows) + _GAP
+    sheet = PillowImage.new("RGB", (width, height), _PAPER)
+    y = _GAP
+    for row in rows:
+        x = _GAP
+        for picture in row:
+            sheet.paste(picture, (x, y))
+            x += picture.width + _GAP
+        y += max(picture.height for picture in row) + _GAP
+    return sheet
+
+
+def _case_cell(case: Case) -> PillowImage.Image:
+    pictures = case.pictures
+    columns = max(1, len(pictures))
+    lines = [("> " + case.task.asked, _INK)]
+    if not case.turn.images or not case.right:
+        lines.append((case.got or "(nothing)", _RIGHT if case.right else _WRONG))
+    if not case.right:
+        lines.append(("wanted " + case.wanted, _INK))
+    wrapped = [(part, ink) for text, ink in lines for part in textwrap.wrap(text, _LETTERS * columns) or [""]]
+    wrapped = wrapped[:_MAX_LINES]
+    width = columns * (PICTURE + _GAP) + _GAP
+    cell = PillowImage.new("RGB", (width, PICTURE + 2 * _GAP + _LINE * len(wrapped) + 2), _PAPER)
+    draw = ImageDraw.Draw(cell)
+    for i, picture in enumerate(pictures):
+        x = _GAP + i * (PICTURE + _GAP)
+        frame = _RIGHT if case.right else _WRONG
+        draw.rectangle((x - 3, _GAP - 3, x + PICTURE + 2, _GAP + PICTURE + 2), fill=frame)
+        cell.paste(picture.resize((PICTURE, PICTURE), PillowImage.Resampling.NEAREST), (x, _GAP))
+    font = ImageFont.load_default(10)
+    for i, (text, ink) in enumerate(wrapped):
+        draw.text((_GAP - 3, PICTURE + 2 * _GAP + i * _LINE), text, fill=ink, font=font)
+    return cell
+
+
+def _arranged(cells: Sequence[PillowImage.Image]) -> PillowImage.Image:
+    """Cells in reading order, as many in a row as ``COLUMNS`` pictures are wide."""
+    width = COLUMNS * (PICTURE + 2 * _GAP)
+    rows: list[list[PillowImage.Image]] = [[]]
+    for cell in cells:
+        if rows[-1] and sum(c.width for c in rows[-1]) + cell.width > width:
+            rows.append([])
+        rows[-1].append(cell)
+    return rows_sheet(rows)

@@ -1,0 +1,21 @@
+"""The parts of an evaluation, in the order in which they are run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from unitok.evaluation import captions, codec, conversations, edits, pictures, questions, speed
+from unitok.evaluation.findings import Findings
+from unitok.evaluation.setup import Setup
+
+SECTIONS: dict[str, Callable[[Setup], Findings]] = {
+    "codec": codec.measure,
+    "photographs": codec.measure_photographs,
+    "pictures": pictures.measure,
+    "heldout": pictures.measure_held_out,
+    "questions": questions.measure,
+    "captions": captions.measure,
+    "edits": edits.measure,
+    "conversations": conversations.measure,
+    "speed": speed.measure,
+}

@@ -1,0 +1,291 @@
+"""`python -m unitok.generate`: words and pictures from a prompt, or a conversation in the terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unitok.prompt import PLACE, message_parts
+from unitok.terminal import ArgumentParser, integer, number, printable, run
+from unitok_tokenizers.errors import InputError
+
+if TYPE_CHECKING:
+    # At run time these are imported where they are needed: they take seconds, and `--help` must not.
+    from PIL import Image as PILImage
+
+    from unitok.document import Document, Turn
+    from unitok.engine.sampling import Sampling
+    from unitok.model import Modality, UniTok
+
+MAX_ANSWERS = 256  # all of them are made in one batch
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says, checked as far as it can be without the model."""
+
+    prompt: str | None
+    images: tuple[str, ...]
+    modality: Modality
+    model: str
+    output: Path
+    num: int
+    seed: int
+    temperature: float | None
+    top_k: int | None
+    top_p: float | None
+    guidance_scale: float | None
+    max_tokens: int | None
+    json: bool
+    chat: bool
+
+
+def parser() -> ArgumentParser:
+    """The options with their ranges and their help."""
+    result = ArgumentParser(
+        "python -m unitok.generate",
+        "Answers a prompt with words, pictures or both. Words and the paths of the pictures go to stdout, "
+        "the progress and the time it took to stderr.",
+    )
+    add = result.add_argument
+    add("--prompt", metavar="TEXT", help=f"what you ask for; {PLACE} says where a picture of --image goes")
+    add(
+        "--image",
+        metavar="FILE",
+        action="append",
+        default=[],
+        dest="images",
+        help=f"a picture to go with the prompt; may repeat; without {PLACE} in the prompt they come first",
+    )
+    add(
+        "--modality",
+        choices=("auto", "text", "image"),
+        default="auto",
+        help="words, exactly one picture, or what the model finds fit (default: auto)",
+    )
+    add(
+        "--model",
+        metavar="NAME",
+        default="tiny",
+        help="tiny, a folder, or owner/name on the Hub (default: tiny)",
+    )
+    add(
+        "--output",
+        metavar="FOLDER",
+        type=Path,
+        default=Path("outputs"),
+        help="where pictures go; nothing that is there is replaced (default: outputs)",
+    )
+    add("--num", metavar="N", type=integer(1, MAX_ANSWERS), default=1, help="how many answers (default: 1)")
+    add(
+        "--seed",
+        metavar="S",
+        type=integer(0, 2**63 - 1),
+        default=0,
+        help="the same seed gives the same answer (default: 0)",
+    )
+    about = "for words and pictures alike; the default is the model's own"
+    add = result.add_argument_group("sampling", about).add_argument
+    add("--temperature", metavar="T", type=number(0, 100), help="0: always the likeliest; 1: as learned")
+    add("--top-k", metavar="K", type=integer(0), help="draw from the K likeliest tokens; 0: from all")
+    add("--top-p", metavar="P", type=number(0, 1, above=True), help="draw from the likeliest share P")
+    add(
+        "--guidance-scale",
+        metavar="G",
+        type=number(0, 100),
+        help="how strictly a picture follows the prompt; 1 is without guidance",
+    )
+    add("--max-tokens", metavar="N", type=integer(1), help="the longest answer")
+    add = result.add_argument_group("ways to run").add_argument
+    add("--json", action="store_true", help="print one JSON object with everything, and nothing else")
+    add("--chat", action="store_true", help="keep a conversation; a prompt, if given, is its first message")
+    return result
+
+
+def parse(argv: Sequence[str]) -> Options:
+    """Raises `InputError` for anything that cannot be right; `--help` prints and exits."""
+    options = Options(**vars(parser().parse_args(argv)))
+    if options.chat:
+        if options.json:
+            raise InputError("--json does not go with --chat; leave one of them out")
+        if options.num > 1:
+            raise InputError("--num does not go with --chat, where each message has one answer; leave it out")
+    elif options.prompt is None:
+        raise InputError("--prompt is missing; say what you want, or use --chat for a conversation")
+    if options.prompt is not None and not options.prompt.strip():
+        raise InputError("--prompt is empty; say what you want")
+    if options.prompt is None and options.images:
+        raise InputError("--image needs a --prompt; in a conversation, use /image FILE")
+    return options
+
+
+def settings(model: UniTok, options: Options) -> Sampling:
+    """The model's own sampling, changed as the command line says."""
+    given = {"temperature": options.temperature, "top_k": options.top_k, "top_p": options.top_p}
+    drawing = {name: value for name, value in given.items() if value is not None}
+    given = {"guidance_scale": options.guidance_scale, "max_tokens": options.max_tokens}
+    changes = {name: value for name, value in given.items() if value is not None}
+    sampling = model.sampling
+    return dataclasses.replace(
+        sampling,
+        text=dataclasses.replace(sampling.text, **drawing),
+        image=dataclasses.replace(sampling.image, **drawing),
+        **changes,
+    )
+
+
+def generate(argv: Sequence[str]) -> None:
+    """The whole command. Raises `InputError` for what the user can mend."""
+    started = time.perf_counter()
+    options = parse(argv)
+    from unitok.outputs import check_folder
+    from unitok_tokenizers.image_io import load_image
+
+    if options.modality != "text":
+        check_folder(options.output)
+    images = [load_image(path) for path in options.images]
+    parts = message_parts(options.prompt, images) if options.prompt is not None else []
+
+    from unitok.model import UniTok
+
+    model = UniTok.from_pretrained(options.model)
+    sampling = settings(model, options)
+    loaded = time.perf_counter()
+    if options.chat:
+        from unitok.chat import Chat
+
+        Chat(model, sampling, options.modality, options.output, options.seed).run(parts)
+        return
+
+    from unitok.document import Document
+
+    with progress_bar(shown=not options.json) as progress:
+        documents = model.generate(
+            Document.user(*parts),
+            modality=options.modality,
+            sampling=sampling,
+            num=options.num,
+            seed=options.seed,
+            progress=progress,
+        )
+    report(options, sampling, documents, loaded - started, time.perf_counter() - loaded)
+
+
+@contextmanager
+def progress_bar(shown: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Yields what `UniTok.generate` reports its progress to: a bar on stderr, or None."""
+    if not shown:
+        yield None
+        return
+    from tqdm import tqdm
+
+    bar: tqdm | None = None
+
+    def update(done: int, total: int) -> None:
+        nonlocal bar
+        # Made at the first report, so that a prompt which is refused leaves one line of error and no bar.
+        if bar is None:
+            bar = tqdm(desc="generating", unit=" tokens", file=sys.stderr)
+        bar.total = total  # an estimate, which becomes the truth when the last answer ends
+        bar.update(done - bar.n)
+
+    try:
+        yield update
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def report(
+    options: Options, sampling: Sampling, documents: Sequence[Document], load_seconds: float, seconds: float
+) -> None:
+    """Writes the pictures of the answers, which are the documents' last turns, and prints what came out."""
+    from unitok.document import Text
+    from unitok.outputs import slug, write_pictures
+
+    turns = [document.turns[-1] for document in documents]
+    assert options.prompt is not None
+    stem = f"{slug(options.prompt.replace(PLACE, ' '))}-seed{options.seed}"
+    paths, sheet = write_pictures(options.output, stem, [pictures_of(turn) for turn in turns])
+    if options.json:
+        result = as_json(options, sampling, turns, paths, sheet, load_seconds, seconds)
+        print(json.dumps(result))  # ASCII, so that no locale can spoil it
+        return
+    for index, turn in enumerate(turns):
+        label = f"[{index + 1}] " if len(turns) > 1 else ""
+        files = iter(paths[index])
+        for part in turn.parts:
+            print(f"{label}{printable(part.text.strip()) if isinstance(part, Text) else next(files)}")
+    if sheet is not None:
+        print(sheet)
+    count = sum(len(files) for files in paths)
+    made = "answered" if count == 0 else f"wrote {count} picture{'' if count == 1 else 's'}"
+    sys.stdout.flush()
+    print(f"{made} in {seconds:.1f} s (model loaded in {load_seconds:.1f} s)", file=sys.stderr)
+
+
+def pictures_of(turn: Turn) -> list[PILImage.Image]:
+    """The pictures in a turn, in order. Raises `InputError` when the checkpoint could not decode them."""
+    pictures = [part.image for part in turn.images]
+    if any(picture is None for picture in pictures):
+        raise InputError("the checkpoint has no image_detokenizer to draw with; use --modality text")
+    return [picture for picture in pictures if picture is not None]
+
+
+def as_json(
+    options: Options,
+    sampling: Sampling,
+    turns: Sequence[Turn],
+    paths: Sequence[Sequence[Path]],
+    sheet: Path | None,
+    load_seconds: float,
+    seconds: float,
+) -> dict[str, Any]:
+    """Everything about a run, ready for JSON; a part of an answer is in the form of the chat messages."""
+    from unitok.document import Text
+
+    answers = []
+    for index, (turn, files) in enumerate(zip(turns, paths, strict=True)):
+        names = iter(files)
+        content = [
+            {"type": "text", "text": part.text}
+            if isinstance(part, Text)
+            else {"type": "image", "path": str(next(names))}
+            for part in turn.parts
+        ]
+        answers.append(
+            {
+                "seed": options.seed + index,
+                "text": turn.text,
+                "images": [str(file) for file in files],
+                "content": content,
+            }
+        )
+    return {
+        "prompt": options.prompt,
+        "images": list(options.images),
+        "modality": options.modality,
+        "model": options.model,
+        "seed": options.seed,
+        "num": options.num,
+        "sampling": sampling.to_dict(),
+        "answers": answers,
+        "contact_sheet": None if sheet is None else str(sheet),
+        "timing": {"load_seconds": round(load_seconds, 3), "generate_seconds": round(seconds, 3)},
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns the exit code, which `unitok.terminal.run` defines."""
+    return run(generate, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,278 @@
+"""UniTok: documents in, documents with an answer out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor, nn
+
+from unitok import checkpoint
+from unitok.document import Document
+from unitok.engine import Engine, Sampling
+from unitok.grammar import Grammar, Request
+from unitok.processor import Processor
+from unitok.stream import Event, EventReader
+from unitok_tokenizers.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+Modality = Literal["auto", "text", "image"]
+SHIPPED = ("tiny",)
+"""Checkpoints inside the package, by name."""
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]  # no code, no pickles
+
+
+class UniTok:
+    """A model of text and images.
+
+    Args:
+        processor: The tokenizers, the detokenizers and the vocabulary.
+        decoder: A ``transformers`` causal LM over the vocabulary; it is put into eval mode.
+        sampling: How answers are drawn when the caller does not say.
+
+    Raises:
+        InputError: The decoder and the vocabulary do not fit together.
+    """
+
+    def __init__(
+        self, processor: Processor, decoder: PreTrainedModel, sampling: Sampling | None = None
+    ) -> None:
+        self.processor = processor
+        self.decoder = decoder.eval()
+        self.sampling = sampling or Sampling()
+        self._build_engine()
+
+    def _build_engine(self) -> None:
+        vocabulary = self.processor.vocabulary
+        unused = getattr(self.processor.text_tokenizer, "unused_ids", ())
+        self.engine = Engine(self.decoder, vocabulary, Grammar(vocabulary, unused, self.device))
+
+    @classmethod
+    def from_pretrained(
+        cls, name_or_folder: str | Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
+    ) -> UniTok:
+        """Loads a checkpoint.
+
+        Args:
+            name_or_folder: ``"tiny"``, the model in this package; or a folder that :meth:`save_pretrained`
+                wrote; or, where no such folder exists, the name ``owner/model`` of one on the Hugging Face
+                Hub.
+            device: Where the model goes.
+            dtype: The decoder's; by default float32 on a CPU and as stored elsewhere.
+
+        Raises:
+            InputError: There is no such checkpoint, or it is damaged; the message names the file.
+        """
+        loaded = checkpoint.load(find_checkpoint(name_or_folder), device, dtype)
+        assert loaded.decoder is not None  # a base is refused when it is read
+        return cls(loaded.processor, loaded.decoder, loaded.sampling)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Writes a checkpoint folder, whole or not at all; see :func:`unitok.checkpoint.save`."""
+        checkpoint.save(checkpoint.Checkpoint(self.processor, self.decoder, self.sampling), folder)
+
+    @property
+    def device(self) -> torch.device:
+        return self.decoder.device
+
+    def to(self, device: torch.device | str) -> UniTok:
+        """Moves the decoder and the codecs to a device, and returns the model itself."""
+        self.decoder.to(device)  # type: ignore[arg-type]
+        for codec in (self.processor.image_tokenizer, self.processor.image_detokenizer):
+            if isinstance(codec, nn.Module):
+                codec.to(device)
+        self._build_engine()
+        return self
+
+    def generate(
+        self,
+        documents: Document | Sequence[Document],
+        modality: Modality = "auto",
+        sampling: Sampling | None = None,
+        num: int = 1,
+        seed: int | Sequence[int] = 0,
+        batch_size: int = 64,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Document]:
+        """Answers documents.
+
+        An answer depends on its document and its seed alone, not on what it is generated together with.
+
+        Args:
+            documents: A document, or several; each ends before the assistant's turn.
+            modality: ``"text"``: words only; ``"image"``: exactly one picture; ``"auto"``: as the model sees
+                fit.
+            sampling: How tokens are drawn; by default as the checkpoint says.
+            num: Answers to each document. Answer ``j`` (from 0) is drawn with the seed ``seed + j``.
+            seed: At least 0; one for all documents, or one for each.
+            batch_size: Answers that are generated at once.
+            progress: Called now and then with the tokens generated so far and an estimate of all that will
+                be.
+
+        Returns:
+            ``num`` documents for each given one, in order and side by side: the document with the assistant's
+            turn behind it, whose images have their codes and, with an image detokenizer, their pictures.
+
+        Raises:
+            InputError: A document cannot be encoded or leaves no room for its answer, or an option is out of
+                range.
+        """
+        documents = [documents] if isinstance(documents, Document) else list(documents)
+        seeds = self._seeds(seed, len(documents), num)
+        if batch_size < 1:
+            raise InputError(f"batch_size must be at least 1, not {batch_size}")
+        sampling = sampling or self.sampling
+        prompts = self._prompts(documents)
+        requests = self._requests(prompts, modality, sampling)
+        rows = [(place, one) for place, chosen in enumerate(seeds) for one in chosen]
+        meter = _Meter([self._estimate(requests[place]) for place, _ in rows], progress)
+        answers: list[Tensor] = []
+        for start in range(0, len(rows), batch_size):
+            batch = rows[start : start + batch_size]
+            pieces = []
+            for piece in self.engine.steps(
+                [prompts[place] for place, _ in batch],
+                [requests[place] for place, _ in batch],
+                sampling,
+                [one for _, one in batch],
+                self.processor.unconditional(),
+            ):
+                pieces.append(piece)
+                meter.add(start, piece != self.processor.vocabulary.pad)
+            # Copied outside of inference mode, so that a caller may train on the codes.
+            answers += [row.clone() for row in torch.cat(pieces, dim=1)]
+            meter.finish(start, len(batch))
+        turns = [self.processor.parse_turn(answer) for answer in answers]
+        return self.processor.with_pictures([
+            Document((*documents[place].turns, turn)) for (place, _), turn in zip(rows, turns, strict=True)
+        ])  # fmt: skip
+
+    def stream(
+        self, document: Document, modality: Modality = "auto", sampling: Sampling | None = None, seed: int = 0
+    ) -> Iterator[Event]:
+        """Answers a document piece by piece; the whole is what :meth:`generate` returns for the same seed.
+
+        Yields:
+            The events of :mod:`unitok.stream`; a :class:`~unitok.stream.TurnFinished` is the last.
+
+        Raises:
+            InputError: As :meth:`generate`, when the first event is asked for.
+        """
+        sampling = sampling or self.sampling
+        prompts = self._prompts([document])
+        requests = self._requests(prompts, modality, sampling)
+        reader = EventReader(self.processor, document)
+        unconditional = self.processor.unconditional()
+        for piece in self.engine.steps(prompts, requests, sampling, [seed], unconditional, every=1):
+            yield from reader.read(int(piece))
+
+    def _prompts(self, documents: Sequence[Document]) -> list[Tensor]:
+        if not all(any(turn.parts for turn in document.turns) for document in documents):
+            raise InputError("a document is empty; give it some text or a picture")
+        return self.processor.encode_batch(documents, generation_prompt=True)
+
+    def _seeds(self, seed: int | Sequence[int], documents: int, num: int) -> list[list[int]]:
+        """The seed of each answer to each document."""
+        if num < 1:
+            raise InputError(f"num must be at least 1, not {num}")
+        first = [seed] * documents if isinstance(seed, int) else list(seed)
+        if len(first) != documents:
+            raise InputError(
+                f"{len(first)} seeds were given for {documents} documents; give one, or one for each"
+            )
+        return [[one + sample for sample in range(num)] for one in first]
+
+    def _requests(self, prompts: Sequence[Tensor], modality: Modality, sampling: Sampling) -> list[Request]:
+        """What the answer to each prompt may hold; checked before the first of them is begun."""
+        wanted = Request(modality, sampling.max_tokens, grid=self._grid())
+        unconditional, requests = self.processor.unconditional(), []
+        for number, prompt in enumerate(prompts, 1):
+            try:
+                requests.append(self.engine.fit(wanted, prompt, sampling, unconditional))
+            except InputError as error:
+                raise InputError(f"document {number}: {error}" if len(prompts) > 1 else str(error)) from None
+        return requests
+
+    def _grid(self) -> tuple[int, int] | None:
+        """The code grid of every image, of a model whose pictures all have one size."""
+        size, spec = self.processor.image_size, self.processor.vocabulary.specs.get("image")
+        if size is None or spec is None or not spec.downsample:
+            return None
+        return size // spec.downsample, size // spec.downsample
+
+    def _estimate(self, request: Request) -> int:
+        """About how many tokens an answer will have."""
+        if request.grid is None or request.modality == "text":
+            return request.max_tokens
+        spec = self.processor.vocabulary.spec("image")
+        around = 5  # <boi>, height, width, <eoi>, <eot>
+        return request.grid[0] * request.grid[1] * spec.num_codebooks + around
+
+
+class _Meter:
+    """Counts the tokens of all answers against an estimate, which is corrected as answers end."""
+
+    def __init__(self, estimates: list[int], report: Callable[[int, int], None] | None) -> None:
+        self._counts = [0] * len(estimates)
+        self._totals = estimates
+        self._report = report
+
+    def add(self, start: int, is_token: Tensor) -> None:
+        """Counts a piece of a batch, bool ``[B, steps]``, whose first row is answer ``start``."""
+        for row, count in enumerate(is_token.sum(dim=1).tolist(), start):
+            self._counts[row] += count
+            self._totals[row] = max(self._totals[row], self._counts[row])
+        self._tell()
+
+    def finish(self, start: int, count: int) -> None:
+        """The answers from ``start`` on have ended."""
+        self._totals[start : start + count] = self._counts[start : start + count]
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._report is not None:
+            self._report(sum(self._counts), sum(self._totals))
+
+
+def find_checkpoint(name_or_folder: str | Path) -> Path:
+    """The folder of a checkpoint: one of :data:`SHIPPED`, a folder, or a name on the Hub, which is
+    downloaded.
+
+    Raises:
+        InputError: There is none.
+    """
+    name = str(name_or_folder)
+    if name in SHIPPED:
+        folder = Path(str(resources.files("unitok"))) / "checkpoints" / name
+        if not checkpoint.is_checkpoint(folder):
+            raise InputError(f"the model {name} is not in this installation ({folder}); install unitok again")
+        return folder
+    if Path(name).exists() or not _HUB_NAME.fullmatch(name):
+        if not Path(name).is_dir():
+            raise InputError(
+                f"there is no model {name!r}; give {', '.join(SHIPPED)}, a folder that holds "
+                f"{checkpoint.MANIFEST}, or a name owner/model on the Hugging Face Hub"
+            )
+        return Path(name)
+    return _download(name)
+
+
+def _download(name: str) -> Path:
+    # Imported here, since only this needs a network.
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
+    except Exception as error:  # no network, no such name, no permission: each has classes of its own
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(
+            f"there is no folder {name!r}, and it could not be fetched from the Hugging Face Hub: {reason}"
+        ) from error

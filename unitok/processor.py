@@ -1,0 +1,351 @@
+"""Documents to token ids and back.
+
+Shape letters: S sequence, K codebooks, h w code grid, H W pixels.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol
+
+import numpy as np
+import torch
+from PIL import Image as PILImage
+from torch import Tensor, nn
+
+from unitok.document import Document, Image, Part, Role, Text, Turn
+from unitok.spans import Span, parse_spans, parse_turn
+from unitok.vocabulary import Vocabulary
+from unitok_tokenizers import Detokenizer, Tokenizer
+from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.image_io import to_pil, to_rgb, to_tensor
+
+_PIXELS_PER_BATCH: Final = 64 * 64 * 64
+"""Pictures go through the codecs in batches of about this many pixels, to bound the memory."""
+
+
+class TextCodec(Protocol):
+    """What the processor needs of a text tokenizer; ids lie in ``[0, vocab_size)``."""
+
+    vocab_size: int
+
+    def encode(self, text: str) -> list[int]: ...
+
+    def decode(self, ids: Iterable[int]) -> str: ...
+
+
+class Processor:
+    """Turns documents into token ids and token ids into documents.
+
+    A document is ``<bos>``, its turns, ``<eos>``. A turn with a role is its role token, its parts and
+    ``<eot>``; a turn without one is its parts. An image is ``<boi>``, the height and the width of its
+    code grid, the codes (row-major, the codebooks of a cell side by side) and ``<eoi>``.
+
+    Args:
+        text_tokenizer: Its ids fill the vocabulary's text block.
+        vocabulary: The ids of everything.
+        image_tokenizer: Pictures to codes; without it, only images that bring their codes can be encoded.
+        image_detokenizer: Codes to pictures; without it, decoded images hold codes alone.
+        image_size: Pictures are scaled and padded to a square with sides of this many pixels; None
+            keeps their size and pads to whole cells of the code grid.
+
+    Raises:
+        InputError: The parts do not fit together.
+    """
+
+    def __init__(
+        self,
+        text_tokenizer: TextCodec,
+        vocabulary: Vocabulary,
+        image_tokenizer: Tokenizer | None = None,
+        image_detokenizer: Detokenizer | None = None,
+        image_size: int | None = 64,
+    ) -> None:
+        if text_tokenizer.vocab_size != vocabulary.text_size:
+            raise InputError(
+                f"the text tokenizer has {text_tokenizer.vocab_size} ids, but the vocabulary's text block "
+                f"has {vocabulary.text_size}; they do not belong together"
+            )
+        for name, codec in (("tokenizer", image_tokenizer), ("detokenizer", image_detokenizer)):
+            if codec is not None and codec.spec != vocabulary.specs.get("image"):
+                raise InputError(
+                    f"the image {name} has {codec.spec}, but the vocabulary has "
+                    f"{vocabulary.specs.get('image')}; they do not belong together"
+                )
+        self.text_tokenizer = text_tokenizer
+        self.vocabulary = vocabulary
+        self.image_tokenizer = image_tokenizer
+        self.image_detokenizer = image_detokenizer
+        self.image_size = image_size
+        if image_tokenizer is not None and image_size is not None:
+            self._check_image_size(image_size)
+
+    def _check_image_size(self, image_size: int) -> None:
+        cell = self._cell()
+        if image_size < 1 or image_size % cell:
+            raise InputError(
+                f"image_size must be a multiple of {cell}, the pixels per code, not {image_size}"
+            )
+        if image_size // cell > self.vocabulary.max_grid:
+            raise InputError(
+                f"image_size {image_size} needs a code grid of {image_size // cell}, but the vocabulary's "
+                f"largest is {self.vocabulary.max_grid}"
+            )
+
+    @property
+    def grid(self) -> tuple[int, int] | None:
+        """The code grid ``(h, w)`` of every prepared picture, or None where pictures keep their size."""
+        if self.image_size is None or "image" not in self.vocabulary.specs:
+            return None
+        side = self.image_size // self._cell()
+        return side, side
+
+    def _cell(self) -> int:
+        """Pixels per cell of an image's code grid, along each axis."""
+        cell = self.vocabulary.spec("image").downsample
+        if cell is None:
+            raise InputError(
+                "the image codes' spec does not say how many pixels a code stands for (downsample)"
+            )
+        return cell
+
+    # ---- documents to ids
+
+    def encode(self, document: Document, generation_prompt: bool = False) -> Tensor:
+        """Token ids int64 ``[S]`` of a document.
+
+        Args:
+            document: The document; pictures without codes are put through the image tokenizer.
+            generation_prompt: End with ``<assistant>``, ready to generate, instead of ``<eos>``.
+
+        Raises:
+            InputError: A part cannot be encoded.
+        """
+        return self.encode_batch([document], generation_prompt)[0]
+
+    def encode_batch(self, documents: Sequence[Document], generation_prompt: bool = False) -> list[Tensor]:
+        """:meth:`encode` of several documents; the pictures of all of them are encoded together."""
+        images = [image for document in documents for turn in document.turns for image in turn.images]
+        pending = [image for image in images if image.codes is None]
+        codes = self.encode_images([image.image for image in pending if image.image is not None])
+        # By identity: the same picture twice in a document is two equal parts, and hashing pixels is slow.
+        known = {id(image): image.codes for image in images if image.codes is not None}
+        known |= {id(image): one for image, one in zip(pending, codes, strict=True)}
+        return [self._encode(document, generation_prompt, known) for document in documents]
+
+    def _encode(self, document: Document, generation_prompt: bool, codes: dict[int, Tensor]) -> Tensor:
+        vocabulary = self.vocabulary
+        pieces = [torch.tensor([vocabulary.bos])]
+        for turn in document.turns:
+            if turn.role is not None:
+                pieces.append(
+                    torch.tensor([vocabulary.user if turn.role == "user" else vocabulary.assistant])
+                )
+            for part in merge_text(turn.parts):
+                if isinstance(part, Text):
+                    text = torch.tensor(self.text_tokenizer.encode(part.text), dtype=torch.int64)
+                    pieces.append(vocabulary.text_to_ids(text))
+                elif isinstance(part, Image):
+                    pieces.append(self.image_span(codes[id(part)]))
+                else:
+                    raise InputError(f"this model cannot read {type(part).__name__.lower()} parts")
+            if turn.role is not None:
+                pieces.append(torch.tensor([vocabulary.eot]))
+        pieces.append(torch.tensor([vocabulary.assistant if generation_prompt else vocabulary.eos]))
+        return torch.cat(pieces)
+
+    def image_span(self, codes: Tensor) -> Tensor:
+        """Token ids int64 ``[4 + K * h * w]`` of codes int64 ``[K, h, w]``, delimiters included."""
+        vocabulary = self.vocabulary
+        height, width = (vocabulary.size_id(n) for n in codes.shape[-2:])
+        return torch.cat([
+            torch.tensor([vocabulary.boi, height, width]),
+            vocabulary.codes_to_ids("image", codes[None])[0],
+            torch.tensor([vocabulary.eoi]),
+        ])  # fmt: skip
+
+    def unconditional(self) -> Tensor:
+        """The prompt int64 ``[5]`` that says nothing, for guidance."""
+        v = self.vocabulary
+        return torch.tensor([v.bos, v.user, v.uncond, v.eot, v.assistant])
+
+    def targets(self, ids: Tensor) -> Tensor:
+        """Which tokens the model is to learn.
+
+        Args:
+            ids: int64 ``[..., S]``, one or more documents per row, with or without padding.
+
+        Returns:
+            uint8, same shape: 1 inside assistant turns (their ``<eot>`` included, their role token
+            not) and inside turns without a role, 0 elsewhere.
+        """
+        v = self.vocabulary
+        marks = torch.zeros(v.size, dtype=torch.int64, device=ids.device)
+        outside, user, assistant = 1, 2, 3
+        marks[[v.bos, v.eos, v.pad, v.eot]] = outside
+        marks[v.user], marks[v.assistant] = user, assistant
+        mark = marks[ids]
+        places = torch.arange(ids.shape[-1], device=ids.device).expand_as(ids)
+        latest = torch.where(mark > 0, places, 0).cummax(dim=-1).values
+        turn = mark.gather(-1, latest)  # the kind of turn that each token lies in
+        before = torch.cat([torch.full_like(turn[..., :1], outside), turn[..., :-1]], dim=-1)
+        content = (mark == 0) & ((turn == assistant) | (turn <= outside))
+        return (content | ((ids == v.eot) & (before == assistant))).to(torch.uint8)
+
+    # ---- ids to documents
+
+    def parse(self, ids: Tensor) -> Document:
+        """The document of token ids int64 ``[S]``, images as codes alone.
+
+        Raises:
+            InputError: The ids are not ``<bos>``, whole turns, and optionally ``<eos>`` and padding.
+        """
+        turns = parse_spans(self.vocabulary, ids)
+        return Document(tuple(Turn(self._parts(turn.spans, ids), turn.role) for turn in turns))
+
+    def parse_turn(self, ids: Tensor, role: Role | None = "assistant") -> Turn:
+        """The turn of generated ids int64 ``[S]``: parts, ``<eot>``, padding; images as codes alone."""
+        return Turn(self._parts(parse_turn(self.vocabulary, ids), ids), role)
+
+    def decode(self, ids: Tensor) -> Document:
+        """:meth:`parse`, with the pictures of the codes where there is an image detokenizer."""
+        return self.with_pictures([self.parse(ids)])[0]
+
+    def decode_turn(self, ids: Tensor, role: Role | None = "assistant") -> Turn:
+        """:meth:`parse_turn`, with the pictures of the codes where there is an image detokenizer."""
+        return self.with_pictures([Document((self.parse_turn(ids, role),))])[0].turns[0]
+
+    def _parts(self, spans: Iterable[Span], ids: Tensor) -> tuple[Part, ...]:
+        return tuple(
+            Image(codes=span.codes)
+            if span.codes is not None
+            else Text(self.decode_text(ids[span.start : span.stop]))
+            for span in spans
+        )
+
+    def decode_text(self, ids: Tensor) -> str:
+        """The text of token ids int64 ``[S]`` of the text block."""
+        return self.text_tokenizer.decode(self.vocabulary.ids_to_text(ids).tolist())
+
+    def with_pictures(self, documents: Sequence[Document]) -> list[Document]:
+        """The documents with a picture in every image that has codes alone, decoded together."""
+        if self.image_detokenizer is None:
+            return list(documents)
+        images = [image for document in documents for turn in document.turns for image in turn.images]
+        bare = [image for image in images if image.image is None]
+        pictures = self.decode_images([image.codes for image in bare if image.codes is not None])
+        decoded: dict[int, Part] = {
+            id(image): Image(self._crop(picture, image.size), image.codes, image.size)
+            for image, picture in zip(bare, pictures, strict=True)
+        }
+
+        def complete(turn: Turn) -> Turn:
+            return Turn(tuple(decoded.get(id(part), part) for part in turn.parts), turn.role)
+
+        return [Document(tuple(complete(turn) for turn in document.turns)) for document in documents]
+
+    # ---- pictures
+
+    def encode_images(self, images: Sequence[PILImage.Image]) -> list[Tensor]:
+        """Codes int64 ``[K, h, w]`` of each picture; those of one size go through the tokenizer together."""
+        if not images:
+            return []
+        if self.image_tokenizer is None:
+            raise InputError("this model cannot read pictures: it has no image tokenizer")
+        media = [to_tensor(self.prepare_image(image)) for image in images]
+        return _in_batches(self.image_tokenizer, self.image_tokenizer.encode, media, pixels_per_place=1)
+
+    def decode_images(self, codes: Sequence[Tensor]) -> list[PILImage.Image]:
+        """The picture of each image's codes int64 ``[K, h, w]``."""
+        if not codes:
+            return []
+        if self.image_detokenizer is None:
+            raise InputError("this model cannot make pictures: it has no image detokenizer")
+        pixels = (self.vocabulary.spec("image").downsample or 1) ** 2
+        decoded = _in_batches(self.image_detokenizer, self.image_detokenizer.decode, codes, pixels)
+        return [to_pil(one) for one in decoded]
+
+    def prepare_image(self, image: PILImage.Image) -> PILImage.Image:
+        """The picture as the tokenizer sees it, RGB.
+
+        With an ``image_size``: scaled so that its longer side fits, and padded around with the mean color
+        of its border. Without: padded on the right and below with its last pixels to whole cells.
+
+        Raises:
+            InputError: The picture is too large for the vocabulary's code grid.
+        """
+        image = to_rgb(image)
+        return self._pad_to_cells(image) if self.image_size is None else _fit(image, self.image_size)
+
+    def _pad_to_cells(self, image: PILImage.Image) -> PILImage.Image:
+        cell = self._cell()
+        if max(image.size) > cell * self.vocabulary.max_grid:
+            raise InputError(
+                f"the picture is {image.width}x{image.height}, above the {cell * self.vocabulary.max_grid} "
+                "pixels a side that this vocabulary can hold; scale it down"
+            )
+        right, below = -image.width % cell, -image.height % cell
+        if not right and not below:
+            return image
+        return PILImage.fromarray(np.pad(np.asarray(image), ((0, below), (0, right), (0, 0)), mode="edge"))
+
+    def _crop(self, picture: PILImage.Image, size: tuple[int, int] | None) -> PILImage.Image:
+        """Takes the padding to whole cells off again."""
+        if self.image_size is not None or size is None:
+            return picture
+        return picture.crop((0, 0, min(size[1], picture.width), min(size[0], picture.height)))
+
+
+def merge_text(parts: Iterable[Part]) -> list[Part]:
+    """The parts with adjacent texts joined and empty ones left out."""
+    merged: list[Part] = []
+    for part in parts:
+        if isinstance(part, Text):
+            if merged and isinstance(merged[-1], Text):
+                merged[-1] = Text(merged[-1].text + part.text)
+            elif part.text:
+                merged.append(part)
+        else:
+            merged.append(part)
+    return merged
+
+
+def _fit(image: PILImage.Image, side: int) -> PILImage.Image:
+    """Scales a picture into a square and fills the rest with the mean color of its border."""
+    scale = side / max(image.size)
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    if size != image.size:
+        image = image.resize(size, PILImage.Resampling.LANCZOS)
+    if size == (side, side):
+        return image
+    pixels = np.asarray(image).astype(np.float64)
+    border = np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
+    red, green, blue = (round(value) for value in border.mean(axis=0).tolist())
+    square = PILImage.new("RGB", (side, side), (red, green, blue))
+    square.paste(image, ((side - size[0]) // 2, (side - size[1]) // 2))
+    return square
+
+
+def _in_batches(
+    codec: object, run: Callable[[Tensor], Tensor], inputs: Sequence[Tensor], pixels_per_place: int
+) -> list[Tensor]:
+    """Puts tensors ``[C, h, w]`` through a codec, those of one shape together.
+
+    The results are in the order of the inputs, on the CPU. ``pixels_per_place`` says how much of a
+    picture one place of ``h w`` stands for, to bound the memory of a batch.
+    """
+    parameter = next(codec.parameters(), None) if isinstance(codec, nn.Module) else None
+    device = parameter.device if parameter is not None else torch.device("cpu")
+    groups: dict[torch.Size, list[int]] = defaultdict(list)
+    for place, tensor in enumerate(inputs):
+        groups[tensor.shape].append(place)
+    results: dict[int, Tensor] = {}
+    for shape, places in groups.items():
+        step = max(1, _PIXELS_PER_BATCH // (shape[-1] * shape[-2] * pixels_per_place))
+        for start in range(0, len(places), step):
+            chosen = places[start : start + step]
+            with torch.no_grad():
+                outputs = run(torch.stack([inputs[place] for place in chosen]).to(device)).cpu()
+            results.update(zip(chosen, outputs.unbind(0), strict=True))
+    return [results[place] for place in range(len(inputs))]

@@ -1,0 +1,93 @@
+"""`python -m unitok.tokenize`: writes documents as a token cache, which training reads."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from unitok.terminal import ArgumentParser, integer, run
+from unitok_tokenizers.errors import InputError
+
+DESCRIPTION = "Write documents as a token cache, which training reads without any tokenizer."
+
+
+def build_parser() -> ArgumentParser:
+    parser = ArgumentParser("python -m unitok.tokenize", DESCRIPTION)
+    kinds = parser.add_subparsers(dest="source", required=True, metavar="SOURCE")
+    world = kinds.add_parser(
+        "world", help="documents about procedural scenes", description="Tokenize scenes."
+    )
+    world.add_argument("--documents", type=integer(1), required=True, metavar="N", help="number of documents")
+    world.add_argument("--seed", type=integer(0), default=0, help="of everything that is drawn (default 0)")
+    world.add_argument(
+        "--split",
+        choices=("train", "heldout"),
+        default="train",
+        help="heldout: with the pairs training never has",
+    )
+    documents = kinds.add_parser(
+        "documents",
+        help="your own documents, a JSONL file",
+        description="Tokenize a JSONL file of documents.",
+    )
+    documents.add_argument(
+        "file", metavar="FILE.jsonl", help="one list of messages a line, picture paths beside it"
+    )
+    documents.add_argument(
+        "--on-error",
+        choices=("stop", "skip"),
+        default="stop",
+        help="at a line that cannot be read (default stop)",
+    )
+    for sub in (world, documents):
+        sub.add_argument(
+            "--checkpoint", required=True, metavar="FOLDER", help="with vocabulary.json and tokenizers"
+        )
+        sub.add_argument("--output", required=True, metavar="FOLDER", help="the cache; it must not exist")
+        sub.add_argument(
+            "--image-size",
+            type=integer(1),
+            metavar="N",
+            help="sides of pictures in pixels (default: as in the checkpoint's unitok.json)",
+        )
+        sub.add_argument(
+            "--workers",
+            type=integer(0),
+            default=os.cpu_count() or 1,
+            metavar="W",
+            help="processes (default: one a core)",
+        )
+        sub.add_argument(
+            "--shard",
+            type=integer(1),
+            default=4096,
+            metavar="N",
+            help="documents a shard, the unit of resuming",
+        )
+    return parser
+
+
+def command(argv: Sequence[str]) -> None:
+    """Parses `argv` and writes the cache. Raises `InputError`."""
+    options = build_parser().parse_args(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+
+    # Imported late, so that --help and mistakes are answered at once.
+    from unitok.data.tokenizing import JsonlSource, WorldSource, load_processor, write_cache
+
+    if options.source == "world":
+        image_size = load_processor(options.checkpoint, options.image_size).image_size
+        if image_size is None:
+            raise InputError(f"{options.checkpoint} does not say how large pictures are; give --image-size")
+        source = WorldSource(options.documents, options.seed, options.split, options.shard, image_size)
+    else:
+        source = JsonlSource(options.file, options.on_error, options.shard)
+    cache = write_cache(source, options.checkpoint, options.output, options.workers, options.image_size)
+    skipped = f", {cache.meta['skipped']} left out" if cache.meta["skipped"] else ""
+    print(f"{cache.folder}: {len(cache)} documents, {cache.meta['tokens']} tokens{skipped}")
+
+
+if __name__ == "__main__":
+    sys.exit(run(command))

@@ -1,0 +1,96 @@
+"""`python -m unitok.train`: trains everything that is trained here, with the Lightning CLI."""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from unitok.terminal import run
+
+DESCRIPTION = """\
+Train, validate or test what a config describes: the image tokenizer or the decoder.
+
+examples:
+  python -m unitok.train fit --config configs/decoder/smoke.yaml
+  python -m unitok.train fit --config configs/decoder/tiny.yaml --trainer.max_steps 1000
+  python -m unitok.train fit --config configs/decoder/tiny.yaml --ckpt_path runs/decoder/last.ckpt   (goes on)
+  python -m unitok.train validate --config configs/decoder/tiny.yaml --ckpt_path runs/decoder/last.ckpt
+  python -m unitok.train fit --config configs/decoder/tiny.yaml --print_config
+
+what a class takes:
+  python -m unitok.train fit --model.help unitok.training.decoder.DecoderModule
+  python -m unitok.train fit --data.help unitok.data.datamodules.TokenCacheDataModule"""
+
+
+def check_checkpoint(path: Path) -> None:
+    """Raises `InputError` unless a file or folder to resume from is there and looks like one."""
+    from unitok_tokenizers.errors import InputError
+
+    if not path.exists():
+        raise InputError(f"--ckpt_path {path} does not exist")
+    if path.is_file() and not zipfile.is_zipfile(path):  # as torch.save writes
+        raise InputError(f"--ckpt_path {path} is not a checkpoint, or it is damaged")
+
+
+def command(argv: Sequence[str]) -> None:
+    """Parses `argv` and runs it. Raises `InputError` for anything that the user can set right."""
+    # Imported late, so that nothing heavy is loaded by an import of this module.
+    from jsonargparse import DefaultHelpFormatter
+    from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+
+    from unitok_tokenizers.errors import InputError
+
+    class Formatter(DefaultHelpFormatter):
+        def _fill_text(self, text: str, width: int, indent: str) -> str:
+            return "".join(indent + line for line in text.splitlines(keepends=True))
+
+    class Parser(LightningArgumentParser):
+        """Raises one line instead of printing the usage and exiting."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **{"formatter_class": Formatter, **kwargs})
+
+        def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+            if not self.exit_on_error:  # a parser inside the parser, which tries out types
+                super().error(message, ex)
+            raise InputError(f"{message}; see python -m unitok.train fit --help") from ex
+
+    class TrainCLI(LightningCLI):
+        @staticmethod
+        def subcommands() -> dict[str, set[str]]:
+            verbs = LightningCLI.subcommands()
+            return {verb: verbs[verb] for verb in ("fit", "validate", "test")}
+
+        def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+            parser.set_defaults({"seed_everything": 0})
+
+        def _parse_ckpt_path(self) -> None:
+            """Where Lightning looks for the model's arguments in the checkpoint; ours has none."""
+            path = (
+                self.config[self.config.subcommand].get("ckpt_path")
+                if self.config.get("subcommand")
+                else None
+            )
+            if path and path not in ("best", "last", "hpc", "registry"):
+                check_checkpoint(Path(path))
+
+    try:
+        TrainCLI(
+            # It warns about arguments that are not the process's own.
+            args=None if list(argv) == sys.argv[1:] else list(argv),
+            parser_class=Parser,
+            auto_configure_optimizers=False,
+            save_config_kwargs={"overwrite": True},
+            parser_kwargs={"prog": "python -m unitok.train", "description": DESCRIPTION},
+        )
+    except SystemExit as end:
+        if isinstance(end.__context__, KeyboardInterrupt):  # which the trainer turns into an exit
+            raise KeyboardInterrupt from None
+        raise
+
+
+if __name__ == "__main__":
+    sys.exit(run(command))

@@ -1,0 +1,1 @@
+"""Training: LightningModules, losses, optimizers and guards."""

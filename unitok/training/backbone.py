@@ -1,0 +1,152 @@
+"""Building the decoder: a stock `transformers` causal LM from a config, on one device or sharded (FSDP2)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+
+from unitok.data.tokenizing import find_folder
+from unitok.vocabulary import Vocabulary
+from unitok_tokenizers.errors import InputError
+
+DEFAULT_MODEL_TYPE = "qwen3"
+# Models with these compute logits as more than head(hidden), which the chunked loss relies on.
+SCALED_LOGITS = ("final_logit_softcapping", "logits_scaling", "logit_scale")
+
+
+def load_vocabulary(path: str | Path) -> Vocabulary:
+    """A vocabulary from its manifest, a folder with `vocabulary.json`, or a shipped checkpoint's name."""
+    return Vocabulary.load(path if Path(path).is_file() else find_folder(path) / "vocabulary.json")
+
+
+def decoder_config(settings: Mapping[str, Any], vocabulary: Vocabulary) -> PretrainedConfig:
+    """The config of a decoder over a vocabulary.
+
+    Args:
+        settings: `model_type` (default qwen3) and that architecture's own settings.
+        vocabulary: gives `vocab_size` and the ids of `<bos>` and `<eos>`.
+
+    Raises:
+        InputError: an unknown architecture or setting.
+    """
+    settings = dict(settings)
+    model_type = settings.pop("model_type", DEFAULT_MODEL_TYPE)
+    try:
+        known = AutoConfig.for_model(model_type)
+    except ValueError as error:
+        raise InputError(
+            f"decoder.model_type {model_type!r} is not an architecture of transformers"
+        ) from error
+    for key in settings:
+        if not hasattr(known, key):
+            raise InputError(f"decoder.{key} is not a setting of {model_type}; check its spelling")
+    ids = {"vocab_size": vocabulary.size, "bos_token_id": vocabulary.bos, "eos_token_id": vocabulary.eos}
+    try:
+        return AutoConfig.for_model(model_type, **{"use_cache": False, **settings, **ids})
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"decoder settings do not fit {model_type}: {' '.join(str(error).split())}"
+        ) from error
+
+
+def build_decoder(config: PretrainedConfig, attn_implementation: str) -> PreTrainedModel:
+    """A causal LM with random weights, on the current default device."""
+    for name in SCALED_LOGITS:
+        if getattr(config, name, None) not in (None, 1, 1.0):
+            raise InputError(
+                f"decoders with {name} are not supported: the loss takes logits straight from the head"
+            )
+    return AutoModelForCausalLM.from_config(config, attn_implementation=attn_implementation)
+
+
+def load_decoder(folder: str | Path, vocabulary: Vocabulary, attn_implementation: str) -> PreTrainedModel:
+    """A pretrained causal LM in fp32 whose embeddings are resized to the vocabulary.
+
+    The vocabulary's text block must come first and be the model's own: the old rows keep their meaning.
+    """
+    if not (Path(folder) / "config.json").is_file():
+        raise InputError(f"init_from: {folder} is not a decoder folder (it has no config.json)")
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, attn_implementation=attn_implementation, use_safetensors=True
+    )
+    if model.get_input_embeddings().num_embeddings != vocabulary.size:
+        model.resize_token_embeddings(vocabulary.size)
+    model.config.bos_token_id, model.config.eos_token_id = vocabulary.bos, vocabulary.eos
+    model.config.use_cache = False
+    return model
+
+
+def shard_decoder(model: PreTrainedModel, mesh: DeviceMesh, compute_dtype: torch.dtype) -> None:
+    """Shard with FSDP2, in place: each layer alone, then the rest of the backbone, then the head.
+
+    The head is a root of its own because the loss calls backbone and head one after the other.
+    """
+    if model.config.tie_word_embeddings:
+        raise InputError("sharding needs decoder.tie_word_embeddings: false")
+    policy = MixedPrecisionPolicy(param_dtype=compute_dtype, reduce_dtype=torch.float32)
+    backbone = model.get_decoder()
+    for layer in backbone.layers:
+        fully_shard(layer, mesh=mesh, mp_policy=policy)
+    fully_shard(backbone, mesh=mesh, mp_policy=policy)
+    # The loss calls the head chunk by chunk, so it is gathered once, until the backward pass is over.
+    fully_shard(model.get_output_embeddings(), mesh=mesh, mp_policy=policy, reshard_after_forward=False)
+
+
+def materialize(model: PreTrainedModel, device: torch.device) -> None:
+    """Give a model that was built on the meta device memory and random weights, in place."""
+    model.to_empty(device=device)
+    for module in model.modules():
+        for flagged in (module, *module.parameters(recurse=False), *module.buffers(recurse=False)):
+            if hasattr(flagged, "_is_hf_initialized"):
+                del flagged._is_hf_initialized
+    model.init_weights()
+
+
+def export_decoder(
+    model: PreTrainedModel,
+    folder: str | Path,
+    vocabulary: Vocabulary,
+    *,
+    state_dict: Mapping[str, Tensor] | None = None,
+    dtype: torch.dtype | None = None,
+    max_shard_size: str = "15MB",
+) -> None:
+    """Save a decoder as `transformers` does (config.json, safetensors); the folder is replaced as a whole."""
+    folder = Path(folder)
+    work, old = (folder.with_name(folder.name + suffix) for suffix in (".partial", ".old"))
+    for leftover in (work, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    weights = model.state_dict() if state_dict is None else state_dict
+    if dtype is not None:
+        weights = {name: w.to(dtype) if w.is_floating_point() else w for name, w in weights.items()}
+    if model.config.tie_word_embeddings:
+        weights = {name: w for name, w in weights.items() if not name.startswith("lm_head.")}
+    if (generation := model.generation_config) is not None:
+        generation.bos_token_id, generation.pad_token_id = vocabulary.bos, vocabulary.pad
+        generation.eos_token_id = [vocabulary.eot, vocabulary.eos]  # type: ignore[assignment]
+    model.save_pretrained(work, state_dict=dict(weights), max_shard_size=max_shard_size)
+    config = json.loads((work / "config.json").read_text())
+    config["use_cache"] = True  # off only while training
+    if dtype is not None:
+        config["dtype"] = str(dtype).removeprefix("torch.")
+    (work / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    if folder.exists():
+        os.rename(folder, old)
+    os.rename(work, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def embedding_parameters(model: PreTrainedModel) -> list[nn.Parameter]:
+    """The input embedding and the head: matrices, but not hidden ones."""
+    modules = (model.get_input_embeddings(), model.get_output_embeddings())
+    return [p for module in modules if module is not None for p in module.parameters()]

@@ -1,0 +1,277 @@
+"""Training of the decoder as a LightningModule.
+
+Shapes: B batch, S row length, D model width, V vocabulary, G groups.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import lightning as L
+import torch
+from lightning.pytorch.strategies import ModelParallelStrategy
+from torch import Tensor
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+    set_model_state_dict,
+)
+from torch.optim import Optimizer
+from transformers import PreTrainedModel
+
+from unitok.data.packing import IGNORED, TARGET, PackedBatch
+from unitok.training.backbone import (
+    build_decoder,
+    decoder_config,
+    embedding_parameters,
+    export_decoder,
+    load_decoder,
+    load_vocabulary,
+    materialize,
+    shard_decoder,
+)
+from unitok.training.code_embeddings import start_from_codes
+from unitok.training.loss import LossConfig, LossOutput, chunked_cross_entropy
+from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule
+from unitok.vocabulary import AUDIO, CONTROL, IMAGE, TEXT, Vocabulary
+from unitok_tokenizers.errors import InputError
+
+# What tokens are counted under: the modalities of what the model must write, and everything it only reads.
+GROUPS = ("text", "control", "image", "audio", "context")
+CONTEXT_GROUP = GROUPS.index("context")
+
+
+class DecoderModule(L.LightningModule):
+    """A stock `transformers` causal LM, trained on packed rows of tokens of every modality.
+
+    Args:
+        vocabulary: A vocabulary.json, or a folder (such as a checkpoint) that holds one.
+        decoder: `model_type` (default qwen3) and the settings of that architecture.
+        loss: Weights of modalities and context, z-loss.
+        optimizer: AdamW, or Muon with AdamW.
+        schedule: Learning rate over steps.
+        init_from: Start from the weights of this decoder folder; `decoder` is then not used.
+        codes_from: Folder of the image tokenizer: the embeddings of codes start from its code vectors.
+        attn_implementation: As in transformers; sdpa always works, eager is faster on CPUs with short rows.
+        compile: Compile each layer with torch.compile.
+        gradient_checkpointing: Recompute each layer in the backward pass, for less memory.
+    """
+
+    def __init__(
+        self,
+        vocabulary: str,
+        decoder: dict[str, Any] | None = None,
+        loss: LossConfig = LossConfig(),  # noqa: B008 - frozen
+        optimizer: OptimizerConfig = OptimizerConfig(),  # noqa: B008
+        schedule: ScheduleConfig = ScheduleConfig(),  # noqa: B008
+        init_from: str | None = None,
+        codes_from: str | None = None,
+        attn_implementation: Literal["sdpa", "eager", "flash_attention_2", "flex_attention"] = "sdpa",
+        compile: bool = False,
+        gradient_checkpointing: bool = False,
+    ) -> None:
+        super().__init__()
+        if decoder and init_from:
+            raise InputError("give either model.decoder or model.init_from, not both")
+        if codes_from and init_from:
+            raise InputError(
+                "give either model.codes_from or model.init_from, whose embeddings are trained, not both"
+            )
+        self.vocabulary: Vocabulary = load_vocabulary(vocabulary)
+        self.decoder_config = decoder_config(decoder or {}, self.vocabulary)
+        self.loss_config, self.optimizer_config, self.schedule_config = loss, optimizer, schedule
+        self.init_from, self.attn_implementation = init_from, attn_implementation
+        self.codes_from = codes_from
+        self.compile_layers, self.gradient_checkpointing = compile, gradient_checkpointing
+        self.decoder: PreTrainedModel = cast(PreTrainedModel, None)  # built in configure_model
+        groups, weights = _id_tables(self.vocabulary, loss)
+        self.id_group: Tensor
+        self.id_weight: Tensor
+        self.register_buffer("id_group", groups, persistent=False)
+        self.register_buffer("id_weight", weights, persistent=False)
+        self._train_sums = _Sums()
+        self._eval_sums = _Sums()
+        self._flushed_step = 0
+
+    def configure_model(self) -> None:
+        """Build the decoder: here, or sharded where the strategy has a device mesh."""
+        if self.decoder is not None:
+            return
+        mesh = self.device_mesh
+        if mesh is None:
+            self.decoder = self._build()
+        else:
+            strategy = cast(ModelParallelStrategy, self.trainer.strategy)
+            self.decoder = self._build_sharded(mesh["data_parallel"], strategy.root_device)
+        if self.gradient_checkpointing:
+            self.decoder.gradient_checkpointing_enable({"use_reentrant": False})
+        if self.compile_layers:
+            # Each row length is compiled once with gradients and once without.
+            torch._dynamo.config.recompile_limit = 64
+            for layer in self.decoder.get_decoder().layers:
+                layer.compile(dynamic=False)  # in place: names in the state dict stay as they are
+
+    def _build(self) -> PreTrainedModel:
+        if self.init_from:
+            return load_decoder(self.init_from, self.vocabulary, self.attn_implementation)
+        model = build_decoder(self.decoder_config, self.attn_implementation)
+        if self.codes_from:
+            start_from_codes(model, self.vocabulary, self.codes_from)
+        return model
+
+    def _build_sharded(self, mesh: Any, device: torch.device) -> PreTrainedModel:
+        source = self._build() if self.init_from or self.codes_from else None
+        config = self.decoder_config if source is None else source.config
+        with torch.device("meta"):
+            model = build_decoder(config, self.attn_implementation)
+        compute_dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+        shard_decoder(model, mesh, compute_dtype)
+        materialize(model, device)
+        if source is not None:
+            set_model_state_dict(model, source.state_dict(), options=StateDictOptions(full_state_dict=True))
+        return model
+
+    def forward(self, input_ids: Tensor, position_ids: Tensor) -> Tensor:
+        """Ids and positions [B, S] -> hidden states [B, S, D].
+
+        A position that does not follow its left neighbor's starts a document, which sees nothing to its left.
+        """
+        backbone = self.decoder.get_decoder()
+        return backbone(input_ids=input_ids, position_ids=position_ids, use_cache=False).last_hidden_state
+
+    def loss(self, batch: PackedBatch) -> LossOutput:
+        """The loss of a batch, and sums per entry of `GROUPS`."""
+        context = batch.roles != TARGET
+        weights = self.id_weight[batch.labels] * (batch.roles != IGNORED)
+        return chunked_cross_entropy(
+            self(batch.input_ids, batch.position_ids),
+            batch.labels,
+            torch.where(context, weights * self.loss_config.context, weights),
+            self.id_group[batch.labels].masked_fill(context, CONTEXT_GROUP),
+            self.decoder.get_output_embeddings(),
+            num_groups=len(GROUPS),
+            z_loss=self.loss_config.z_loss,
+            chunk=self.loss_config.positions(self.vocabulary.size),
+        )
+
+    def training_step(self, batch: PackedBatch, batch_idx: int) -> Tensor:
+        output = self.loss(batch)
+        self.log("train/loss", output.loss.detach(), prog_bar=True)
+        self._train_sums.add(output, batch.input_ids.numel())
+        return output.loss
+
+    def on_train_start(self) -> None:
+        self._flushed_step = self.global_step
+        self._train_sums.reset()
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        step = self.global_step
+        if step == self._flushed_step or step % self.trainer.log_every_n_steps:
+            return
+        self._flushed_step = step
+        seconds, tokens = self._train_sums.seconds, self._train_sums.tokens
+        self.log(
+            "train/tokens_per_second", tokens * self.trainer.world_size / max(seconds, 1e-9), prog_bar=True
+        )
+        self._log_bits("train", self._train_sums)
+
+    def validation_step(self, batch: PackedBatch, batch_idx: int) -> None:
+        self._evaluate("val", batch)
+
+    def test_step(self, batch: PackedBatch, batch_idx: int) -> None:
+        self._evaluate("test", batch)
+
+    def _evaluate(self, stage: str, batch: PackedBatch) -> None:
+        output = self.loss(batch)
+        self._eval_sums.add(output, batch.input_ids.numel())
+        rows = len(batch.input_ids)
+        self.log(f"{stage}/loss", output.loss, prog_bar=True, sync_dist=True, batch_size=rows, on_epoch=True)
+
+    def on_validation_epoch_start(self) -> None:
+        self._eval_sums.reset()
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_bits("val", self._eval_sums)
+
+    def on_test_epoch_start(self) -> None:
+        self._eval_sums.reset()
+
+    def on_test_epoch_end(self) -> None:
+        self._log_bits("test", self._eval_sums)
+
+    def _log_bits(self, stage: str, sums: _Sums) -> None:
+        if sums.table is None:
+            return
+        table = cast(Tensor, self.trainer.strategy.reduce(sums.table, reduce_op="sum"))
+        for name, nats, count in zip(GROUPS, *table.tolist(), strict=True):
+            if count:
+                self.log(f"{stage}/loss_{name}", nats / count)
+                self.log(
+                    f"{stage}/bits_{name}", nats / count / math.log(2), prog_bar=name in ("text", "image")
+                )
+        sums.reset()
+
+    def configure_optimizers(self) -> Any:
+        schedule = self.schedule_config
+        total = schedule.total_steps or self.trainer.max_steps
+        if total < 1 and schedule.name != "constant":
+            raise InputError(
+                f"the {schedule.name} schedule needs trainer.max_steps (or model.schedule.total_steps)"
+            )
+        optimizer: Optimizer = build_optimizer(
+            self.decoder, self.optimizer_config, embedding_parameters(self.decoder)
+        )
+        scheduler = build_schedule(optimizer, schedule, total)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def export(
+        self, folder: str | Path, dtype: torch.dtype | None = None, max_shard_size: str = "15MB"
+    ) -> None:
+        """Save the decoder as a `transformers` folder with safetensors; call it on every rank."""
+        sharded = self.device_mesh is not None
+        options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+        weights = get_model_state_dict(self.decoder, options=options) if sharded else None
+        if self._trainer is None or self.trainer.is_global_zero:
+            export_decoder(
+                self.decoder,
+                folder,
+                self.vocabulary,
+                state_dict=weights,
+                dtype=dtype,
+                max_shard_size=max_shard_size,
+            )
+
+
+class _Sums:
+    """Running sums on the device, so that only a log line waits for it."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.table: Tensor | None = None  # [2, G]: nats, tokens
+        self.tokens = 0  # of the rows, padding included
+        self._start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._start
+
+    def add(self, output: LossOutput, tokens: int) -> None:
+        table = torch.stack([output.nll, output.count])
+        self.table = table if self.table is None else self.table + table
+        self.tokens += tokens
+
+
+def _id_tables(vocabulary: Vocabulary, loss: LossConfig) -> tuple[Tensor, Tensor]:
+    """Per token id, its index in `GROUPS` int64 [V] and its loss weight fp32 [V]."""
+    kinds = vocabulary.modality_of(torch.arange(vocabulary.size)).long()
+    groups = torch.full((vocabulary.size,), GROUPS.index("control"))
+    for kind, name in ((TEXT, "text"), (CONTROL, "control"), (IMAGE, "image"), (AUDIO, "audio")):
+        groups[kinds == kind] = GROUPS.index(name)
+    weights = torch.tensor([loss.text, loss.control, loss.image, loss.audio])[groups]
+    weights[vocabulary.uncond] = 0.0  # says that the condition was dropped: nothing to predict
+    return groups, weights

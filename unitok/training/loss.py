@@ -1,0 +1,128 @@
+"""The decoder's loss: weighted cross-entropy with z-loss, without ever holding all logits.
+
+Shapes: B batch, S sequence, N positions with a loss weight above zero, D model width, V vocabulary, G groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from unitok_tokenizers.errors import InputError
+
+LOGITS_AT_ONCE = 1 << 27  # half a gigabyte in fp32
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """What a predicted token counts.
+
+    Args:
+        text: Weight of text tokens.
+        image: Weight of image codes.
+        audio: Weight of audio codes.
+        control: Weight of control and size tokens.
+        context: Factor on tokens that the model only reads (a user's turns). With 0 they cost no logits.
+        z_loss: Weight of the squared log-normalizer, which keeps logits from drifting.
+        chunk: Positions whose logits are held at once; where there are more, they are recomputed going back.
+            None: as many as fit half a gigabyte.
+    """
+
+    text: float = 1.0
+    image: float = 1.0
+    audio: float = 1.0
+    control: float = 1.0
+    context: float = 0.1
+    z_loss: float = 1e-4
+    chunk: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("text", "image", "audio", "control", "context", "z_loss"):
+            if getattr(self, name) < 0:
+                raise InputError(f"loss.{name} must be at least 0, got {getattr(self, name)}")
+        if self.chunk is not None and self.chunk < 1:
+            raise InputError(f"loss.chunk must be at least 1, got {self.chunk}")
+
+    def positions(self, vocabulary_size: int) -> int:
+        """Positions whose logits are held at once."""
+        return self.chunk or max(1, LOGITS_AT_ONCE // vocabulary_size)
+
+
+class LossOutput(NamedTuple):
+    """Scalars in fp32, and per group (a modality, say) the sums that bits per token are made of."""
+
+    loss: Tensor  # [] weighted mean of nll + z_loss * log_z**2
+    nll: Tensor  # [G] sum of -log p(target) in nats, unweighted
+    count: Tensor  # [G] positions
+
+
+def _chunk_sums(
+    hidden: Tensor, targets: Tensor, weights: Tensor, head: Callable[[Tensor], Tensor], z_loss: float
+) -> tuple[Tensor, Tensor]:
+    """hidden [n, D], targets [n], weights [n] -> the weighted sum [] and every position's nll [n]."""
+    logits = head(hidden).float()
+    log_z = torch.logsumexp(logits, dim=-1)
+    nll = log_z - logits.gather(-1, targets[:, None]).squeeze(-1)
+    return (weights * (nll + z_loss * log_z.square())).sum(), nll.detach()
+
+
+def chunked_cross_entropy(
+    hidden: Tensor,
+    targets: Tensor,
+    weights: Tensor,
+    groups: Tensor,
+    head: Callable[[Tensor], Tensor],
+    *,
+    num_groups: int,
+    z_loss: float = 0.0,
+    chunk: int = 8192,
+) -> LossOutput:
+    """Weighted mean cross-entropy over the positions whose weight is above zero.
+
+    Args:
+        hidden: [B, S, D], the backbone's output at the positions that predict `targets`.
+        targets: [B, S] int64, the next token at each position.
+        weights: [B, S] float, at least 0; positions with 0 cost nothing.
+        groups: [B, S] int64 in [0, num_groups), what each target is counted under.
+        head: maps [n, D] to logits [n, V].
+        num_groups: G.
+        z_loss: weight of log_z**2.
+        chunk: most positions whose logits exist at one time.
+
+    Returns:
+        The loss (0 with a graph where every weight is 0) and the sums per group.
+    """
+    index = weights.flatten().nonzero().squeeze(-1)  # [N]
+    hidden = hidden.flatten(0, 1).index_select(0, index)
+    targets, weights, groups = (t.flatten().index_select(0, index) for t in (targets, weights, groups))
+    total, pieces = hidden.new_zeros((), dtype=torch.float32), []
+    for start in range(0, max(len(index), 1), chunk):  # at least one pass, so that every rank runs the head
+        part = slice(start, start + chunk)
+        arguments = (hidden[part], targets[part], weights[part], head, z_loss)
+        if len(index) > chunk and torch.is_grad_enabled():
+            piece, nll = checkpoint(_chunk_sums, *arguments, use_reentrant=False)
+        else:
+            piece, nll = _chunk_sums(*arguments)
+        total = total + piece
+        pieces.append(nll)
+    zeros = torch.zeros(num_groups, dtype=torch.float32, device=hidden.device)
+    nll = torch.cat(pieces)
+    return LossOutput(
+        loss=total / weights.sum().clamp_min(1e-8),
+        nll=zeros.index_add(0, groups, nll),
+        count=zeros.index_add(0, groups, torch.ones_like(nll)),
+    )
+
+
+def full_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor, z_loss: float = 0.0) -> Tensor:
+    """The same loss from all logits [B, S, V]: the plain definition, for tests and tiny models."""
+    logits = logits.float()
+    nll = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view_as(weights)
+    loss = weights * (nll + z_loss * torch.logsumexp(logits, dim=-1).square())
+    return loss.sum() / weights.sum().clamp_min(1e-8)

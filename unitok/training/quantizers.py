@@ -1,0 +1,166 @@
+"""Quantizers of ``vector-quantize-pytorch`` behind one interface, for training.
+
+What is trained here is exported as a ``unitok_tokenizers.codebook.Codebook``, which needs no quantizer library.
+Shape letters: b pictures, n positions, C channels, K codebooks, V codes in one codebook.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from unitok_tokenizers.codebook import Codebook, Metric
+from unitok_tokenizers.image import CodebookConfig
+from vector_quantize_pytorch import FSQ, ResidualVQ, SimVQ, VectorQuantize
+
+
+class Quantizer(nn.Module):
+    """Vectors to the nearest code vectors, with a gradient and a loss that keeps the two together."""
+
+    config: CodebookConfig
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """``x`` ``[b, n, C]`` to quantized vectors ``[b, n, C]``, codes int64 ``[b, n, K]`` and a scalar loss."""
+
+    @abstractmethod
+    def vectors(self) -> Tensor:
+        """The codebooks as they are now: ``[K, V, C]``."""
+
+    @torch.no_grad()
+    def fill(self, codebook: Codebook) -> None:
+        """Copy the codes into a tokenizer's or detokenizer's codebook."""
+        codebook.vectors.copy_(self.vectors())
+
+
+class VectorQuantizer(Quantizer):
+    """One codebook that follows the encoder by moving averages; codes that die are put where vectors are.
+
+    Args:
+        size: number of codes.
+        channels: length of a code.
+        cosine: compare directions only, with codes of length one.
+        decay: of the moving averages.
+        dead_below: a code whose moving count of vectors falls below this is replaced by a vector of the batch.
+        commitment: weight of the loss that draws the encoder's vectors to their codes.
+        rotation_trick: pass gradients by rotation (Fifty et al. 2024) instead of straight through.
+    """
+
+    def __init__(
+        self,
+        size: int = 1024,
+        channels: int = 16,
+        cosine: bool = True,
+        decay: float = 0.99,
+        dead_below: float = 0.5,
+        commitment: float = 0.25,
+        rotation_trick: bool = True,
+    ) -> None:
+        super().__init__()
+        metric: Metric = "cosine" if cosine else "euclidean"
+        self.config = CodebookConfig(size=size, num_codebooks=1, channels=channels, metric=metric)
+        self.inner = VectorQuantize(
+            dim=channels,
+            codebook_size=size,
+            decay=decay,
+            use_cosine_sim=cosine,
+            kmeans_init=True,
+            threshold_ema_dead_code=dead_below,  # pyright: ignore[reportArgumentType]
+            commitment_weight=commitment,
+            rotation_trick=rotation_trick,
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        quantized, codes, loss = self.inner(x.float())
+        return quantized, codes[..., None], loss.sum()
+
+    def vectors(self) -> Tensor:
+        return self.inner.codebook[None]
+
+
+class ResidualQuantizer(Quantizer):
+    """Several codebooks, each coding what the ones before it left over.
+
+    Args:
+        num_codebooks: how many.
+        size, channels, decay, dead_below, commitment, rotation_trick: as for one codebook.
+    """
+
+    def __init__(
+        self,
+        num_codebooks: int = 2,
+        size: int = 1024,
+        channels: int = 16,
+        decay: float = 0.99,
+        dead_below: float = 0.5,
+        commitment: float = 0.25,
+        rotation_trick: bool = True,
+    ) -> None:
+        super().__init__()
+        self.config = CodebookConfig(size=size, num_codebooks=num_codebooks, channels=channels, metric="euclidean")
+        self.inner = ResidualVQ(
+            dim=channels,
+            num_quantizers=num_codebooks,
+            codebook_size=size,
+            decay=decay,
+            kmeans_init=True,
+            threshold_ema_dead_code=dead_below,
+            commitment_weight=commitment,
+            rotation_trick=rotation_trick,
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        quantized, codes, losses = self.inner(x.float())
+        return quantized, codes, losses.sum()
+
+    def vectors(self) -> Tensor:
+        return self.inner.codebooks
+
+
+class FiniteScalarQuantizer(Quantizer):
+    """A fixed grid of ``levels`` values a channel (Mentzer et al. 2023): no codebook to learn, none to die."""
+
+    def __init__(self, levels: list[int] | None = None) -> None:
+        super().__init__()
+        levels = levels or [8, 5, 5, 5]
+        self.config = CodebookConfig(
+            size=math.prod(levels), num_codebooks=1, channels=len(levels), metric="fsq", levels=levels
+        )
+        self.inner = FSQ(levels)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        quantized, codes = self.inner(x.float())
+        return quantized, codes.long()[..., None], x.new_zeros(())
+
+    def vectors(self) -> Tensor:
+        return self.inner.implicit_codebook[None]
+
+
+class SimVectorQuantizer(Quantizer):
+    """SimVQ (Zhu et al. 2024): a frozen codebook behind one learned linear map, so that no code dies alone.
+
+    Args:
+        size, channels, rotation_trick: as for one codebook.
+        commitment: weight of the quantizer's loss.
+    """
+
+    def __init__(
+        self, size: int = 1024, channels: int = 16, commitment: float = 1.0, rotation_trick: bool = True
+    ) -> None:
+        super().__init__()
+        self.config = CodebookConfig(size=size, num_codebooks=1, channels=channels, metric="euclidean")
+        self.inner = SimVQ(
+            dim=channels, codebook_size=size, commitment_weight=commitment, rotation_trick=rotation_trick
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        quantized, codes, loss = self.inner(x.float())
+        return quantized, codes[..., None], loss
+
+    def vectors(self) -> Tensor:
+        return self.inner.codebook[None]
+
+

@@ -1,0 +1,422 @@
+"""One vocabulary for text, control tokens and the codes of every modality.
+
+Shape letters: B batch, K codebooks, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.spec import CodebookSpec
+
+# What `Vocabulary.modality_of` says of a token id.
+UNUSED: Final = -1
+TEXT: Final = 0
+CONTROL: Final = 1
+IMAGE: Final = 2
+AUDIO: Final = 3
+
+MODALITIES: Final[Mapping[str, int]] = MappingProxyType({"image": IMAGE, "audio": AUDIO})
+"""The modalities that may have codebooks, with their number in :meth:`Vocabulary.modality_of`."""
+
+CONTROL_TOKENS: Final = (
+    "<bos>",
+    "<eos>",
+    "<pad>",
+    "<user>",
+    "<assistant>",
+    "<eot>",
+    "<boi>",
+    "<eoi>",
+    "<boa>",
+    "<eoa>",
+    "<uncond>",
+)
+
+FORMAT: Final = "unitok.vocabulary"
+VERSION: Final = 1
+_MAX_SIZE: Final = 1 << 24  # a manifest with more ids than this is a mistake, and must not exhaust the memory
+
+
+@dataclass(frozen=True)
+class Codebooks:
+    """Where one modality's codes lie: ``blocks[k][code]`` is the token id of a code of codebook ``k``."""
+
+    spec: CodebookSpec
+    blocks: tuple[Sequence[int], ...]
+
+
+class Vocabulary:
+    """Maps text ids, control tokens and (modality, codebook, code) to token ids and back.
+
+    A new vocabulary is laid out as text block, control tokens, size tokens ``<size_1>`` to
+    ``<size_{max_grid}>``, then one block per modality and codebook. :meth:`from_blocks` takes any
+    other layout, such as that of a released checkpoint which lists its ids one by one.
+
+    Args:
+        text_size: Number of ids of the text tokenizer.
+        specs: The codecs, at most one per modality.
+        max_grid: Largest height or width of an image's code grid.
+
+    Raises:
+        InputError: A size is not positive, or a modality is unknown or given twice.
+    """
+
+    def __init__(self, text_size: int, specs: Sequence[CodebookSpec], max_grid: int = 64) -> None:
+        _check_integer(text_size, "text_size", low=1)
+        _check_integer(max_grid, "max_grid", low=1)
+        start = text_size
+        control = {name: start + index for index, name in enumerate(CONTROL_TOKENS)}
+        start += len(control)
+        sizes = range(start, start + max_grid)
+        start += max_grid
+        codebooks = []
+        for spec in specs:
+            stop = start + spec.num_codebooks * spec.codebook_size
+            blocks = tuple(
+                range(at, at + spec.codebook_size) for at in range(start, stop, spec.codebook_size)
+            )
+            codebooks.append(Codebooks(spec, blocks))
+            start = stop
+        self._build(range(text_size), control, sizes, codebooks, start)
+
+    @classmethod
+    def from_blocks(
+        cls,
+        text: Sequence[int],
+        control: Mapping[str, int],
+        sizes: Sequence[int],
+        codebooks: Sequence[Codebooks],
+        size: int | None = None,
+    ) -> Vocabulary:
+        """A vocabulary with a layout of the caller's own.
+
+        Args:
+            text: Token id of each id of the text tokenizer.
+            control: Token id of each of ``CONTROL_TOKENS``.
+            sizes: ``sizes[n - 1]`` is the token id of the size token ``n``.
+            codebooks: The token ids of the codes, one entry per modality.
+            size: V, when ids beyond the last block are to be left unused.
+        """
+        self = cls.__new__(cls)
+        if size is None:
+            everything = [
+                text,
+                list(control.values()),
+                sizes,
+                *(b for entry in codebooks for b in entry.blocks),
+            ]
+            size = 1 + max((max(block) for block in everything if len(block)), default=0)
+        self._build(text, dict(control), sizes, codebooks, size)
+        return self
+
+    def _build(
+        self,
+        text: Sequence[int],
+        control: dict[str, int],
+        sizes: Sequence[int],
+        codebooks: Sequence[Codebooks],
+        size: int,
+    ) -> None:
+        _check_integer(size, "size", low=1, high=_MAX_SIZE)
+        _check_names(control)
+        if not len(text) or not len(sizes):
+            raise InputError("vocabulary: the text block and the size tokens may not be empty")
+        self.size: int = size
+        self.control: dict[str, int] = control
+        self.bos: int = control["<bos>"]
+        self.eos: int = control["<eos>"]
+        self.pad: int = control["<pad>"]
+        self.user: int = control["<user>"]
+        self.assistant: int = control["<assistant>"]
+        self.eot: int = control["<eot>"]
+        self.boi: int = control["<boi>"]
+        self.eoi: int = control["<eoi>"]
+        self.boa: int = control["<boa>"]
+        self.eoa: int = control["<eoa>"]
+        self.uncond: int = control["<uncond>"]
+        self.specs: dict[str, CodebookSpec] = {}
+        self._kind = torch.full((size,), UNUSED, dtype=torch.int8)
+        self._local = torch.zeros(size, dtype=torch.int64)  # place within the block: text id, size - 1, code
+        self._codebook = torch.full((size,), -1, dtype=torch.int16)
+        self._text = self._claim("text", text, TEXT)
+        self._claim("control", list(control.values()), CONTROL)
+        self._sizes = self._claim("size", sizes, CONTROL)
+        self._blocks: dict[str, list[Tensor]] = {}
+        for entry in codebooks:
+            spec = entry.spec
+            if spec.modality not in MODALITIES:
+                known = ", ".join(MODALITIES)
+                raise InputError(f"vocabulary: unknown modality {spec.modality!r}; known are {known}")
+            if spec.modality in self.specs:
+                raise InputError(f"vocabulary: modality {spec.modality!r} is given twice")
+            if [len(block) for block in entry.blocks] != [spec.codebook_size] * spec.num_codebooks:
+                raise InputError(
+                    f"vocabulary: the blocks of {spec.modality!r} do not have the sizes of its spec"
+                )
+            self.specs[spec.modality] = spec
+            self._blocks[spec.modality] = [
+                self._claim(f"{spec.modality} codebook {index}", block, MODALITIES[spec.modality], index)
+                for index, block in enumerate(entry.blocks)
+            ]
+        self._layout = (_freeze(text), _freeze(sizes), tuple(codebooks))
+
+    def _claim(self, name: str, block: Sequence[int], kind: int, codebook: int = -1) -> Tensor:
+        """Writes a block into the tables; its ids must be in range and not taken."""
+        ids = torch.tensor(block, dtype=torch.int64)
+        if len(ids) and (int(ids.min()) < 0 or int(ids.max()) >= self.size):
+            raise InputError(f"vocabulary: an id of the {name} block lies outside 0 to {self.size - 1}")
+        if len(ids.unique()) != len(ids) or bool((self._kind[ids] != UNUSED).any()):
+            raise InputError(f"vocabulary: an id of the {name} block is used twice")
+        self._kind[ids] = kind
+        self._local[ids] = torch.arange(len(ids))
+        self._codebook[ids] = codebook
+        return ids
+
+    # ---- size tokens
+
+    @property
+    def max_grid(self) -> int:
+        """The largest size token: an image's code grid is at most ``max_grid`` high and wide."""
+        return len(self._sizes)
+
+    @property
+    def size_ids(self) -> Tensor:
+        """int64 ``[max_grid]``: the size tokens, that of 1 first."""
+        return self._sizes.clone()
+
+    def size_id(self, n: int) -> int:
+        """The token id of the size ``n`` in ``[1, max_grid]``."""
+        if not 1 <= n <= self.max_grid:
+            raise InputError(
+                f"a code grid of {n} is not in 1 to {self.max_grid}, the sizes of this vocabulary"
+            )
+        return int(self._sizes[n - 1])
+
+    def size_of(self, token_id: int) -> int:
+        """The size that a size token stands for."""
+        if 0 <= token_id < self.size:
+            n = int(self._local[token_id]) + 1
+            if n <= self.max_grid and int(self._sizes[n - 1]) == token_id:
+                return n
+        raise InputError(f"token id {token_id} is not a size token")
+
+    # ---- text
+
+    @property
+    def text_size(self) -> int:
+        """Number of ids of the text tokenizer."""
+        return len(self._text)
+
+    @property
+    def text_ids(self) -> Tensor:
+        """int64 ``[text_size]``: the token id of each id of the text tokenizer."""
+        return self._text.clone()
+
+    def text_to_ids(self, text: Tensor) -> Tensor:
+        """Token ids of the text tokenizer's ids, int64 of any shape."""
+        if text.numel() and (int(text.min()) < 0 or int(text.max()) >= self.text_size):
+            raise InputError(f"a text id lies outside 0 to {self.text_size - 1}, the text block")
+        return self._text.to(text.device)[text]
+
+    def ids_to_text(self, ids: Tensor) -> Tensor:
+        """The inverse of :meth:`text_to_ids`; an id of another block raises :class:`InputError`."""
+        if bool((self.modality_of(ids) != TEXT).any()):
+            raise InputError("a token id lies outside the text block")
+        return self._local.to(ids.device)[ids]
+
+    # ---- codes
+
+    def block_ids(self, modality: str, codebook: int = 0) -> Tensor:
+        """int64 ``[codebook_size]``: the token id of each code of one codebook."""
+        self.spec(modality)
+        return self._blocks[modality][codebook].clone()
+
+    def spec(self, modality: str) -> CodebookSpec:
+        """The codec of a modality; :class:`InputError` when this vocabulary has none."""
+        if modality not in self.specs:
+            known = ", ".join(self.specs) or "only text"
+            raise InputError(f"this vocabulary has no {modality} codes; it has {known}")
+        return self.specs[modality]
+
+    def modality_of(self, ids: Tensor) -> Tensor:
+        """int8, same shape as ``ids``: TEXT, CONTROL (size tokens too), IMAGE, AUDIO, or UNUSED."""
+        if ids.numel() and (int(ids.min()) < 0 or int(ids.max()) >= self.size):
+            raise InputError(f"a token id lies outside 0 to {self.size - 1}, the ids of this vocabulary")
+        return self._kind.to(ids.device)[ids]
+
+    def codes_to_ids(self, modality: str, codes: Tensor) -> Tensor:
+        """Codes to token ids.
+
+        Args:
+            modality: A modality of this vocabulary.
+            codes: int64 ``[B, K, *grid]`` in ``[0, codebook_size)``.
+
+        Returns:
+            int64 ``[B, K * prod(grid)]``: the grid row-major, the K codes of a cell side by side.
+        """
+        spec = self.spec(modality)
+        if codes.dim() < 3 or codes.shape[1] != spec.num_codebooks:
+            wanted = f"[B, {spec.num_codebooks}, *grid]"
+            raise InputError(f"{modality} codes must be {wanted}, not {list(codes.shape)}")
+        if codes.is_floating_point() or codes.dtype == torch.bool:
+            raise InputError(f"{modality} codes must be integers, not {codes.dtype}")
+        if codes.numel() and (int(codes.min()) < 0 or int(codes.max()) >= spec.codebook_size):
+            raise InputError(f"{modality} codes must lie in 0 to {spec.codebook_size - 1}")
+        blocks = [block.to(codes.device) for block in self._blocks[modality]]
+        flat = codes.flatten(2).long()
+        return torch.stack([block[flat[:, k]] for k, block in enumerate(blocks)], dim=2).flatten(1)
+
+    def ids_to_codes(self, modality: str, ids: Tensor, grid: Sequence[int]) -> Tensor:
+        """The inverse of :meth:`codes_to_ids`.
+
+        Args:
+            modality: A modality of this vocabulary.
+            ids: int64 ``[B, K * prod(grid)]``, each from the block of its own codebook.
+            grid: ``(h, w)`` of an image, ``(T,)`` of audio.
+
+        Returns:
+            int64 ``[B, K, *grid]``.
+        """
+        count = self.spec(modality).num_codebooks
+        if ids.dim() != 2 or ids.shape[1] != count * math.prod(grid):
+            raise InputError(
+                f"a grid {tuple(grid)} of {count} {modality} codebooks needs ids "
+                f"[B, {count * math.prod(grid)}], not {list(ids.shape)}"
+            )
+        expected = torch.arange(count, device=ids.device).repeat(math.prod(grid))
+        strange = self.modality_of(ids) != MODALITIES[modality]
+        strange |= self._codebook.to(ids.device)[ids] != expected
+        if bool(strange.any()):
+            row, column = (int(index) for index in strange.nonzero()[0])
+            raise InputError(
+                f"token id {int(ids[row, column])} at place {column} is no code of "
+                f"{modality} codebook {column % count}"
+            )
+        codes = self._local.to(ids.device)[ids]
+        return codes.unflatten(1, (-1, count)).transpose(1, 2).reshape(len(ids), count, *grid)
+
+    # ---- the manifest
+
+    def to_dict(self) -> dict[str, Any]:
+        """The manifest, ready for JSON."""
+        text, sizes, codebooks = self._layout
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "size": self.size,
+            "text": _block_to_json(text),
+            "control": self.control,
+            "sizes": _block_to_json(sizes),
+            "codebooks": [
+                {"spec": entry.spec.to_dict(), "blocks": [_block_to_json(block) for block in entry.blocks]}
+                for entry in codebooks
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, manifest: Any) -> Vocabulary:
+        """The inverse of :meth:`to_dict`; a malformed manifest or one from the future raises InputError."""
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+            raise InputError(f'this is not a vocabulary: "format" must be "{FORMAT}"')
+        version = manifest.get("version")
+        _check_integer(version, '"version"', low=1)
+        if version != VERSION:
+            raise InputError(
+                f"version {version} is newer than {VERSION}, the newest known here; upgrade unitok"
+            )
+        entries = _get(manifest, "codebooks", list)
+        codebooks = []
+        for entry in entries:
+            if not isinstance(entry, dict):
+                raise InputError('"codebooks" must hold objects')
+            spec = CodebookSpec.from_dict(_get(entry, "spec", dict))
+            blocks = tuple(_block_from_json(block, "codebooks") for block in _get(entry, "blocks", list))
+            codebooks.append(Codebooks(spec, blocks))
+        return cls.from_blocks(
+            _block_from_json(_get(manifest, "text", dict), "text"),
+            _get(manifest, "control", dict),
+            _block_from_json(_get(manifest, "sizes", dict), "sizes"),
+            codebooks,
+            _get(manifest, "size", int),
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Writes the manifest as JSON."""
+        Path(path).write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Vocabulary:
+        """Reads a manifest; :class:`InputError` names the file and what is wrong with it."""
+        try:
+            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        except OSError as error:
+            raise InputError(f"vocabulary {str(path)!r} cannot be read: {error.strerror}") from error
+        except (ValueError, RecursionError) as error:
+            reason = error if isinstance(error, InputError) else "it is not JSON"
+            raise InputError(f"vocabulary {str(path)!r} is unusable: {reason}") from error
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.size, tuple(self.specs.values())))
+
+    def __repr__(self) -> str:
+        return f"Vocabulary(size={self.size}, text_size={self.text_size}, specs={list(self.specs.values())})"
+
+
+def _check_integer(value: Any, name: str, low: int, high: int | None = None) -> None:
+    integer = isinstance(value, int) and not isinstance(value, bool)
+    if not integer or value < low or (high is not None and value > high):
+        bounds = f"from {low} to {high}" if high is not None else f"of at least {low}"
+        raise InputError(f"vocabulary: {name} must be an integer {bounds}, not {value!r}")
+
+
+def _freeze(block: Sequence[int]) -> Sequence[int]:
+    return block if isinstance(block, range) else tuple(block)
+
+
+def _check_names(control: dict[str, int]) -> None:
+    for name in CONTROL_TOKENS:
+        if name not in control:
+            raise InputError(f"vocabulary: the control token {name} is missing")
+    for name, token_id in control.items():
+        if name not in CONTROL_TOKENS:
+            raise InputError(f"vocabulary: unknown control token {name!r}")
+        _check_integer(token_id, f"the id of {name}", low=0)
+
+
+def _get(values: dict[str, Any], key: str, kind: type) -> Any:
+    if not isinstance(values.get(key), kind):
+        raise InputError(f'"{key}" is missing or of the wrong type')
+    return values[key]
+
+
+def _block_to_json(block: Sequence[int]) -> dict[str, Any]:
+    first = block[0]
+    if list(block) == list(range(first, first + len(block))):
+        return {"start": first, "count": len(block)}
+    return {"ids": [int(token_id) for token_id in block]}
+
+
+def _block_from_json(block: Any, name: str) -> Sequence[int]:
+    if isinstance(block, dict) and set(block) == {"start", "count"}:
+        _check_integer(block["start"], f'"start" in "{name}"', low=0, high=_MAX_SIZE)
+        _check_integer(block["count"], f'"count" in "{name}"', low=1, high=_MAX_SIZE)
+        return range(block["start"], block["start"] + block["count"])
+    if isinstance(block, dict) and set(block) == {"ids"} and isinstance(block["ids"], list) and block["ids"]:
+        for token_id in block["ids"]:
+            _check_integer(token_id, f'an id in "{name}"', low=0, high=_MAX_SIZE)
+        return tuple(block["ids"])
+    raise InputError(f'a block in "{name}" must be {{"start", "count"}} or {{"ids"}}')

@@ -43,7 +43,9 @@ def build_parser() -> ArgumentParser:
     )
     whole.add_argument("--base", required=True, metavar="FOLDER", help="as the command above wrote it")
     whole.add_argument("--decoder", required=True, metavar="FOLDER", help="as training exported it")
-    whole.add_argument("--image-codec", metavar="FOLDER", help="take the detokenizer from here, such as a better trained one")
+    whole.add_argument(
+        "--image-codec", metavar="FOLDER", help="take the detokenizer from here, such as a better trained one"
+    )
     whole.add_argument("--temperature", type=number(0), default=1.0, help="of image codes (default 1)")
     whole.add_argument("--top-p", type=number(0, 1, above=True), default=1.0, help="of image codes (default 1)")
     whole.add_argument("--top-k", type=integer(0), default=0, help="of image codes; 0: all (default 0)")
@@ -71,5 +73,10 @@ def command(argv: Sequence[str]) -> None:
     print(options.output)
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns the exit code, which `unitok.terminal.run` defines."""
+    return run(command, argv)
+
+
 if __name__ == "__main__":
-    sys.exit(run(command))
+    sys.exit(main())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from unitok import checkpoint
 from unitok.data.tokenizing import load_processor
@@ -12,7 +13,6 @@ from unitok.data.world.tasks import corpus
 from unitok.engine.sampling import Sampling
 from unitok.model import UniTok
 from unitok.processor import Processor
-from unitok.training.backbone import load_decoder
 from unitok.vocabulary import Vocabulary
 from unitok_detokenizers.image import ImageDetokenizer
 from unitok_tokenizers.errors import InputError
@@ -79,6 +79,18 @@ def make_checkpoint(
     """
     processor = load_processor(base)
     processor.image_detokenizer = ImageDetokenizer.from_pretrained(Path(image_codec or base) / "image_detokenizer")
-    model = load_decoder(decoder, processor.vocabulary, "sdpa")
-    model.config.use_cache = True
+    model = _trained_decoder(Path(decoder), processor.vocabulary)
     UniTok(processor, model, sampling).save_pretrained(output)
+
+
+def _trained_decoder(folder: Path, vocabulary: Vocabulary) -> PreTrainedModel:
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{folder} is not a decoder folder: it has no config.json")
+    try:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", use_safetensors=True, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder} does not hold a decoder that can be read: {' '.join(str(error).split())}") from None
+    size = model.get_input_embeddings().num_embeddings
+    if size < vocabulary.size:
+        raise InputError(f"{folder} knows {size} ids, the base's vocabulary has {vocabulary.size}; train on this base")
+    return model

@@ -46,9 +46,7 @@ class Chat:
         seed: Answer `n` (from 0) is drawn with `seed + n`.
     """
 
-    def __init__(
-        self, model: UniTok, sampling: Sampling, modality: Modality, output: Path, seed: int
-    ) -> None:
+    def __init__(self, model: UniTok, sampling: Sampling, modality: Modality, output: Path, seed: int) -> None:
         self.document = Document()
         self._model = model
         self._sampling = sampling

@@ -94,9 +94,7 @@ def save(checkpoint: Checkpoint, folder: str | Path) -> None:
         raise InputError(f"checkpoint {folder} cannot be written: {error.strerror or error}") from error
 
 
-def load(
-    folder: str | Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
-) -> Checkpoint:
+def load(folder: str | Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None) -> Checkpoint:
     """Reads and verifies a checkpoint folder.
 
     Args:
@@ -196,9 +194,7 @@ def _is_empty_folder(path: Path) -> bool:
 
 def _weight_files(folder: Path, components: dict[str, Any]) -> list[str]:
     return sorted(
-        path.relative_to(folder).as_posix()
-        for name in components
-        for path in (folder / name).rglob(f"*{WEIGHTS}")
+        path.relative_to(folder).as_posix() for name in components for path in (folder / name).rglob(f"*{WEIGHTS}")
     )
 
 
@@ -221,8 +217,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise InputError(f'{path} is not a unitok checkpoint: "format_version" is missing or no number')
     if version > FORMAT_VERSION:
         raise InputError(
-            f"{path} has format version {version}, newer than {FORMAT_VERSION}, the newest known here; "
-            "upgrade unitok"
+            f"{path} has format version {version}, newer than {FORMAT_VERSION}, the newest known here; upgrade unitok"
         )
     kinds = {"components": dict, "weights": dict, "sampling": dict, "image_size": int | None}
     for key, kind in kinds.items():
@@ -255,8 +250,7 @@ def _check_weights(folder: Path, manifest: dict[str, Any]) -> None:
             raise InputError(f"{folder / name} is not listed in {MANIFEST}; remove it")
         if _sha256(folder / name) != expected[name]:
             raise InputError(
-                f"{folder / name} is damaged: its SHA-256 is not the one in {MANIFEST}; "
-                "copy the checkpoint again"
+                f"{folder / name} is damaged: its SHA-256 is not the one in {MANIFEST}; copy the checkpoint again"
             )
 
 
@@ -279,9 +273,7 @@ def _load_decoder(folder: Path, dtype: torch.dtype | None) -> PreTrainedModel:
     decoder, report = loaded
     wrong = sorted(report["missing_keys"]) or sorted(report["unexpected_keys"])
     if wrong:
-        raise InputError(
-            f"{folder}: the weights do not fit config.json, as {wrong[0]} shows; copy the decoder again"
-        )
+        raise InputError(f"{folder}: the weights do not fit config.json, as {wrong[0]} shows; copy the decoder again")
     return decoder.eval()
 
 

@@ -194,9 +194,7 @@ class Document:
         """
         if isinstance(messages, (str, bytes)) or not isinstance(messages, Sequence):
             raise InputError(f"messages must be a list of objects, not {type(messages).__name__}")
-        return cls(
-            tuple(_read_message(message, f"message {n}", base) for n, message in enumerate(messages, 1))
-        )
+        return cls(tuple(_read_message(message, f"message {n}", base) for n, message in enumerate(messages, 1)))
 
     def to_messages(self, image_saver: Callable[[Image], str | Path] | None = None) -> list[dict[str, Any]]:
         """The inverse of :meth:`from_messages`, ready for JSON.
@@ -310,9 +308,7 @@ def _open_url(url: str, base: str | Path | None) -> PILImage.Image:
         return _open(url, base)
     parts = urlsplit(url)
     if parts.scheme.lower() != "file" or parts.netloc not in ("", "localhost"):
-        raise InputError(
-            f"pictures are not fetched from {parts.scheme}://{parts.netloc}; give a file or a data: URI"
-        )
+        raise InputError(f"pictures are not fetched from {parts.scheme}://{parts.netloc}; give a file or a data: URI")
     return _open(url2pathname(parts.path), base)
 
 

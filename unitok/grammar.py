@@ -47,9 +47,7 @@ class Request:
         if self.modality not in ("auto", "text", "image"):
             raise InputError(f"modality {self.modality!r} is not one of auto, text, image")
         if self.max_tokens < 2:
-            raise InputError(
-                f"max_tokens must be at least 2 (a token and the turn's end), not {self.max_tokens}"
-            )
+            raise InputError(f"max_tokens must be at least 2 (a token and the turn's end), not {self.max_tokens}")
         if self.max_images is not None and self.max_images < 0:
             raise InputError(f"max_images must not be negative, but is {self.max_images}")
         if self.max_grid_tokens is not None and self.max_grid_tokens < 1:
@@ -242,9 +240,7 @@ class Grammar:
         if wants_image and self._image is None:
             raise InputError("this model has no image codes; ask for text")
         if wants_image and request.max_tokens <= least:
-            raise InputError(
-                f"an image needs {least + 1} tokens, but max_tokens is {request.max_tokens}; raise it"
-            )
+            raise InputError(f"an image needs {least + 1} tokens, but max_tokens is {request.max_tokens}; raise it")
         phase = _Turn.IMAGE_NEXT if wants_image else _Turn.FIRST
         return (phase, request.max_tokens, int(wants_image), images, least, most, *grid, 0, 0)
 

@@ -42,9 +42,7 @@ class UniTok:
         InputError: The decoder and the vocabulary do not fit together.
     """
 
-    def __init__(
-        self, processor: Processor, decoder: PreTrainedModel, sampling: Sampling | None = None
-    ) -> None:
+    def __init__(self, processor: Processor, decoder: PreTrainedModel, sampling: Sampling | None = None) -> None:
         self.processor = processor
         self.decoder = decoder.eval()
         self.sampling = sampling or Sampling()
@@ -185,9 +183,7 @@ class UniTok:
             raise InputError(f"num must be at least 1, not {num}")
         first = [seed] * documents if isinstance(seed, int) else list(seed)
         if len(first) != documents:
-            raise InputError(
-                f"{len(first)} seeds were given for {documents} documents; give one, or one for each"
-            )
+            raise InputError(f"{len(first)} seeds were given for {documents} documents; give one, or one for each")
         return [[one + sample for sample in range(num)] for one in first]
 
     def _requests(self, prompts: Sequence[Tensor], modality: Modality, sampling: Sampling) -> list[Request]:

@@ -84,9 +84,7 @@ class Processor:
     def _check_image_size(self, image_size: int) -> None:
         cell = self._cell()
         if image_size < 1 or image_size % cell:
-            raise InputError(
-                f"image_size must be a multiple of {cell}, the pixels per code, not {image_size}"
-            )
+            raise InputError(f"image_size must be a multiple of {cell}, the pixels per code, not {image_size}")
         if image_size // cell > self.vocabulary.max_grid:
             raise InputError(
                 f"image_size {image_size} needs a code grid of {image_size // cell}, but the vocabulary's "
@@ -105,9 +103,7 @@ class Processor:
         """Pixels per cell of an image's code grid, along each axis."""
         cell = self.vocabulary.spec("image").downsample
         if cell is None:
-            raise InputError(
-                "the image codes' spec does not say how many pixels a code stands for (downsample)"
-            )
+            raise InputError("the image codes' spec does not say how many pixels a code stands for (downsample)")
         return cell
 
     # ---- documents to ids
@@ -139,9 +135,7 @@ class Processor:
         pieces = [torch.tensor([vocabulary.bos])]
         for turn in document.turns:
             if turn.role is not None:
-                pieces.append(
-                    torch.tensor([vocabulary.user if turn.role == "user" else vocabulary.assistant])
-                )
+                pieces.append(torch.tensor([vocabulary.user if turn.role == "user" else vocabulary.assistant]))
             for part in merge_text(turn.parts):
                 if isinstance(part, Text):
                     text = torch.tensor(self.text_tokenizer.encode(part.text), dtype=torch.int64)
@@ -218,9 +212,7 @@ class Processor:
 
     def _parts(self, spans: Iterable[Span], ids: Tensor) -> tuple[Part, ...]:
         return tuple(
-            Image(codes=span.codes)
-            if span.codes is not None
-            else Text(self.decode_text(ids[span.start : span.stop]))
+            Image(codes=span.codes) if span.codes is not None else Text(self.decode_text(ids[span.start : span.stop]))
             for span in spans
         )
 

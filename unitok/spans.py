@@ -162,6 +162,4 @@ class _Reader:
     def _unexpected(self, wanted: str) -> InputError:
         next_id = self._peek()
         found = "the end" if next_id is None else f"token id {next_id}"
-        return InputError(
-            f"token ids are malformed: expected {wanted} at place {self.place}, but found {found}"
-        )
+        return InputError(f"token ids are malformed: expected {wanted} at place {self.place}, but found {found}")

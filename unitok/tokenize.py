@@ -16,9 +16,7 @@ DESCRIPTION = "Write documents as a token cache, which training reads without an
 def build_parser() -> ArgumentParser:
     parser = ArgumentParser("python -m unitok.tokenize", DESCRIPTION)
     kinds = parser.add_subparsers(dest="source", required=True, metavar="SOURCE")
-    world = kinds.add_parser(
-        "world", help="documents about procedural scenes", description="Tokenize scenes."
-    )
+    world = kinds.add_parser("world", help="documents about procedural scenes", description="Tokenize scenes.")
     world.add_argument("--documents", type=integer(1), required=True, metavar="N", help="number of documents")
     world.add_argument("--seed", type=integer(0), default=0, help="of everything that is drawn (default 0)")
     world.add_argument(
@@ -32,9 +30,7 @@ def build_parser() -> ArgumentParser:
         help="your own documents, a JSONL file",
         description="Tokenize a JSONL file of documents.",
     )
-    documents.add_argument(
-        "file", metavar="FILE.jsonl", help="one list of messages a line, picture paths beside it"
-    )
+    documents.add_argument("file", metavar="FILE.jsonl", help="one list of messages a line, picture paths beside it")
     documents.add_argument(
         "--on-error",
         choices=("stop", "skip"),
@@ -42,9 +38,7 @@ def build_parser() -> ArgumentParser:
         help="at a line that cannot be read (default stop)",
     )
     for sub in (world, documents):
-        sub.add_argument(
-            "--checkpoint", required=True, metavar="FOLDER", help="with vocabulary.json and tokenizers"
-        )
+        sub.add_argument("--checkpoint", required=True, metavar="FOLDER", help="with vocabulary.json and tokenizers")
         sub.add_argument("--output", required=True, metavar="FOLDER", help="the cache; it must not exist")
         sub.add_argument(
             "--image-size",

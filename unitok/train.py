@@ -35,6 +35,14 @@ def check_checkpoint(path: Path) -> None:
         raise InputError(f"--ckpt_path {path} is not a checkpoint, or it is damaged")
 
 
+def _cause(error: BaseException, kind: type[Exception]) -> Exception | None:
+    """The exception of a kind that an exception was raised from or while handling."""
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, kind):
+        seen = seen.__cause__ or seen.__context__
+    return seen
+
+
 def command(argv: Sequence[str]) -> None:
     """Parses `argv` and runs it. Raises `InputError` for anything that the user can set right."""
     # Imported late, so that nothing heavy is loaded by an import of this module.
@@ -69,11 +77,7 @@ def command(argv: Sequence[str]) -> None:
 
         def _parse_ckpt_path(self) -> None:
             """Where Lightning looks for the model's arguments in the checkpoint; ours has none."""
-            path = (
-                self.config[self.config.subcommand].get("ckpt_path")
-                if self.config.get("subcommand")
-                else None
-            )
+            path = self.config[self.config.subcommand].get("ckpt_path") if self.config.get("subcommand") else None
             if path and path not in ("best", "last", "hpc", "registry"):
                 check_checkpoint(Path(path))
 
@@ -86,6 +90,12 @@ def command(argv: Sequence[str]) -> None:
             save_config_kwargs={"overwrite": True},
             parser_kwargs={"prog": "python -m unitok.train", "description": DESCRIPTION},
         )
+    except InputError:
+        raise
+    except ValueError as error:  # where a class refused its arguments, wrapped in what else they might have been
+        if (cause := _cause(error, InputError)) is None:
+            raise
+        raise InputError(str(cause)) from error
     except SystemExit as end:
         if isinstance(end.__context__, KeyboardInterrupt):  # which the trainer turns into an exit
             raise KeyboardInterrupt from None

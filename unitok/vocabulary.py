@@ -83,9 +83,7 @@ class Vocabulary:
         codebooks = []
         for spec in specs:
             stop = start + spec.num_codebooks * spec.codebook_size
-            blocks = tuple(
-                range(at, at + spec.codebook_size) for at in range(start, stop, spec.codebook_size)
-            )
+            blocks = tuple(range(at, at + spec.codebook_size) for at in range(start, stop, spec.codebook_size))
             codebooks.append(Codebooks(spec, blocks))
             start = stop
         self._build(range(text_size), control, sizes, codebooks, start)
@@ -161,9 +159,7 @@ class Vocabulary:
             if spec.modality in self.specs:
                 raise InputError(f"vocabulary: modality {spec.modality!r} is given twice")
             if [len(block) for block in entry.blocks] != [spec.codebook_size] * spec.num_codebooks:
-                raise InputError(
-                    f"vocabulary: the blocks of {spec.modality!r} do not have the sizes of its spec"
-                )
+                raise InputError(f"vocabulary: the blocks of {spec.modality!r} do not have the sizes of its spec")
             self.specs[spec.modality] = spec
             self._blocks[spec.modality] = [
                 self._claim(f"{spec.modality} codebook {index}", block, MODALITIES[spec.modality], index)
@@ -198,9 +194,7 @@ class Vocabulary:
     def size_id(self, n: int) -> int:
         """The token id of the size ``n`` in ``[1, max_grid]``."""
         if not 1 <= n <= self.max_grid:
-            raise InputError(
-                f"a code grid of {n} is not in 1 to {self.max_grid}, the sizes of this vocabulary"
-            )
+            raise InputError(f"a code grid of {n} is not in 1 to {self.max_grid}, the sizes of this vocabulary")
         return int(self._sizes[n - 1])
 
     def size_of(self, token_id: int) -> int:
@@ -300,8 +294,7 @@ class Vocabulary:
         if bool(strange.any()):
             row, column = (int(index) for index in strange.nonzero()[0])
             raise InputError(
-                f"token id {int(ids[row, column])} at place {column} is no code of "
-                f"{modality} codebook {column % count}"
+                f"token id {int(ids[row, column])} at place {column} is no code of {modality} codebook {column % count}"
             )
         codes = self._local.to(ids.device)[ids]
         return codes.unflatten(1, (-1, count)).transpose(1, 2).reshape(len(ids), count, *grid)
@@ -332,9 +325,7 @@ class Vocabulary:
         version = manifest.get("version")
         _check_integer(version, '"version"', low=1)
         if version != VERSION:
-            raise InputError(
-                f"version {version} is newer than {VERSION}, the newest known here; upgrade unitok"
-            )
+            raise InputError(f"version {version} is newer than {VERSION}, the newest known here; upgrade unitok")
         entries = _get(manifest, "codebooks", list)
         codebooks = []
         for entry in entries:

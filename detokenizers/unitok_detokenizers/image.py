@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
 from unitok_tokenizers.image import CodebookConfig
 from unitok_tokenizers.layers import ChannelNorm, ResidualBlock
 from unitok_tokenizers.module_io import load_module, save_module

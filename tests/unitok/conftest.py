@@ -34,15 +34,11 @@ def tiny_processor() -> Processor:
     torch.manual_seed(0)
     codebook = CodebookConfig(size=16, channels=4)
     encoder = ImageTokenizer(ImageTokenizerConfig(patch=4, widths=[8], blocks=[1], codebook=codebook)).eval()
-    decoder = ImageDetokenizer(
-        ImageDetokenizerConfig(patch=4, widths=[8], blocks=[1], codebook=codebook)
-    ).eval()
+    decoder = ImageDetokenizer(ImageDetokenizerConfig(patch=4, widths=[8], blocks=[1], codebook=codebook)).eval()
     encoder.codebook.vectors.normal_()
     decoder.codebook.vectors.copy_(encoder.codebook.vectors)
     text = TextTokenizer.train(SENTENCES, vocab_size=280)
-    return Processor(
-        text, Vocabulary(text.vocab_size, [encoder.spec], max_grid=8), encoder, decoder, image_size=16
-    )
+    return Processor(text, Vocabulary(text.vocab_size, [encoder.spec], max_grid=8), encoder, decoder, image_size=16)
 
 
 @pytest.fixture(scope="session")

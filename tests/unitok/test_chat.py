@@ -54,9 +54,7 @@ def test_pictures_become_files_and_their_paths_are_printed(talk) -> None:
 
 def test_an_error_is_one_line_and_leaves_the_conversation_as_it_was(talk) -> None:
     alone, *_ = talk("one")
-    chat, _, err = talk(
-        "one", "two green stars " * 60, "/image none.png", "/nope", "look at {image}", "/save"
-    )
+    chat, _, err = talk("one", "two green stars " * 60, "/image none.png", "/nope", "look at {image}", "/save")
     assert chat.document == alone.document
     errors = [line for line in err.splitlines() if line.startswith("error: ")]
     assert len(errors) == len(err.splitlines()) == 5
@@ -84,9 +82,7 @@ def test_pictures_wait_for_the_message_that_can_take_them(talk, tmp_path: Path) 
     red, blue = tmp_path / "red one.png", tmp_path / "blue.png"
     Image.new("RGB", (16, 16), "red").save(red)
     Image.new("RGB", (16, 16), "blue").save(blue)
-    chat, _, err = talk(
-        f"/image {red}", f"/image {blue}", "only {image}", "from {image} to {image}", "and now?"
-    )
+    chat, _, err = talk(f"/image {red}", f"/image {blue}", "only {image}", "from {image} to {image}", "and now?")
     assert err.count("error: ") == 1
     first, _, second, _ = chat.document.turns
     assert [type(part).__name__ for part in first.parts] == ["Text", "Image", "Text", "Image"]

@@ -47,6 +47,12 @@ def relist(folder: Path) -> None:
     edit(folder, weights={name: checkpoint._sha256(folder / name) for name in files})
 
 
+def load_decoder(folder: Path, dtype: torch.dtype | None = None) -> PreTrainedModel:
+    decoder = load(folder, dtype=dtype).decoder
+    assert decoder is not None
+    return decoder
+
+
 # ---- what is written
 
 
@@ -72,9 +78,11 @@ def test_everything_comes_back(folder: Path, parts: Checkpoint) -> None:
     loaded = load(folder)
     assert loaded.sampling == SAMPLING
     assert loaded.processor.vocabulary == parts.processor.vocabulary and loaded.processor.image_size == 16
-    assert not loaded.decoder.training and loaded.decoder.dtype == torch.float32
+    decoder = loaded.decoder
+    assert decoder is not None and not decoder.training and decoder.dtype == torch.float32
+    assert parts.decoder is not None
     for name, value in parts.decoder.state_dict().items():
-        assert torch.equal(loaded.decoder.state_dict()[name], value)
+        assert torch.equal(decoder.state_dict()[name], value)
     codes = torch.randint(16, (1, 1, 4, 4))
     detokenizers = [p.processor.image_detokenizer for p in (parts, loaded)]
     pictures = [d.decode(codes) for d in detokenizers if d is not None]
@@ -90,14 +98,19 @@ def test_a_model_without_codecs_comes_back(
     assert loaded.image_tokenizer is None and loaded.image_detokenizer is None and loaded.image_size is None
 
 
-def test_the_dtype_is_fp32_on_a_cpu_unless_asked(
-    parts: Checkpoint, tmp_path: Path, make_decoder: Callable
-) -> None:
+def test_a_base_is_saved_without_a_decoder_and_not_loaded_as_a_model(tiny_processor: Processor, tmp_path: Path) -> None:
+    save(Checkpoint(tiny_processor, None, Sampling()), tmp_path / "base")
+    assert "decoder" not in names(tmp_path / "base")
+    with pytest.raises(InputError, match="decoder is missing"):
+        load(tmp_path / "base")
+
+
+def test_the_dtype_is_fp32_on_a_cpu_unless_asked(parts: Checkpoint, tmp_path: Path, make_decoder: Callable) -> None:
     half = make_decoder(parts.processor.vocabulary.size).bfloat16()
     save(Checkpoint(parts.processor, half, SAMPLING), tmp_path / "half")
     assert next(iter(load_file(tmp_path / "half/decoder/model.safetensors").values())).dtype == torch.bfloat16
-    assert load(tmp_path / "half").decoder.dtype == torch.float32
-    assert load(tmp_path / "half", dtype=torch.bfloat16).decoder.dtype == torch.bfloat16
+    assert load_decoder(tmp_path / "half").dtype == torch.float32
+    assert load_decoder(tmp_path / "half", torch.bfloat16).dtype == torch.bfloat16
 
 
 def test_decoders_are_sharded(
@@ -109,7 +122,7 @@ def test_decoders_are_sharded(
     save(Checkpoint(parts.processor, decoder, SAMPLING), tmp_path / "model")
     shards = list((tmp_path / "model/decoder").glob("*.safetensors"))
     assert len(shards) > 1
-    loaded = load(tmp_path / "model").decoder.state_dict()
+    loaded = load_decoder(tmp_path / "model").state_dict()
     assert all(torch.equal(loaded[name], value) for name, value in decoder.state_dict().items())
     shards[0].unlink()
     with pytest.raises(InputError, match=f"{shards[0].name} is missing"):
@@ -312,9 +325,7 @@ def test_a_path_that_is_no_checkpoint(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def test_only_known_classes_are_saved(
-    tiny_processor: Processor, tiny_decoder: PreTrainedModel, tmp_path: Path
-) -> None:
+def test_only_known_classes_are_saved(tiny_processor: Processor, tiny_decoder: PreTrainedModel, tmp_path: Path) -> None:
     class Other:
         vocab_size = tiny_processor.text_tokenizer.vocab_size
         encode = decode = None

@@ -55,15 +55,13 @@ def test_a_large_decoder_has_the_size_that_its_comment_says(name: str, tmp_path:
     assert all(p.is_meta for p in parameters)
     count = sum(p.numel() for p in parameters)
     assert count == int(stated[1].replace(",", ""))
-    state = re.search(
-        r"16 bytes a parameter, ([\d.]+) GB over all devices, so\n#   ([\d.]+) GB on each of (\d+)", text
-    )
+    state = re.search(r"16 bytes a parameter, ([\d.]+) GB over all devices, so\n#   ([\d.]+) GB on each of (\d+)", text)
     assert state
     trainer = config["trainer"]
     devices = trainer["devices"] * trainer["num_nodes"]
     assert devices == int(state[3]) == trainer["strategy"]["init_args"]["data_parallel_size"]
     assert float(state[1]) == pytest.approx(count * 16 / 1e9, rel=0.01)
-    assert float(state[2]) == pytest.approx(count * 16 / 1e9 / devices, rel=0.02)
+    assert float(state[2]) == pytest.approx(count * 16 / 1e9 / devices, abs=0.06)
 
 
 @pytest.mark.parametrize("name", ["smoke", "tiny"])

@@ -39,9 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_building_a_conversation() -> None:
-    document = (
-        Document.user("draw ", RED).reply(Image(codes=torch.zeros(1, 2, 2, dtype=torch.int64))).ask("why?")
-    )
+    document = Document.user("draw ", RED).reply(Image(codes=torch.zeros(1, 2, 2, dtype=torch.int64))).ask("why?")
     assert [turn.role for turn in document.turns] == ["user", "assistant", "user"]
     assert document.turns[0].parts[0] == Text("draw ")
     assert document.turns[0].images[0].size == (3, 5)
@@ -100,9 +98,7 @@ def test_image_converts_other_modes_and_drops_metadata() -> None:
     assert clear.info == {"dpi": (300, 300)}
 
 
-@pytest.mark.parametrize(
-    "codes", [torch.zeros(2, 2).long(), torch.zeros(1, 2, 2), torch.zeros(1, 0, 2).long()]
-)
+@pytest.mark.parametrize("codes", [torch.zeros(2, 2).long(), torch.zeros(1, 2, 2), torch.zeros(1, 0, 2).long()])
 def test_bad_image_codes(codes: torch.Tensor) -> None:
     with pytest.raises(InputError, match=r"\[K, h, w\]"):
         Image(codes=codes)
@@ -251,9 +247,7 @@ def test_bad_messages_name_the_place(messages: Any, error: str) -> None:
 
 parts = st.lists(
     st.builds(Text, st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
-    | st.builds(
-        lambda color: Image(PILImage.new("RGB", (2, 1), color)), st.tuples(*[st.integers(0, 255)] * 3)
-    ),
+    | st.builds(lambda color: Image(PILImage.new("RGB", (2, 1), color)), st.tuples(*[st.integers(0, 255)] * 3)),
     max_size=3,
 )
 documents = st.builds(

@@ -94,9 +94,7 @@ def test_cached_logits_equal_uncached(name: str, make_decoder: Callable[..., Pre
         ).eval()
     else:
         decoder = make_decoder(size + 4, **DECODERS[name])
-    assert ("sliding_attention" in (getattr(decoder.config, "layer_types", None) or [])) == (
-        name == "sliding"
-    )
+    assert ("sliding_attention" in (getattr(decoder.config, "layer_types", None) or [])) == (name == "sliding")
     generator = torch.Generator().manual_seed(0)
     sequences = [torch.randint(size, (length + 30,), generator=generator) for length in (4, 11, 1, 25)]
     lengths = [len(ids) - 30 for ids in sequences]
@@ -156,9 +154,7 @@ MIXED = [
 def test_a_row_in_a_batch_equals_the_row_alone(
     engine: Engine, prompts: list[Tensor], tiny_processor: Processor, guidance_scale: float
 ) -> None:
-    sampling = Sampling(
-        text=SamplingParams(0.9), image=SamplingParams(1.2, top_k=9), guidance_scale=guidance_scale
-    )
+    sampling = Sampling(text=SamplingParams(0.9), image=SamplingParams(1.2, top_k=9), guidance_scale=guidance_scale)
     chosen = [prompts[i % 3] for i in range(len(MIXED))]
     seeds = [11 * i for i in range(len(MIXED))]
     unconditional = tiny_processor.unconditional()
@@ -179,12 +175,8 @@ def test_rows_that_end_leave_the_batch(engine: Engine, prompts: list[Tensor], ca
     assert calls.shapes == [(1, len(prompts[0])), *((rows, 1) for rows in running)]
 
 
-def test_samples_of_one_prompt_differ_and_a_seed_repeats(
-    engine: Engine, prompts: list[Tensor], calls: Calls
-) -> None:
-    answers = engine.generate(
-        [prompts[0]] * 5, [Request("image", 30, grid=(4, 4))] * 5, Sampling(), [0, 1, 2, 3, 0]
-    )
+def test_samples_of_one_prompt_differ_and_a_seed_repeats(engine: Engine, prompts: list[Tensor], calls: Calls) -> None:
+    answers = engine.generate([prompts[0]] * 5, [Request("image", 30, grid=(4, 4))] * 5, Sampling(), [0, 1, 2, 3, 0])
     assert calls.shapes[0] == (1, len(prompts[0]))
     found = [tuple(answer.tolist()) for answer in answers]
     assert len(set(found)) == 4 and found[0] == found[4]
@@ -227,9 +219,7 @@ def test_pieces_join_to_the_whole(engine: Engine, prompts: list[Tensor], tiny_pr
 # ---- guidance
 
 
-def record_logits(
-    monkeypatch: pytest.MonkeyPatch, seeds: Sequence[int], limit: int
-) -> dict[tuple[int, int], Tensor]:
+def record_logits(monkeypatch: pytest.MonkeyPatch, seeds: Sequence[int], limit: int) -> dict[tuple[int, int], Tensor]:
     """Fills a dict with the logits that each (request, step) is drawn from.
 
     A row of the batch is known by its random number, since rows that have ended leave the batch.
@@ -264,12 +254,8 @@ def test_guidance_in_one_batch_equals_two_passes(
     answers = engine.generate(chosen, requests, sampling, seeds, unconditional)
     images_after_text = 0
     for row, answer in enumerate(answers):
-        cond = uncached(tiny_decoder, torch.cat([chosen[row], answer]), vocabulary.size)[
-            len(chosen[row]) - 1 :
-        ]
-        uncond = uncached(tiny_decoder, torch.cat([unconditional, answer]), vocabulary.size)[
-            len(unconditional) - 1 :
-        ]
+        cond = uncached(tiny_decoder, torch.cat([chosen[row], answer]), vocabulary.size)[len(chosen[row]) - 1 :]
+        uncond = uncached(tiny_decoder, torch.cat([unconditional, answer]), vocabulary.size)[len(unconditional) - 1 :]
         kinds = vocabulary.modality_of(answer)
         images_after_text += requests[row].modality == "auto" and bool((kinds == IMAGE).any())
         for step in range(len(answer)):
@@ -288,9 +274,7 @@ def test_guidance_needs_the_unconditional_prompt(engine: Engine, prompts: list[T
 # ---- what is returned
 
 
-def test_every_sequence_parses_and_decodes(
-    engine: Engine, prompts: list[Tensor], tiny_processor: Processor
-) -> None:
+def test_every_sequence_parses_and_decodes(engine: Engine, prompts: list[Tensor], tiny_processor: Processor) -> None:
     count, images = 0, 0
     rng = random.Random(0)
     unconditional = tiny_processor.unconditional()
@@ -317,11 +301,7 @@ def test_every_sequence_parses_and_decodes(
             assert turn.parts and len(answer) <= request.max_tokens
             assert request.modality != "text" or not turn.images
             assert request.modality != "image" or (len(turn.images) == 1 == len(turn.parts))
-            assert (
-                request.max_images is None
-                or request.modality != "auto"
-                or len(turn.images) <= request.max_images
-            )
+            assert request.max_images is None or request.modality != "auto" or len(turn.images) <= request.max_images
             for image in turn.images:
                 assert image.image is not None and image.codes is not None
                 assert request.grid is None or tuple(image.codes.shape[1:]) == request.grid
@@ -330,9 +310,7 @@ def test_every_sequence_parses_and_decodes(
     assert count >= 2000 and images >= 300
 
 
-def test_answers_can_be_trained_on(
-    engine: Engine, prompts: list[Tensor], tiny_decoder: PreTrainedModel
-) -> None:
+def test_answers_can_be_trained_on(engine: Engine, prompts: list[Tensor], tiny_decoder: PreTrainedModel) -> None:
     (answer,) = engine.generate(prompts[:1], [Request("text", 9)], Sampling(), [0])
     tiny_decoder(input_ids=answer[None], labels=answer[None]).loss.backward()
     tiny_decoder.zero_grad()
@@ -358,9 +336,7 @@ def test_the_context_limits_the_answer(engine: Engine, tiny_processor: Processor
 def test_the_unconditional_row_needs_room_too(engine: Engine, tiny_processor: Processor) -> None:
     prompt = torch.tensor([tiny_processor.vocabulary.bos, tiny_processor.vocabulary.assistant])
     unconditional = torch.full((250,), tiny_processor.vocabulary.uncond)
-    (answer,) = engine.generate(
-        [prompt], [Request("auto", 300)], Sampling(guidance_scale=2.0), [0], unconditional
-    )
+    (answer,) = engine.generate([prompt], [Request("auto", 300)], Sampling(guidance_scale=2.0), [0], unconditional)
     assert len(answer) <= 6
 
 

@@ -1,4 +1,4 @@
-"""The evaluation: its tasks accept right answers and no others, its report is complete, its errors are one line."""
+"""The evaluation: its tasks accept right answers alone, its report is complete, its errors are one line."""
 
 from __future__ import annotations
 
@@ -57,9 +57,7 @@ def test_tasks_accept_right_answers_and_no_others(section: ModuleType, split: st
         assert judge(task, answered(task.wanted)).right, task
         if isinstance(task.wanted, str):
             assert not judge(task, answered("surely not")).right
-            assert not judge(
-                task, Turn((*answered(task.wanted).parts, Image(PillowImage.new("RGB", (9, 9)))))
-            ).right
+            assert not judge(task, Turn((*answered(task.wanted).parts, Image(PillowImage.new("RGB", (9, 9)))))).right
         else:
             assert not judge(task, answered("here you are")).right
             assert not judge(task, Turn(answered(task.wanted).parts * 2, "assistant")).right
@@ -139,9 +137,7 @@ def test_the_command_knows_every_section() -> None:
     assert list(evaluate.SECTIONS) == list(suite.SECTIONS)
 
 
-def test_a_run_writes_its_report(
-    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_run_writes_its_report(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--model", str(checkpoint), "--samples", "1", "--output", str(tmp_path / "out"), "--only"]
     sections = "codec,photographs,pictures,heldout,questions,captions,edits,conversations"
     assert evaluate.main([*options, sections]) == 0

@@ -173,12 +173,8 @@ def test_the_same_seed_gives_the_same_words(cli) -> None:
     assert answer(1) == answer(1) != answer(2)
 
 
-def test_control_characters_of_an_answer_do_not_reach_the_terminal(
-    cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        UniTok, "generate", lambda self, document, **_: [document.reply("red\x1b[2J\nblue\tgreen\r")]
-    )
+def test_control_characters_of_an_answer_do_not_reach_the_terminal(cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(UniTok, "generate", lambda self, document, **_: [document.reply("red\x1b[2J\nblue\tgreen\r")])
     assert cli("--prompt", PROMPT).out == "red\ufffd[2J\nblue\tgreen\n"
 
 
@@ -193,9 +189,7 @@ def test_image_places() -> None:
     assert message_parts("{{image}} {images} {x}", [a]) == ["{", a, "} {images} {x}"]
 
 
-@pytest.mark.parametrize(
-    ("text", "count"), [("{image}", 0), ("{image} and {image}", 1), ("one {image}", 2)], ids=str
-)
+@pytest.mark.parametrize(("text", "count"), [("{image}", 0), ("{image} and {image}", 1), ("one {image}", 2)], ids=str)
 def test_image_places_must_match_the_pictures(text: str, count: int) -> None:
     with pytest.raises(InputError, match=r"one picture for each \{image\}"):
         message_parts(text, [Image.new("RGB", (1, 1))] * count)
@@ -233,9 +227,7 @@ def test_image_places_must_match_the_pictures(text: str, count: int) -> None:
         (["--chat", "--num", "2"], ["--num", "--chat"]),
         (["--chat", "--image", "x.png"], ["/image"]),
     ],
-    ids=lambda value: (
-        " ".join(value)[:40].encode("ascii", "replace").decode() if isinstance(value, list) else None
-    ),
+    ids=lambda value: " ".join(value)[:40].encode("ascii", "replace").decode() if isinstance(value, list) else None,
 )
 def test_a_bad_option_is_one_line(argv: list[str], words: list[str], cli) -> None:
     named = {"model": argv[argv.index("--model") + 1]} if "--model" in argv else {}
@@ -310,9 +302,7 @@ def test_a_full_disk_leaves_no_half_written_file(cli, monkeypatch: pytest.Monkey
     assert run.err.splitlines()[-1].startswith("error: ") and "No space left" in run.err
 
 
-def test_a_folder_that_cannot_be_made_is_one_line(
-    cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_cannot_be_made_is_one_line(cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 

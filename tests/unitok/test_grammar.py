@@ -43,9 +43,7 @@ def random_request(chance: random.Random, num_codebooks: int) -> Request:
         max_tokens=max(room, least) + chance.randint(0, 2) if modality == "image" else room,
         max_images=chance.choice([None, None, 0, 1, 3]),
         grid=grid,
-        max_grid_tokens=chance.choice([None, None, max(least - 5, 1), 24 * num_codebooks])
-        if grid is None
-        else None,
+        max_grid_tokens=chance.choice([None, None, max(least - 5, 1), 24 * num_codebooks]) if grid is None else None,
     )
 
 

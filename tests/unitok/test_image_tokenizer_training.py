@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
-from transformers import ResNetBackbone, ResNetConfig
+from transformers import ResNetConfig, ResNetModel
 
 from unitok.training.discriminator import PatchDiscriminator, adaptive_weight, discriminator_loss
 from unitok.training.image_tokenizer import ImageTokenizerModule
@@ -159,7 +159,7 @@ def test_adaptive_weight_balances_the_pulls() -> None:
 def test_perceptual_loss_is_zero_for_equal_pictures_only(tmp_path: Path) -> None:
     torch.manual_seed(0)
     config = ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic")
-    ResNetBackbone(config).save_pretrained(tmp_path)
+    ResNetModel(config).save_pretrained(tmp_path)
     loss = PerceptualLoss(str(tmp_path))
     one, other = torch.rand(2, 3, 32, 32) * 2 - 1, torch.rand(2, 3, 32, 32) * 2 - 1
     assert float(loss(one, one)) == 0

@@ -28,9 +28,7 @@ def test_equals_the_plain_definition(chunk: int) -> None:
         h = hidden.clone().requires_grad_()
         head.zero_grad()
         if chunked:
-            loss = chunked_cross_entropy(
-                h, targets, weights, groups, head, num_groups=3, z_loss=0.01, chunk=chunk
-            ).loss
+            loss = chunked_cross_entropy(h, targets, weights, groups, head, num_groups=3, z_loss=0.01, chunk=chunk).loss
         else:
             loss = full_cross_entropy(head(h), targets, weights, z_loss=0.01)
         loss.backward()

@@ -10,7 +10,7 @@ import torch
 from PIL import Image as PILImage
 from transformers import PreTrainedModel
 
-from unitok.document import Document, Image, Text
+from unitok.document import Document, Image, Part, Text
 from unitok.engine import Sampling, SamplingParams
 from unitok.model import UniTok, find_checkpoint
 from unitok.processor import Processor
@@ -52,18 +52,14 @@ def test_answers_are_in_order_and_do_not_depend_on_the_batch(tiny_model: UniTok)
     documents = [ASK, Document.user(picture, "what is this?"), Document.user("hi").reply("ho").ask("draw")]
     together = tiny_model.generate(documents, "auto", GUIDED, num=2, seed=[5, 60, 5])
     assert [d.turns[:-1] for d in together] == [d.turns for d in documents for _ in range(2)]
-    assert same(
-        together, tiny_model.generate(documents, "auto", GUIDED, num=2, seed=[5, 60, 5], batch_size=4)
-    )
+    assert same(together, tiny_model.generate(documents, "auto", GUIDED, num=2, seed=[5, 60, 5], batch_size=4))
     assert same(together[2:4], tiny_model.generate(documents[1], "auto", GUIDED, num=2, seed=60))
     # The second sample of a seed is the first one of the next seed.
     assert same(together[3:4], tiny_model.generate(documents[1], "auto", GUIDED, seed=61))
     assert not same(together[2:3], together[3:4])
 
 
-def test_the_checkpoints_sampling_is_the_default(
-    tiny_processor: Processor, tiny_decoder: PreTrainedModel
-) -> None:
+def test_the_checkpoints_sampling_is_the_default(tiny_processor: Processor, tiny_decoder: PreTrainedModel) -> None:
     greedy = SamplingParams(0.0)
     model = UniTok(tiny_processor, tiny_decoder, Sampling(greedy, greedy, max_tokens=40))
     assert same(model.generate(ASK, seed=1), model.generate(ASK, seed=2))
@@ -78,12 +74,7 @@ def test_images_of_a_model_without_an_image_size_have_any_grid(
     sampling = Sampling(image=SamplingParams(50.0), max_tokens=90)
     free = Processor(p.text_tokenizer, p.vocabulary, p.image_tokenizer, p.image_detokenizer, image_size=None)
     answers = UniTok(free, tiny_decoder).generate(ASK, "image", sampling, num=10)
-    grids = {
-        tuple(image.codes.shape[1:])
-        for d in answers
-        for image in d.turns[-1].images
-        if image.codes is not None
-    }
+    grids = {tuple(image.codes.shape[1:]) for d in answers for image in d.turns[-1].images if image.codes is not None}
     assert len(grids) > 3
 
 
@@ -97,9 +88,7 @@ def test_progress_rises_to_its_total(tiny_model: UniTok) -> None:
     done = [done for done, _ in reports]
     assert done == sorted(done) and done[-1] == 3 * tokens and len(reports) > 10
     reports.clear()
-    tiny_model.generate(
-        documents[:2], "text", GUIDED, progress=lambda done, total: reports.append((done, total))
-    )
+    tiny_model.generate(documents[:2], "text", GUIDED, progress=lambda done, total: reports.append((done, total)))
     assert reports[-1][0] == reports[-1][1] <= 120 and all(done <= total for done, total in reports)
 
 
@@ -168,18 +157,21 @@ def replay(events: list[Event]) -> list[str | list]:
     return parts
 
 
+def codes_of(part: Part) -> list:
+    assert isinstance(part, Image) and part.codes is not None
+    return part.codes.tolist()
+
+
 def test_a_stream_tells_what_generate_returns(tiny_model: UniTok) -> None:
     sampling = Sampling(text=SamplingParams(50.0), guidance_scale=2.0, max_tokens=60)
+    answers = tiny_model.generate(ASK, "auto", sampling, num=24)
+    with_images = [seed for seed, document in enumerate(answers) if document.turns[-1].images]
     kinds = set()
-    for seed in range(8):
-        (whole,) = tiny_model.generate(ASK, "auto", sampling, seed=seed)
+    for seed in [*with_images[:3], 0, 1]:
+        whole = answers[seed]
         events = list(tiny_model.stream(ASK, "auto", sampling, seed=seed))
         assert isinstance(events[-1], TurnFinished) and events[-1].document.turns == whole.turns
-        expected = [
-            part.text if isinstance(part, Text) else part.codes.tolist()
-            for part in whole.turns[-1].parts
-            if isinstance(part, Text) or (isinstance(part, Image) and part.codes is not None)
-        ]
+        expected = [part.text if isinstance(part, Text) else codes_of(part) for part in whole.turns[-1].parts]
         assert replay(events) == [part for part in expected if part]
         kinds |= {type(event) for event in events}
     assert kinds == {TextDelta, ImageStarted, ImageRow, ImageFinished, TurnFinished}
@@ -192,9 +184,7 @@ def test_a_letter_of_several_tokens_comes_whole(tiny_processor: Processor) -> No
     ids = [*tiny_processor.encode(Document.user(text))[2:-2].tolist(), tiny_processor.vocabulary.eot]
     assert len(ids) > len(text)
     reader = EventReader(tiny_processor, ASK)
-    deltas = [
-        event.text for token_id in ids for event in reader.read(token_id) if isinstance(event, TextDelta)
-    ]
+    deltas = [event.text for token_id in ids for event in reader.read(token_id) if isinstance(event, TextDelta)]
     assert "".join(deltas) == text and "\ufffd" not in "".join(deltas) and len(deltas) > 5
 
 
@@ -206,9 +196,7 @@ def test_bytes_that_are_no_letter_are_not_lost(tiny_processor: Processor) -> Non
     for _ in range(200):
         ids = rng.choices(text_ids, k=rng.randint(1, 12))
         reader = EventReader(tiny_processor, ASK)
-        events = [
-            event for token_id in [*ids, tiny_processor.vocabulary.eot] for event in reader.read(token_id)
-        ]
+        events = [event for token_id in [*ids, tiny_processor.vocabulary.eot] for event in reader.read(token_id)]
         joined = "".join(event.text for event in events if isinstance(event, TextDelta))
         assert joined == tiny_processor.decode_text(torch.tensor(ids))
 
@@ -231,9 +219,7 @@ def test_a_model_comes_back_from_its_folder(tiny_model: UniTok, tmp_path: Path) 
         assert same(loaded.generate(document, num=3), tiny_model.generate(document, num=3))
 
 
-@pytest.mark.parametrize(
-    "name", ["nowhere", "./a/b", "a/b/c", "/nowhere/at/all", "https://example.com/x", ""]
-)
+@pytest.mark.parametrize("name", ["nowhere", "./a/b", "a/b/c", "/nowhere/at/all", "https://example.com/x", ""])
 def test_an_unknown_name_is_an_error(name: str) -> None:
     with pytest.raises(InputError, match=r"tiny|not a folder|unitok\.json"):
         UniTok.from_pretrained(name)
@@ -252,9 +238,7 @@ def test_a_hub_name_without_a_network_is_an_error(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(InputError, match=r"no folder 'owner/model'.*Hub: no network at all"):
         UniTok.from_pretrained("owner/model")
     ((name, patterns),) = asked
-    assert name == "owner/model" and not any(
-        p.endswith((".bin", ".py", ".pt", ".ckpt", "*")) for p in patterns
-    )
+    assert name == "owner/model" and not any(p.endswith((".bin", ".py", ".pt", ".ckpt", "*")) for p in patterns)
 
 
 def test_a_hub_name_is_fetched(tiny_model: UniTok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,11 @@ from PIL import ImageDraw
 
 from unitok.data.world.render import CANONICAL, Style, render
 from unitok.data.world.scene import COLORS, SHAPES, Object, Scene, place_all, sample_scene
-from unitok.evaluation.oracle import UNKNOWN, is_known, read, same_scene
+from unitok.evaluation.oracle import UNKNOWN, is_known, moved, read, same_scene
+
+
+def well_read(scene: Scene, style: Style = CANONICAL, size: int = 64) -> bool:
+    return same_scene(moved(scene, style.shift), read(render(scene, size, style)), tolerance=0.03)
 
 
 def wrongly_read(seed: int, count: int, size: int = 64, looks: bool = False) -> int:
@@ -22,17 +26,16 @@ def wrongly_read(seed: int, count: int, size: int = 64, looks: bool = False) -> 
     wrong = 0
     for index in range(count):
         scene = sample_scene(rng, split="heldout" if index % 2 else "train")
-        pixels = render(scene, size, Style.sample(rng) if looks else CANONICAL)
-        wrong += not same_scene(scene, read(pixels), tolerance=0.03)
+        wrong += not well_read(scene, Style.sample(rng) if looks else CANONICAL, size)
     return wrong
 
 
 def test_reads_scenes_in_the_canonical_look() -> None:
-    assert wrongly_read(seed=11, count=250) == 0
+    assert wrongly_read(seed=11, count=150) == 0
 
 
 def test_reads_scenes_in_other_looks() -> None:
-    assert wrongly_read(seed=12, count=250, looks=True) <= 1
+    assert wrongly_read(seed=12, count=150, looks=True) <= 1
 
 
 @pytest.mark.parametrize("size", [80, 96, 128, 256])
@@ -65,23 +68,20 @@ def test_reads_colors_that_lie_near_the_background(background: str, color: str) 
         objects = (Object(shape, color, "small", 0.28, 0.3), Object(shape, color, "large", 0.63, 0.62))
         scene = Scene(background, objects)
         for style in (CANONICAL, Style.sample(rng)):
-            assert same_scene(scene, read(render(scene, 64, style))), (shape, style)
+            assert well_read(scene, style), (shape, style)
 
 
 def test_separates_crowded_objects_of_one_color() -> None:
     rng = np.random.default_rng(3)
     wrong = count = 0
-    for _ in range(60):
+    for _ in range(45):
         background, color = rng.choice(list(COLORS), 2, replace=False).tolist()
-        kinds = [
-            (str(rng.choice(["small", "large"], p=[0.6, 0.4])), color, str(rng.choice(SHAPES)))
-            for _ in range(6)
-        ]
+        kinds = [(str(rng.choice(["small", "large"], p=[0.6, 0.4])), color, str(rng.choice(SHAPES))) for _ in range(6)]
         scene = place_all(rng, background, kinds)
         if scene is not None:
             count += 1
-            wrong += not same_scene(scene, read(render(scene, 64, Style.sample(rng))), tolerance=0.03)
-    assert count > 30
+            wrong += not well_read(scene, Style.sample(rng))
+    assert count > 20
     assert wrong <= 1
 
 
@@ -92,7 +92,7 @@ def test_separates_objects_that_touch(colors: tuple[str, str]) -> None:
         Object("square", colors[1], "large", 0.3 + 0.9 * 0.185 + 0.8 * 0.185, 0.5),
     )
     scene = Scene("black", objects)
-    assert same_scene(scene, read(render(scene)))
+    assert well_read(scene)
 
 
 def degraded(pixels: np.ndarray, how: str, rng: np.random.Generator) -> np.ndarray:
@@ -107,19 +107,19 @@ def degraded(pixels: np.ndarray, how: str, rng: np.random.Generator) -> np.ndarr
 def test_reads_through_noise_and_compression(how: str) -> None:
     rng = np.random.default_rng(21)
     wrong = 0
-    for _ in range(80):
+    for _ in range(50):
         scene = sample_scene(rng)
-        wrong += not same_scene(scene, read(degraded(render(scene, 64, Style.sample(rng)), how, rng)))
+        style = Style.sample(rng)
+        found = read(degraded(render(scene, 64, style), how, rng))
+        wrong += not same_scene(moved(scene, style.shift), found)
     assert wrong <= 1
 
 
 def test_reads_through_blur_that_fills_small_rings() -> None:
     blurred = replace(CANONICAL, blur=1.0)
     for color in ("yellow", "black", "white"):
-        scene = Scene(
-            "blue", (Object("ring", color, "small", 0.4, 0.4), Object("circle", color, "small", 0.7, 0.7))
-        )
-        assert same_scene(scene, read(render(scene, 64, blurred)))
+        scene = Scene("blue", (Object("ring", color, "small", 0.4, 0.4), Object("circle", color, "small", 0.7, 0.7)))
+        assert well_read(scene, blurred)
 
 
 def test_positions_are_exact() -> None:

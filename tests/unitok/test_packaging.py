@@ -33,9 +33,7 @@ SOURCES = {
 def run_in_root(*argv: str) -> subprocess.CompletedProcess[str]:
     # Without PYTHONPATH, and in the root, as a user who has just installed it.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return subprocess.run(
-        argv, cwd=ROOT, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
+    return subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
 
 
 def modules() -> Iterator[Path]:
@@ -69,9 +67,7 @@ def test_help_of_every_verb_from_the_root(verb: str) -> None:
 
 
 def test_every_module_that_runs_is_a_verb() -> None:
-    runs = {
-        path.stem for path in (ROOT / "unitok").glob("*.py") if '__name__ == "__main__"' in path.read_text()
-    }
+    runs = {path.stem for path in (ROOT / "unitok").glob("*.py") if '__name__ == "__main__"' in path.read_text()}
     assert runs - {"cli"} == set(VERBS)
 
 
@@ -157,9 +153,7 @@ def third_party_imports() -> dict[str, set[str]]:
 
 def test_what_is_imported_is_asked_for() -> None:
     declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
-    optional = {
-        canonicalize_name(Requirement(line).name) for line in PROJECT["optional-dependencies"]["evaluate"]
-    }
+    optional = {canonicalize_name(Requirement(line).name) for line in PROJECT["optional-dependencies"]["evaluate"]}
     users = third_party_imports()
     assert {name: sorted(files) for name, files in users.items() if name not in declared | optional} == {}
     assert declared - users.keys() == set(), "asked for, but not imported anywhere"

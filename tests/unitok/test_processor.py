@@ -47,9 +47,7 @@ def text_tokenizer() -> TextTokenizer:
     return TextTokenizer.train(["a small red circle above a large blue square"] * 3, 300)
 
 
-def make(
-    text_tokenizer: TextTokenizer, codec: MeanCodec | None = None, image_size: int | None = 16
-) -> Processor:
+def make(text_tokenizer: TextTokenizer, codec: MeanCodec | None = None, image_size: int | None = 16) -> Processor:
     codec = codec or MeanCodec()
     vocabulary = Vocabulary(text_tokenizer.vocab_size, [codec.spec], max_grid=8)
     return Processor(text_tokenizer, vocabulary, codec, codec, image_size)
@@ -65,9 +63,7 @@ def codes(h: int = 2, w: int = 3, k: int = 2, seed: int = 0) -> Tensor:
 
 
 def picture(width: int, height: int, seed: int = 0) -> PILImage.Image:
-    return PILImage.fromarray(
-        np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    )
+    return PILImage.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
 # ---- the layout
@@ -295,8 +291,7 @@ def test_pictures_are_decoded_together(text_tokenizer: TextTokenizer) -> None:
     codec = MeanCodec()
     processor = make(text_tokenizer, codec)
     documents = [
-        Document.user(Image(codes=codes(2, 2, seed=n)), "x", Image(codes=codes(1, 3, seed=n)))
-        for n in range(3)
+        Document.user(Image(codes=codes(2, 2, seed=n)), "x", Image(codes=codes(1, 3, seed=n))) for n in range(3)
     ]
     decoded = processor.with_pictures(documents)
     assert sorted(codec.batches) == [3, 3]

@@ -77,16 +77,12 @@ def test_each_modality_has_its_own_settings() -> None:
     sampling = Sampling(text=SamplingParams(temperature=0), image=SamplingParams(temperature=5.0, top_k=4))
     modality = torch.tensor([TEXT, IMAGE]).repeat(len(EVENLY) // 2)
     logits = LOGITS.expand(len(EVENLY), -1).clone()
-    token_ids, _ = Sampler(sampling, CPU).draw(
-        logits, torch.ones_like(logits, dtype=torch.bool), modality, EVENLY
-    )
+    token_ids, _ = Sampler(sampling, CPU).draw(logits, torch.ones_like(logits, dtype=torch.bool), modality, EVENLY)
     assert token_ids[modality == TEXT].unique().tolist() == [1]
     assert token_ids[modality == IMAGE].unique().tolist() == [0, 1, 3, 5]
 
 
-@pytest.mark.parametrize(
-    "params", [{}, {"temperature": 100.0}, {"top_k": 5}, {"top_p": 0.999}, {"temperature": 1e-4}]
-)
+@pytest.mark.parametrize("params", [{}, {"temperature": 100.0}, {"top_k": 5}, {"top_p": 0.999}, {"temperature": 1e-4}])
 def test_a_masked_token_is_never_drawn(params: dict) -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(500, 300, generator=generator) * 100
@@ -122,9 +118,7 @@ def test_a_rows_draw_does_not_depend_on_its_batch(params: dict) -> None:
 def test_logits_that_are_not_numbers_are_reported() -> None:
     logits = torch.zeros(4, 5)
     logits[1, 2], logits[2, 3], logits[3, :] = math.nan, math.inf, -math.inf
-    _, usable = Sampler(Sampling(), CPU).draw(
-        logits, torch.ones(4, 5).bool(), torch.full((4,), TEXT), torch.rand(4)
-    )
+    _, usable = Sampler(Sampling(), CPU).draw(logits, torch.ones(4, 5).bool(), torch.full((4,), TEXT), torch.rand(4))
     assert usable.tolist() == [True, False, False, False]
 
 
@@ -164,9 +158,7 @@ def test_guidance_applies_to_the_rows_that_ask_for_it() -> None:
     ],
 )
 def test_values_out_of_range_are_named(name: str, value: object) -> None:
-    kind = (
-        SamplingParams if name in [field.name for field in dataclasses.fields(SamplingParams)] else Sampling
-    )
+    kind = SamplingParams if name in [field.name for field in dataclasses.fields(SamplingParams)] else Sampling
     with pytest.raises(InputError, match=name):
         kind(**{name: value})  # type: ignore[arg-type]
 
@@ -183,9 +175,7 @@ def test_settings_survive_json() -> None:
     assert Sampling.from_dict({"guidance_scale": 2}) == Sampling(guidance_scale=2)
 
 
-@pytest.mark.parametrize(
-    "values", [{"heat": 1}, {"text": {"heat": 1}}, {"text": 3}, {"image": {"top_p": 7}}, [1]]
-)
+@pytest.mark.parametrize("values", [{"heat": 1}, {"text": {"heat": 1}}, {"text": 3}, {"image": {"top_p": 7}}, [1]])
 def test_unusable_settings_are_named(values: dict) -> None:
     with pytest.raises(InputError, match=r"heat|sampling|top_p"):
         Sampling.from_dict(values)

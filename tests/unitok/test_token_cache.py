@@ -44,9 +44,7 @@ def write(folder: Path, documents: list[tuple[np.ndarray, np.ndarray]], size: in
 DOCUMENTS = [
     conversation(("user", [1, 2]), ("assistant", PICTURE)),
     conversation(("user", [3, *PICTURE]), ("assistant", [4])),
-    conversation(
-        ("user", [5]), ("assistant", PICTURE), ("user", [6]), ("assistant", [7, *PICTURE]), ("user", [8])
-    ),
+    conversation(("user", [5]), ("assistant", PICTURE), ("user", [6]), ("assistant", [7, *PICTURE]), ("user", [8])),
 ]
 
 
@@ -174,9 +172,7 @@ def test_condition_dropout_has_its_rate_and_only_takes_image_replies(packed: Pac
 
 def test_a_stream_goes_on_from_any_position(packed: PackedCaches) -> None:
     def stream(start: Position) -> PackingSampler:
-        return PackingSampler(
-            packed, 8, shuffle=True, condition_dropout=0.2, seed=5, epochs=None, start=start
-        )
+        return PackingSampler(packed, 8, shuffle=True, condition_dropout=0.2, seed=5, epochs=None, start=start)
 
     whole = stream(Position())
     plans = list(islice(whole, 40))
@@ -200,9 +196,7 @@ def test_ranks_share_the_documents(packed: PackedCaches) -> None:
         ]
         for rank in range(2)
     ]
-    counts = [
-        len(list(PackingSampler(packed, 4, keep_last=True, num_replicas=2, rank=rank))) for rank in range(2)
-    ]
+    counts = [len(list(PackingSampler(packed, 4, keep_last=True, num_replicas=2, rank=rank))) for rank in range(2)]
     assert counts[0] == counts[1]
     everything = Counter(shares[0] + shares[1])
     assert max(everything.values()) == 1 and len(everything) > 180

@@ -114,9 +114,7 @@ def test_the_loss_weighs_modalities_and_context(
     expected = torch.tensor([0.5, 0.25, 2.0])[kinds.long()]
     expected = expected * torch.where(batch.roles == TARGET, 1.0, 0.1) * (batch.roles != IGNORED)
     expected[batch.labels == vocabulary.uncond] = 0
-    logits = module.decoder(
-        input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False
-    ).logits
+    logits = module.decoder(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False).logits
     torch.testing.assert_close(output.loss, full_cross_entropy(logits, batch.labels, expected, z_loss=1e-3))
     nll = -logits.log_softmax(-1).gather(-1, batch.labels[..., None])[..., 0]
     images = (kinds == 2) & (batch.roles == TARGET)
@@ -152,9 +150,7 @@ def test_training_in_two_parts_equals_training_at_once(
         def __init__(self, into: list[int]) -> None:
             self.into = into
 
-        def on_train_batch_start(
-            self, trainer: Any, pl_module: Any, batch: PackedBatch, batch_idx: int
-        ) -> None:
+        def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: PackedBatch, batch_idx: int) -> None:
             self.into.append(hash(tuple(batch.input_ids.flatten().tolist())))
 
     whole = make(**options)
@@ -162,9 +158,7 @@ def test_training_in_two_parts_equals_training_at_once(
 
     first = make(**options)
     keep = ModelCheckpoint(tmp_path, save_last=True, every_n_train_steps=4)
-    trainer(tmp_path, Record(seen[1]), StepGuard(), keep, max_steps=4, **common).fit(
-        first, data(batch_rows=8)
-    )
+    trainer(tmp_path, Record(seen[1]), StepGuard(), keep, max_steps=4, **common).fit(first, data(batch_rows=8))
     second = make(**options)
     with torch.no_grad():
         for parameter in second.parameters():
@@ -378,9 +372,7 @@ def test_sharded_training_equals_plain_training(
     finally:
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
-    states = [
-        AutoModelForCausalLM.from_pretrained(tmp_path / f"{number}").state_dict() for number in range(2)
-    ]
+    states = [AutoModelForCausalLM.from_pretrained(tmp_path / f"{number}").state_dict() for number in range(2)]
     for name, weight in states[0].items():
         torch.testing.assert_close(states[1][name], weight, atol=1e-4, rtol=1e-3)
 

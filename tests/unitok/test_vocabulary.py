@@ -247,9 +247,7 @@ EDITS: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("key", "value", "named"), EDITS)
-def test_malformed_manifests(
-    vocabulary: Vocabulary, tmp_path: Path, key: str, value: Any, named: str
-) -> None:
+def test_malformed_manifests(vocabulary: Vocabulary, tmp_path: Path, key: str, value: Any, named: str) -> None:
     path = tmp_path / "vocabulary.json"
     path.write_text(json.dumps(vocabulary.to_dict() | {key: value}))
     with pytest.raises(InputError, match=named) as caught:

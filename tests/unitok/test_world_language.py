@@ -38,9 +38,7 @@ STATED = re.compile(
 )
 
 
-MANY_OF_ONE = re.compile(
-    rf"\b(?:two|three|four|five|six|[2-6]) (?:\w+ )?(?:{'|'.join(SHAPES)})\b(?! (?:shape|sign))"
-)
+MANY_OF_ONE = re.compile(rf"\b(?:two|three|four|five|six|[2-6]) (?:\w+ )?(?:{'|'.join(SHAPES)})\b(?! (?:shape|sign))")
 
 
 def test_templates_read_every_alternative() -> None:

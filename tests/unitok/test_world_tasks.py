@@ -58,11 +58,7 @@ def test_counts_and_existence_are_true(category: str) -> None:
     for shown, question in ask(category, 500, seed=1):
         words = question.text.lower()
         named = parse_caption(words).objects
-        if (
-            len(named) != 1
-            or "exactly" in words
-            or re.search(r"(?:that|which|in|of|painted|colored) ", words)
-        ):
+        if len(named) != 1 or "exactly" in words or re.search(r"(?:that|which|in|of|painted|colored) ", words):
             continue
         size, color, shape = next(iter(named))
         names = {"size": size, "color": color, "shape": shape}
@@ -73,9 +69,7 @@ def test_counts_and_existence_are_true(category: str) -> None:
     assert checked > 120
 
 
-@pytest.mark.parametrize(
-    ("category", "slack"), [("existence", 0.06), ("comparison", 0.09), ("relation", 0.09)]
-)
+@pytest.mark.parametrize(("category", "slack"), [("existence", 0.06), ("comparison", 0.09), ("relation", 0.09)])
 def test_yes_and_no_are_balanced(category: str, slack: float) -> None:
     answers = Counter(q.answers[0] for _, q in ask(category, 1200, seed=2))
     assert abs(answers["yes"] / (answers["yes"] + answers["no"]) - 0.5) < slack, answers
@@ -88,9 +82,7 @@ def test_many_counts_are_asked_for() -> None:
 
 
 def test_questions_about_a_known_scene() -> None:
-    shown = scene(
-        ("small", "red", "circle", 0.2, 0.2), ("large", "blue", "square", 0.7, 0.7), background="pink"
-    )
+    shown = scene(("small", "red", "circle", 0.2, 0.2), ("large", "blue", "square", 0.7, 0.7), background="pink")
     rng = np.random.default_rng(4)
     by_text: dict[str, str] = {}
     for _ in range(1500):
@@ -184,8 +176,8 @@ def test_moves_shift_by_whole_cells_where_they_can() -> None:
         assert all(direction[w] for w in words), edit.order
         steps[abs(dx + dy)] += 1
         slightly = re.search(r"a bit|a little|slightly", edit.order)
-        assert abs(dx + dy) >= (0.12 if slightly else 0.14)
-    assert steps[0.25] > 55
+        assert abs(dx + dy) >= (0.1 if slightly else 0.14)
+    assert steps[0.2] > 55
 
 
 def test_a_moved_object_has_some_freedom() -> None:
@@ -197,9 +189,7 @@ def test_a_moved_object_has_some_freedom() -> None:
     closer = replace(new, x=(new.x * 3 + old.x) / 4, y=new.y + 0.03)
     assert edit.accepts(edit.target.changed(new, closer))
     assert not edit.accepts(edit.target.changed(new, replace(new, x=(new.x + 3 * old.x) / 4)))
-    assert not edit.accepts(
-        edit.target.changed(new, replace(new, y=new.y + 0.2 if new.y < 0.5 else new.y - 0.2))
-    )
+    assert not edit.accepts(edit.target.changed(new, replace(new, y=new.y + 0.2 if new.y < 0.5 else new.y - 0.2)))
 
 
 def test_added_objects_must_be_where_they_were_asked_for() -> None:
@@ -270,9 +260,7 @@ def test_documents_share_pictures_and_alternate() -> None:
         parts += len(images)
         pictures += len({id(image) for image in images})
         for document in documents:
-            assert [turn.role for turn in document.turns] == ["user", "assistant"] * (
-                len(document.turns) // 2
-            )
+            assert [turn.role for turn in document.turns] == ["user", "assistant"] * (len(document.turns) // 2)
             for turn in document.turns[1::2]:
                 assert len(turn.parts) == 1
     assert parts > 1.5 * pictures

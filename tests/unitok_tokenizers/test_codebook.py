@@ -7,8 +7,9 @@ import math
 import pytest
 import torch
 from torch.nn import functional as F
-from unitok_tokenizers.codebook import CHUNK, Codebook
 from vector_quantize_pytorch import FSQ
+
+from unitok_tokenizers.codebook import CHUNK, Codebook
 
 
 def filled(num_codebooks: int, size: int, channels: int, metric: str, levels: list[int] | None = None) -> Codebook:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from unitok_detokenizers.image import ImageDetokenizer, ImageDetokenizerConfig
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import CodebookConfig, ImageTokenizer, ImageTokenizerConfig
@@ -18,7 +19,7 @@ CODEBOOK = CodebookConfig(size=32, num_codebooks=2, channels=4, metric="euclidea
 @pytest.fixture
 def tokenizer() -> ImageTokenizer:
     torch.manual_seed(0)
-    model = ImageTokenizer(ImageTokenizerConfig(patch=4, widths=[8, 8], blocks=[1, 1], codebook=CODEBOOK))
+    model = ImageTokenizer(ImageTokenizerConfig(patch=4, widths=[8, 8], blocks=[1, 1], kernel=3, codebook=CODEBOOK))
     model.codebook.vectors.normal_()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
@@ -32,7 +33,9 @@ def detokenizer(tokenizer: ImageTokenizer) -> ImageDetokenizer:
     return model.eval()
 
 
-@pytest.mark.parametrize(("height", "width", "grid"), [(64, 64, (8, 8)), (8, 40, (1, 5)), (33, 50, (5, 7)), (1, 1, (1, 1))])
+@pytest.mark.parametrize(
+    ("height", "width", "grid"), [(64, 64, (8, 8)), (8, 40, (1, 5)), (33, 50, (5, 7)), (1, 1, (1, 1))]
+)
 def test_any_size_becomes_a_grid_that_covers_it(
     tokenizer: ImageTokenizer, detokenizer: ImageDetokenizer, height: int, width: int, grid: tuple[int, int]
 ) -> None:
@@ -68,13 +71,27 @@ def test_a_code_depends_on_its_surroundings_only(tokenizer: ImageTokenizer) -> N
     assert torch.equal(codes[..., 10:, 10:], other[..., 10:, 10:])
 
 
+def test_with_kernel_1_equal_patches_have_equal_codes() -> None:
+    torch.manual_seed(0)
+    model = ImageTokenizer(ImageTokenizerConfig(patch=8, widths=[16], blocks=[1], kernel=1, codebook=CODEBOOK)).eval()
+    model.codebook.vectors.normal_()
+    patches = torch.rand(2, 3, 8, 8) * 2 - 1
+    rows = [torch.cat([patches[i] for i in row], dim=-1) for row in ((0, 1, 0), (1, 1, 0))]
+    codes = model.encode(torch.cat(rows, dim=-2)[None])[0, 0]
+    assert codes[0, 0] == codes[0, 2] == codes[1, 2]
+    assert codes[0, 1] == codes[1, 0] == codes[1, 1]
+
+
 def test_saving_keeps_codes_and_pictures(
     tokenizer: ImageTokenizer, detokenizer: ImageDetokenizer, tmp_path: Path
 ) -> None:
     tokenizer.save_pretrained(tmp_path / "t")
     detokenizer.save_pretrained(tmp_path / "d")
     assert sorted(path.name for path in (tmp_path / "t").iterdir()) == ["config.json", "model.safetensors"]
-    again, pictures_again = ImageTokenizer.from_pretrained(tmp_path / "t"), ImageDetokenizer.from_pretrained(tmp_path / "d")
+    again, pictures_again = (
+        ImageTokenizer.from_pretrained(tmp_path / "t"),
+        ImageDetokenizer.from_pretrained(tmp_path / "d"),
+    )
     assert again.spec == tokenizer.spec == pictures_again.spec
     picture = torch.rand(1, 3, 24, 24) * 2 - 1
     codes = tokenizer.encode(picture)

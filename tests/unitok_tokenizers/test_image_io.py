@@ -286,9 +286,7 @@ def encoded_without_load() -> bytes:
 
 
 @pytest.mark.parametrize("limit", [30, 70])
-def test_pillows_bomb_warning_and_error_become_an_input_error(
-    limit: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pillows_bomb_warning_and_error_become_an_input_error(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)  # 100 pixels: an error above 60, a warning above 70
     assert "scale it down" in error_of(encoded_without_load())
 
@@ -329,9 +327,7 @@ def test_to_pil_wants_three_channels(shape: tuple[int, ...]) -> None:
         to_pil(torch.zeros(shape))
 
 
-@pytest.mark.parametrize(
-    "pixels", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3))]
-)
+@pytest.mark.parametrize("pixels", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3))])
 def test_to_tensor_wants_bytes(pixels: np.ndarray) -> None:
     with pytest.raises(InputError, match="uint8"):
         to_tensor(pixels)
@@ -406,9 +402,7 @@ def test_a_failed_save_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "reason"), [("a.xyz", "must end with"), ("none/a.png", "cannot be written")]
-)
+@pytest.mark.parametrize(("name", "reason"), [("a.xyz", "must end with"), ("none/a.png", "cannot be written")])
 def test_save_errors(name: str, reason: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=reason):
         save_image(picture(), tmp_path / name)

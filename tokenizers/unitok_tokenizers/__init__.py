@@ -6,12 +6,13 @@ int64 ``[B, K, *grid]``, and states what others need of it in its :class:`Codebo
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.spec import CodebookSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["CodebookSpec", "Detokenizer", "InputError", "Tokenizer"]
 

@@ -48,12 +48,15 @@ class ImageTokenizerConfig:
         patch: side of the square of pixels that one position of the first stage covers.
         widths: channels of each stage; the code grid is ``patch * 2 ** (len(widths) - 1)`` times coarser than pixels.
         blocks: residual blocks of each stage.
+        kernel: side of the convolutions, 1 or 3. With 1 and a single stage a code says what is in its own patch and
+            nothing else, so that equal patches have equal codes, which is simplest for a decoder to predict.
         codebook: the codebook's configuration.
     """
 
-    patch: int = 4
-    widths: list[int] = field(default_factory=lambda: [64, 128])
-    blocks: list[int] = field(default_factory=lambda: [1, 2])
+    patch: int = 8
+    widths: list[int] = field(default_factory=lambda: [256])
+    blocks: list[int] = field(default_factory=lambda: [3])
+    kernel: int = 1
     codebook: CodebookConfig = field(default_factory=CodebookConfig)
 
     @property
@@ -82,10 +85,10 @@ class ImageEncoder(nn.Module):
         width = 3 * config.patch**2
         for i, (next_width, blocks) in enumerate(zip(config.widths, config.blocks, strict=True)):
             if i == 0:
-                layers.append(nn.Conv2d(width, next_width, 3, padding=1))
+                layers.append(nn.Conv2d(width, next_width, config.kernel, padding=config.kernel // 2))
             else:
                 layers.append(nn.Conv2d(width, next_width, 2, stride=2))
-            layers += [ResidualBlock(next_width) for _ in range(blocks)]
+            layers += [ResidualBlock(next_width, config.kernel) for _ in range(blocks)]
             width = next_width
         self.layers = nn.Sequential(*layers)
         self.norm = ChannelNorm(width)

@@ -27,14 +27,17 @@ class ChannelNorm(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions beside an identity: ``[B, C, H, W]`` to the same shape."""
+    """Two convolutions beside an identity: ``[B, C, H, W]`` to the same shape.
 
-    def __init__(self, channels: int) -> None:
+    ``kernel`` 1 keeps each position to itself, 3 lets it see its neighbors.
+    """
+
+    def __init__(self, channels: int, kernel: int = 3) -> None:
         super().__init__()
         self.norm1 = ChannelNorm(channels)
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv1 = nn.Conv2d(channels, channels, kernel, padding=kernel // 2)
         self.norm2 = ChannelNorm(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, kernel, padding=kernel // 2)
         for parameter in self.conv2.parameters():
             nn.init.zeros_(parameter)  # a block starts as the identity
 

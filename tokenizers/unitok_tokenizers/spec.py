@@ -46,9 +46,7 @@ class CodebookSpec:
     def _check_positive(self, name: str) -> None:
         value = getattr(self, name)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InputError(
-                f"codebook spec of {self.modality!r}: {name} must be a positive integer, not {value!r}"
-            )
+            raise InputError(f"codebook spec of {self.modality!r}: {name} must be a positive integer, not {value!r}")
 
     def to_dict(self) -> dict[str, Any]:
         """The fields that are set, ready for JSON."""

@@ -56,9 +56,7 @@ class TextTokenizer:
         """
         alphabet = pre_tokenizers.ByteLevel.alphabet()
         if vocab_size < len(alphabet):
-            raise InputError(
-                f"vocab_size must be at least {len(alphabet)}, one id per byte, not {vocab_size}"
-            )
+            raise InputError(f"vocab_size must be at least {len(alphabet)}, one id per byte, not {vocab_size}")
         backend = tokenizers.Tokenizer(models.BPE())
         backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         backend.decoder = decoders.ByteLevel()
@@ -82,15 +80,11 @@ class TextTokenizer:
         try:
             config_file = path / "tokenizer_config.json"
             if config_file.is_file() and json.loads(config_file.read_text(encoding="utf-8")).get(_NATIVE_KEY):
-                return cls(
-                    tokenizers.Tokenizer.from_str((path / "tokenizer.json").read_text(encoding="utf-8"))
-                )
+                return cls(tokenizers.Tokenizer.from_str((path / "tokenizer.json").read_text(encoding="utf-8")))
             # Imported here because it takes seconds, which our own tokenizer does not need.
             from transformers import AutoTokenizer
 
-            pretrained: Any = AutoTokenizer.from_pretrained(
-                str(path), local_files_only=True, trust_remote_code=False
-            )
+            pretrained: Any = AutoTokenizer.from_pretrained(str(path), local_files_only=True, trust_remote_code=False)
         except Exception as error:  # both libraries raise plain Exception for damaged files
             reason = " ".join(str(error).split()) or type(error).__name__
             raise InputError(f"{name} cannot be read: {reason}") from error
@@ -129,9 +123,7 @@ class TextTokenizer:
         for token_id, (first, stop) in zip(encoding.ids, encoding.offsets, strict=True):
             if token_id in self.special_ids:
                 if stop - first < 2:
-                    raise InputError(
-                        f"the text tokenizer has no token for {text[first:stop]!r}; use a byte-level one"
-                    )
+                    raise InputError(f"the text tokenizer has no token for {text[first:stop]!r}; use a byte-level one")
                 ids += self.encode(text[start : first + 1])
                 start = first + 1
         return ids + self.encode(text[start:])

@@ -52,9 +52,7 @@ class ImageReplies(NamedTuple):
     end: NDArray[np.int64]
 
 
-def find_image_replies(
-    tokens: NDArray[np.integer], offsets: NDArray[np.int64], control: ControlIds
-) -> ImageReplies:
+def find_image_replies(tokens: NDArray[np.integer], offsets: NDArray[np.int64], control: ControlIds) -> ImageReplies:
     """Look through all documents; `tokens` [T], `offsets` [documents + 1]. Sorted by document, then start."""
     found: list[ImageReplies] = []
     first = 0

@@ -39,9 +39,7 @@ from unitok_tokenizers.errors import InputError
 class _PackedDataModule(L.LightningDataModule):
     """What the data modules here share: options, ranks, the position in the training stream."""
 
-    def __init__(
-        self, row_length: int, batch_rows: int, condition_dropout: float, seed: int, num_workers: int
-    ) -> None:
+    def __init__(self, row_length: int, batch_rows: int, condition_dropout: float, seed: int, num_workers: int) -> None:
         super().__init__()
         if not 0 <= condition_dropout <= 1:
             raise InputError(f"data.condition_dropout must be in [0, 1], got {condition_dropout}")
@@ -69,9 +67,7 @@ class _PackedDataModule(L.LightningDataModule):
             "rank": 0,
         }
 
-    def _loader(
-        self, dataset: Dataset[PackedBatch], sampler: DistributedSampler[Any]
-    ) -> DataLoader[PackedBatch]:
+    def _loader(self, dataset: Dataset[PackedBatch], sampler: DistributedSampler[Any]) -> DataLoader[PackedBatch]:
         pin = bool(self.trainer and self.trainer.strategy.root_device.type == "cuda")
         workers = self.num_workers
         return DataLoader(dataset, batch_size=None, sampler=sampler, num_workers=workers, pin_memory=pin)
@@ -264,13 +260,9 @@ class WorldDataModule(_PackedDataModule):
 
     def _batches(self, stream: int, split: str, condition_dropout: float) -> WorldBatches:
         if Vocabulary.load(self.checkpoint / "vocabulary.json") != self.vocabulary:
-            raise InputError(
-                f"the vocabulary of {self.checkpoint} is not the model's; give both the same checkpoint"
-            )
+            raise InputError(f"the vocabulary of {self.checkpoint} is not the model's; give both the same checkpoint")
         seeds = (self.seed, stream)
-        return WorldBatches(
-            self.checkpoint, seeds, split, self.row_length, self.batch_rows, condition_dropout
-        )
+        return WorldBatches(self.checkpoint, seeds, split, self.row_length, self.batch_rows, condition_dropout)
 
     def train_dataloader(self) -> DataLoader[PackedBatch]:
         batches = self._batches(0, "train", self.condition_dropout)

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 from tqdm import tqdm
-from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.image_io import load_image, to_tensor
 
 from unitok.data.textures import sample_texture
 from unitok.data.world.render import CANONICAL, Style, render
 from unitok.data.world.scene import sample_scene
+from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.image_io import load_image, to_tensor
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -98,7 +98,9 @@ class WorldPictures(L.LightningDataModule):
             self.train_pool = np.concatenate([scenes, textures])
         if self.validation_pool is None:
             stream = int(np.random.SeedSequence([self.seed, 2]).generate_state(1)[0])
-            self.validation_pool = make_pool(scene_picture, self.validation, self.size, stream, "drawing held-out scenes")
+            self.validation_pool = make_pool(
+                scene_picture, self.validation, self.size, stream, "drawing held-out scenes"
+            )
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         assert self.train_pool is not None
@@ -144,7 +146,9 @@ class FolderPictures(L.LightningDataModule):
             raise InputError(f"{self.folder} is not a folder: data.init_args.folder must name one that holds pictures")
         files = sorted(path for path in self.folder.rglob("*") if path.suffix.lower() in SUFFIXES)
         if len(files) < 2:
-            raise InputError(f"{self.folder} holds {len(files)} pictures ({', '.join(SUFFIXES)}): at least 2 are needed")
+            raise InputError(
+                f"{self.folder} holds {len(files)} pictures ({', '.join(SUFFIXES)}): at least 2 are needed"
+            )
         order = np.random.default_rng(self.seed).permutation(len(files))
         held = max(1, round(self.validation_share * len(files)))
         self.validation_files = [files[i] for i in order[:held]]
@@ -180,7 +184,9 @@ class FolderCrops(IterableDataset[Tensor]):
         image = load_image(path)
         scale = self.size / min(image.size)
         if scale > 1:
-            image = image.resize((max(self.size, round(image.width * scale)), max(self.size, round(image.height * scale))))
+            image = image.resize(
+                (max(self.size, round(image.width * scale)), max(self.size, round(image.height * scale)))
+            )
         left = round(float(where[0]) * (image.width - self.size))
         top = round(float(where[1]) * (image.height - self.size))
         return to_tensor(image.crop((left, top, left + self.size, top + self.size)))

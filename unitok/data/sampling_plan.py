@@ -44,9 +44,7 @@ class PackedCaches(Dataset[PackedBatch]):
             length that holds it, and all rows of a batch have one length.
     """
 
-    def __init__(
-        self, caches: Sequence[TokenCache], vocabulary: Vocabulary, row_lengths: Sequence[int]
-    ) -> None:
+    def __init__(self, caches: Sequence[TokenCache], vocabulary: Vocabulary, row_lengths: Sequence[int]) -> None:
         self.caches, self.row_lengths, self.pad = list(caches), sorted(set(row_lengths)), vocabulary.pad
         self.control = ControlIds.of(vocabulary)
         self.starts = np.cumsum([0, *(len(cache) for cache in caches)])
@@ -157,9 +155,7 @@ class PackingSampler(DistributedSampler[Plan]):
     def plans(self, epoch: int) -> Iterator[Plan]:
         """This rank's batches of a pass; all ranks get the same number."""
         longest = self.packed.longest_row
-        together = [
-            self.batch_rows * longest // length * self.num_replicas for length in self.packed.row_lengths
-        ]
+        together = [self.batch_rows * longest // length * self.num_replicas for length in self.packed.row_lengths]
         batches: list[Plan] = [[] for _ in together]
         for place, row in self.rows(epoch):
             batches[place].append(row)
@@ -191,10 +187,7 @@ class PackingSampler(DistributedSampler[Plan]):
     def __len__(self) -> int:
         if self.epochs is None:
             raise TypeError("an endless sampler has no length")
-        return (
-            sum(1 for epoch in range(self.start.epoch, self.epochs) for _ in self.plans(epoch))
-            - self.start.batch
-        )
+        return sum(1 for epoch in range(self.start.epoch, self.epochs) for _ in self.plans(epoch)) - self.start.batch
 
     def position(self, done: int) -> Position:
         """Where the stream stands after `done` batches from `start`."""

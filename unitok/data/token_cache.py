@@ -132,8 +132,7 @@ class TokenCache(Sequence[tuple[NDArray[np.integer], NDArray[np.uint8]]]):
             version = self.meta["format_version"]
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise InputError(
-                f"{self.folder} is not a token cache (no readable meta.json); "
-                "make one with python -m unitok.tokenize"
+                f"{self.folder} is not a token cache (no readable meta.json); make one with python -m unitok.tokenize"
             ) from error
         if version != FORMAT_VERSION:
             raise InputError(f"{self.folder} has cache format {version}, this version reads {FORMAT_VERSION}")

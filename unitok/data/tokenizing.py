@@ -66,9 +66,7 @@ def load_processor(folder: str | Path, image_size: int | None = None) -> Process
         try:
             image_size = json.loads((folder / "unitok.json").read_text(encoding="utf-8"))["image_size"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{folder / 'unitok.json'} is not readable; copy the checkpoint again"
-            ) from error
+            raise InputError(f"{folder / 'unitok.json'} is not readable; copy the checkpoint again") from error
     images = folder / "image_tokenizer"
     return Processor(
         TextTokenizer.from_pretrained(folder / "text_tokenizer"),
@@ -209,9 +207,7 @@ def write_cache(
     folders = [work / f"{shard:06d}" for shard in range(source.shards())]
     _begin(work, {"vocabulary_hash": key, "pictures": processor.image_size, **source.identity()})
     missing = [shard for shard, folder in enumerate(folders) if not folder.exists()]
-    with tqdm(
-        total=len(folders), initial=len(folders) - len(missing), desc="tokenizing", unit="shard"
-    ) as bar:
+    with tqdm(total=len(folders), initial=len(folders) - len(missing), desc="tokenizing", unit="shard") as bar:
         if workers == 0:
             for shard in missing:
                 _write_shard(processor, source, shard, folders[shard], key)
@@ -257,8 +253,6 @@ def _run_workers(
                 future.result()
                 done()
         except BrokenProcessPool as error:
-            raise InputError(
-                "a worker process ended unexpectedly; use fewer workers if memory ran out"
-            ) from error
+            raise InputError("a worker process ended unexpectedly; use fewer workers if memory ran out") from error
         finally:
             pool.shutdown(cancel_futures=True)

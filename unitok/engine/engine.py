@@ -109,9 +109,7 @@ class Engine:
             ``<pad>`` once it has ended.
         """
         if not len(prompts) == len(requests) == len(seeds):
-            raise ValueError(
-                f"{len(prompts)} prompts, {len(requests)} requests and {len(seeds)} seeds do not match"
-            )
+            raise ValueError(f"{len(prompts)} prompts, {len(requests)} requests and {len(seeds)} seeds do not match")
         every = every or (1 if self.device.type == "cpu" else STEPS_PER_LOOK)
         guided = [self._is_guided(request, sampling) for request in requests]
         if any(guided) and unconditional is None:
@@ -171,9 +169,7 @@ class Engine:
         may_hold_image = request.modality != "text" and request.max_images != 0
         return may_hold_image and sampling.guidance_scale != 1 and "image" in self._vocabulary.specs
 
-    def fit(
-        self, request: Request, prompt: Tensor, sampling: Sampling, unconditional: Tensor | None = None
-    ) -> Request:
+    def fit(self, request: Request, prompt: Tensor, sampling: Sampling, unconditional: Tensor | None = None) -> Request:
         """The request with no more tokens than its prompt leaves in the context.
 
         The arguments are those of :meth:`generate`.

@@ -104,9 +104,7 @@ def check_layers(config: Any) -> None:
     """Raises ``ValueError`` when a decoder has layers whose state is not keys and values."""
     strange = set(getattr(config, "layer_types", None) or ()) - ATTENTION_LAYERS
     if strange:
-        raise ValueError(
-            f"a decoder with {', '.join(sorted(strange))} layers cannot be run: its rows cannot be padded"
-        )
+        raise ValueError(f"a decoder with {', '.join(sorted(strange))} layers cannot be run: its rows cannot be padded")
 
 
 def _takes_additive_masks(config: Any) -> bool:

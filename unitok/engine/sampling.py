@@ -75,9 +75,7 @@ class Sampling:
         values = _check_names(values, cls, "sampling")
         for name in ("text", "image"):
             if name in values:
-                values[name] = SamplingParams(
-                    **_check_names(values[name], SamplingParams, f"sampling.{name}")
-                )
+                values[name] = SamplingParams(**_check_names(values[name], SamplingParams, f"sampling.{name}"))
         return cls(**values)
 
 
@@ -101,9 +99,7 @@ class Sampler:
         self._uses_top_k = any(p.top_k for p in table)
         self._uses_top_p = any(p.top_p < 1 for p in table)
 
-    def draw(
-        self, logits: Tensor, allowed: Tensor, modality: Tensor, uniform: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def draw(self, logits: Tensor, allowed: Tensor, modality: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
         """The next token of each row.
 
         A row's token depends on that row's arguments alone.

@@ -23,9 +23,7 @@ HELD_OUT_SHARE = 0.5
 def names_exactly(caption: str, scene: Scene) -> bool:
     """Whether a caption names each object with its size, color and shape, and no wrong background."""
     said = parse_caption(caption)
-    return said.background in (None, scene.background) and said.objects == Counter(
-        o.kind for o in scene.objects
-    )
+    return said.background in (None, scene.background) and said.objects == Counter(o.kind for o in scene.objects)
 
 
 def tasks(setup: Setup, split: str, count: int) -> list[Task]:

@@ -58,9 +58,7 @@ class Case:
         """The answer in words."""
         if self.scene is not None:
             return scene_text(self.scene)
-        return (
-            self.turn.text if not self.turn.images else f"{len(self.turn.images)} pictures: {self.turn.text}"
-        )
+        return self.turn.text if not self.turn.images else f"{len(self.turn.images)} pictures: {self.turn.text}"
 
     @property
     def wanted(self) -> str:
@@ -107,14 +105,11 @@ def answer(setup: Setup, name: str, tasks: Sequence[Task]) -> list[Case]:
     return [judge(task, turn) for task, turn in zip(tasks, turns, strict=True)]
 
 
-def shares_by_tag(
-    section: str, cases: Sequence[Case], targets: dict[str, float] | None = None
-) -> list[Figure]:
+def shares_by_tag(section: str, cases: Sequence[Case], targets: dict[str, float] | None = None) -> list[Figure]:
     """The share of right cases for each tag, in the order in which the tags first come up."""
     tags = dict.fromkeys(tag for case in cases for tag in case.task.tags)
     return [
-        share(section, tag, [c.right for c in cases if tag in c.task.tags], (targets or {}).get(tag))
-        for tag in tags
+        share(section, tag, [c.right for c in cases if tag in c.task.tags], (targets or {}).get(tag)) for tag in tags
     ]
 
 

@@ -21,7 +21,7 @@ from unitok.data.world.scene import Scene, sample_scene
 from unitok.evaluation.figures import Figure, share
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.metrics import perplexity, psnr, ssim, usage
-from unitok.evaluation.oracle import read, same_scene
+from unitok.evaluation.oracle import moved, read, same_scene
 from unitok.evaluation.setup import Setup
 from unitok_tokenizers import Detokenizer, Tokenizer
 from unitok_tokenizers.errors import InputError
@@ -47,9 +47,7 @@ class Codec(NamedTuple):
     def of(setup: Setup) -> Codec:
         processor = setup.model.processor
         if processor.image_tokenizer is None or processor.image_detokenizer is None:
-            raise InputError(
-                "the model has no image codec to measure; leave out codec and photographs with --only"
-            )
+            raise InputError("the model has no image codec to measure; leave out codec and photographs with --only")
         return Codec(processor.image_tokenizer, processor.image_detokenizer, setup.model.device)
 
     def through(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
@@ -94,11 +92,11 @@ def measure(setup: Setup) -> Findings:
 
 
 def _draw(setup: Setup, index: int) -> tuple[Scene, str, np.ndarray]:
-    """A scene, the name of its look, and its pixels uint8 ``[H, W, 3]``."""
+    """A scene as it is drawn, the name of its look, and its pixels uint8 ``[H, W, 3]``."""
     rng = setup.rng("codec", index)
     look, style = setup.look(rng, index)
     scene = sample_scene(rng)
-    return scene, look, render(scene, setup.size, style)
+    return moved(scene, style.shift), look, render(scene, setup.size, style)
 
 
 def _codebooks(counts: Tensor, scenes: int) -> list[Figure]:
@@ -125,9 +123,7 @@ def measure_photographs(setup: Setup) -> Findings:
     others = torch.cat([codec.through(picture[None])[1] for picture in pictures])
     values = psnr(pictures, others)
     figures = [
-        Figure(
-            "photographs", name, values.mean().item(), "dB", PHOTOGRAPH_PSNR_TARGET, count=len(PHOTOGRAPHS)
-        ),
+        Figure("photographs", name, values.mean().item(), "dB", PHOTOGRAPH_PSNR_TARGET, count=len(PHOTOGRAPHS)),
         *(
             Figure("photographs", f"PSNR, {one}", value, "dB")
             for one, value in zip(PHOTOGRAPHS, values.tolist(), strict=True)

@@ -24,9 +24,7 @@ OPENINGS = ("now ", "ok, now ", "then ", "and now ", "")
 def first(setup: Setup, index: int) -> Task:
     """A request that opens a conversation."""
     request = sample_request(setup.rng("conversations", index))
-    return Task(
-        Document.user(request.text), request.text, (STEPS[0],), request.scene, request.spec.satisfied_by
-    )
+    return Task(Document.user(request.text), request.text, (STEPS[0],), request.scene, request.spec.satisfied_by)
 
 
 def second(rng: np.random.Generator, before: Case) -> Task | None:
@@ -70,8 +68,7 @@ def measure(setup: Setup) -> Findings:
     finished = [case.right for case in steps[-1]]
     gone_wrong = [False] * (setup.samples - uncounted - len(finished))
     figures = [
-        share("conversations", step, [case.right for case in cases])
-        for step, cases in zip(STEPS, steps, strict=True)
+        share("conversations", step, [case.right for case in cases]) for step, cases in zip(STEPS, steps, strict=True)
     ]
     figures.append(share("conversations", "right throughout", finished + gone_wrong))
     return Findings(figures, [case for cases in steps for case in cases])

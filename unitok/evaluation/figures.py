@@ -44,9 +44,7 @@ class Figure:
         return self.value <= self.target if self.lower_is_better else self.value >= self.target
 
 
-def share(
-    section: str, name: str, outcomes: Sequence[bool], target: float | None = None, note: str = ""
-) -> Figure:
+def share(section: str, name: str, outcomes: Sequence[bool], target: float | None = None, note: str = "") -> Figure:
     """The share of true outcomes in percent, with its Wilson interval; not measured without outcomes."""
     total, right = len(outcomes), sum(outcomes)
     if not total:

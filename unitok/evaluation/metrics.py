@@ -41,6 +41,4 @@ def perplexity(counts: Tensor) -> float:
 
 def _check(pictures: Tensor, others: Tensor) -> None:
     if pictures.shape != others.shape or pictures.ndim != 4:
-        raise ValueError(
-            f"pictures must be two [B, 3, H, W], got {list(pictures.shape)} and {list(others.shape)}"
-        )
+        raise ValueError(f"pictures must be two [B, 3, H, W], got {list(pictures.shape)} and {list(others.shape)}")

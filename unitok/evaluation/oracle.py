@@ -33,7 +33,9 @@ TOLERANCE = 0.05
 
 _CONTRAST = 40.0  # least distance from the background in 8-bit RGB; the closest palette pair is 87 apart
 _GOOD_FIT = 0.85  # a region that fits a single shape this well is not cut any further
-_POOR_FIT = 0.6  # below this the region is none of the shapes
+_POOR_FIT = 0.74  # below this the region is none of the shapes
+_POOR_THIN_FIT = 0.6  # of shapes with thin parts, which lose more to blur
+_THIN = ("star", "cross", "ring")
 _SPLIT_GAIN = 0.03  # a cut must explain the pixels better by this much
 _MOST_PARTS = 6  # more is noise, not objects that touch
 _STRANGE = 50.0  # distance in 8-bit RGB from the blends of an object's color and the background's
@@ -117,6 +119,12 @@ def same_scene(a: Scene, b: Scene, tolerance: float = TOLERANCE) -> bool:
     return not differ[rows, columns].any()
 
 
+def moved(scene: Scene, shift: tuple[float, float]) -> Scene:
+    """The scene with every object moved right and down by ``shift``, as ``Style.shift`` draws it."""
+    dx, dy = shift
+    return replace(scene, objects=tuple(replace(o, x=o.x + dx, y=o.y + dy) for o in scene.objects))
+
+
 def is_known(scene: Scene) -> bool:
     """Whether everything in a scene that was read is one of the world's shapes, in one of its colors."""
     return all(UNKNOWN not in (o.shape, o.color) for o in scene.objects)
@@ -155,6 +163,8 @@ def _explain(canvas: _Canvas, mask: np.ndarray, whole: _Fit | None = None, depth
         score = float(np.average([f.score for f in fits], weights=[f.area for f in fits]))
         if score > best_score:
             best, best_score = (parts, fits), score
+        if all(fit.score >= _GOOD_FIT for fit in fits):
+            break
     if not best[0]:
         return [whole]
     again = [_explain(canvas, part, fit, depth - 1) for part, fit in zip(*best, strict=True)]
@@ -169,10 +179,11 @@ def _cuts(canvas: _Canvas, mask: np.ndarray) -> Iterator[list[np.ndarray]]:
     yield from _grow([ndimage.binary_erosion(color & mask, _CROSS) for color in inner], mask, least)
     strength = np.sqrt(((canvas.rgb - canvas.background) ** 2).sum(-1)) * mask
     full = np.percentile(strength[mask], 80)
-    thick = [strength > share * full for share in (0.5, 0.75, 0.9)]
-    thick += [ndimage.binary_erosion(mask, _CROSS), ndimage.binary_erosion(mask, _CROSS, iterations=2)]
-    for core in thick:
-        yield from _grow([core & mask], mask, least)
+    for share in (0.5, 0.75, 0.9):
+        yield from _grow([strength > share * full], mask, least)
+    depth = _depth(strength > 0.5 * full)
+    for level in range(1, int(depth.max()) + 1):
+        yield from _grow([depth > level], mask, least)
 
 
 def _grow(cores: list[np.ndarray], mask: np.ndarray, least: float) -> Iterator[list[np.ndarray]]:
@@ -200,9 +211,14 @@ def _pieces(mask: np.ndarray) -> tuple[np.ndarray, int]:
     return labels, int(ndimage.label(mask, _CROSS, output=labels))  # type: ignore[arg-type]
 
 
+def _depth(mask: np.ndarray) -> np.ndarray:
+    """How far each pixel of a mask lies from what is outside of it, in pixels."""
+    return np.asarray(ndimage.distance_transform_edt(np.pad(mask, 1)))[1:-1, 1:-1]
+
+
 def _fit(canvas: _Canvas, mask: np.ndarray) -> _Fit:
     """The single object that explains the region ``mask`` best."""
-    depth = np.asarray(ndimage.distance_transform_edt(np.pad(mask, 1)))[1:-1, 1:-1]
+    depth = _depth(mask)
     core = depth >= 0.6 * depth.max()
     color = np.median(canvas.rgb[core], axis=0)
 
@@ -233,7 +249,8 @@ def _fit(canvas: _Canvas, mask: np.ndarray) -> _Fit:
     radius = (area / unit_area) ** 0.5
     relative = radius / canvas.side
     size = min(SIZES, key=lambda s: abs(np.log(relative / SIZES[s])))
-    if overlap[best] < _POOR_FIT or not _RADII[0] <= relative <= _RADII[1]:
+    least = _POOR_THIN_FIT if shape in _THIN else _POOR_FIT
+    if overlap[best] < least or not _RADII[0] <= relative <= _RADII[1]:
         shape = UNKNOWN
     # Pixels that lie off the way are another object's, or nothing that one color explains.
     strange = ((offsets - cover[:, None] * way) ** 2).sum(-1) > _STRANGE**2

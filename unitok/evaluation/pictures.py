@@ -53,7 +53,5 @@ def measure(setup: Setup) -> Findings:
 def measure_held_out(setup: Setup) -> Findings:
     """The share of right pictures for compositions that training never shows."""
     cases = answer(setup, "heldout", tasks(setup, "heldout", setup.fewer(HELD_OUT_SHARE)))
-    overall = share(
-        "heldout", "held-out compositions, overall", [case.right for case in cases], HELD_OUT_TARGET
-    )
+    overall = share("heldout", "held-out compositions, overall", [case.right for case in cases], HELD_OUT_TARGET)
     return Findings([overall, *shares_by_tag("heldout", cases)], cases)

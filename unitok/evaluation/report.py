@@ -31,9 +31,7 @@ def table(figures: Sequence[Figure]) -> str:
     """A Markdown table, its columns aligned so that it reads well in a terminal."""
     rows = [_COLUMNS, *(_row(figure) for figure in figures)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
-    lines = [
-        "| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in rows
-    ]
+    lines = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in rows]
     lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
     return "\n".join(lines)
 
@@ -77,9 +75,7 @@ class Report:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(
-                f"--output {folder} cannot be made: {error.strerror}; name another folder"
-            ) from error
+            raise InputError(f"--output {folder} cannot be made: {error.strerror}; name another folder") from error
         self.folder = folder
         self.stem = _free_stem(folder)
 
@@ -108,15 +104,11 @@ class Report:
             "format_version": FORMAT_VERSION,
             **self.about,
             "figures": [{**asdict(figure), "met": figure.met} for figure in self.figures],
-            "failures": {
-                name: _failures(findings.cases) for name, findings in self.found.items() if findings.cases
-            },
+            "failures": {name: _failures(findings.cases) for name, findings in self.found.items() if findings.cases},
         }
 
     def markdown(self) -> str:
-        about = ", ".join(
-            f"{name} {value}" for name, value in self.about.items() if not isinstance(value, dict)
-        )
+        about = ", ".join(f"{name} {value}" for name, value in self.about.items() if not isinstance(value, dict))
         return f"# Evaluation\n\n{about}\n\n{table(self.figures)}\n"
 
     def _save_sheet(self, name: str, cases: Sequence[Case]) -> None:

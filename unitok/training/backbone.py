@@ -44,9 +44,7 @@ def decoder_config(settings: Mapping[str, Any], vocabulary: Vocabulary) -> Pretr
     try:
         known = AutoConfig.for_model(model_type)
     except ValueError as error:
-        raise InputError(
-            f"decoder.model_type {model_type!r} is not an architecture of transformers"
-        ) from error
+        raise InputError(f"decoder.model_type {model_type!r} is not an architecture of transformers") from error
     for key in settings:
         if not hasattr(known, key):
             raise InputError(f"decoder.{key} is not a setting of {model_type}; check its spelling")
@@ -54,18 +52,14 @@ def decoder_config(settings: Mapping[str, Any], vocabulary: Vocabulary) -> Pretr
     try:
         return AutoConfig.for_model(model_type, **{"use_cache": False, **settings, **ids})
     except (TypeError, ValueError) as error:
-        raise InputError(
-            f"decoder settings do not fit {model_type}: {' '.join(str(error).split())}"
-        ) from error
+        raise InputError(f"decoder settings do not fit {model_type}: {' '.join(str(error).split())}") from error
 
 
 def build_decoder(config: PretrainedConfig, attn_implementation: str) -> PreTrainedModel:
     """A causal LM with random weights, on the current default device."""
     for name in SCALED_LOGITS:
         if getattr(config, name, None) not in (None, 1, 1.0):
-            raise InputError(
-                f"decoders with {name} are not supported: the loss takes logits straight from the head"
-            )
+            raise InputError(f"decoders with {name} are not supported: the loss takes logits straight from the head")
     return AutoModelForCausalLM.from_config(config, attn_implementation=attn_implementation)
 
 

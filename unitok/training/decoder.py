@@ -77,9 +77,7 @@ class DecoderModule(L.LightningModule):
         if decoder and init_from:
             raise InputError("give either model.decoder or model.init_from, not both")
         if codes_from and init_from:
-            raise InputError(
-                "give either model.codes_from or model.init_from, whose embeddings are trained, not both"
-            )
+            raise InputError("give either model.codes_from or model.init_from, whose embeddings are trained, not both")
         self.vocabulary: Vocabulary = load_vocabulary(vocabulary)
         self.decoder_config = decoder_config(decoder or {}, self.vocabulary)
         self.loss_config, self.optimizer_config, self.schedule_config = loss, optimizer, schedule
@@ -173,9 +171,7 @@ class DecoderModule(L.LightningModule):
             return
         self._flushed_step = step
         seconds, tokens = self._train_sums.seconds, self._train_sums.tokens
-        self.log(
-            "train/tokens_per_second", tokens * self.trainer.world_size / max(seconds, 1e-9), prog_bar=True
-        )
+        self.log("train/tokens_per_second", tokens * self.trainer.world_size / max(seconds, 1e-9), prog_bar=True)
         self._log_bits("train", self._train_sums)
 
     def validation_step(self, batch: PackedBatch, batch_idx: int) -> None:
@@ -209,27 +205,19 @@ class DecoderModule(L.LightningModule):
         for name, nats, count in zip(GROUPS, *table.tolist(), strict=True):
             if count:
                 self.log(f"{stage}/loss_{name}", nats / count)
-                self.log(
-                    f"{stage}/bits_{name}", nats / count / math.log(2), prog_bar=name in ("text", "image")
-                )
+                self.log(f"{stage}/bits_{name}", nats / count / math.log(2), prog_bar=name in ("text", "image"))
         sums.reset()
 
     def configure_optimizers(self) -> Any:
         schedule = self.schedule_config
         total = schedule.total_steps or self.trainer.max_steps
         if total < 1 and schedule.name != "constant":
-            raise InputError(
-                f"the {schedule.name} schedule needs trainer.max_steps (or model.schedule.total_steps)"
-            )
-        optimizer: Optimizer = build_optimizer(
-            self.decoder, self.optimizer_config, embedding_parameters(self.decoder)
-        )
+            raise InputError(f"the {schedule.name} schedule needs trainer.max_steps (or model.schedule.total_steps)")
+        optimizer: Optimizer = build_optimizer(self.decoder, self.optimizer_config, embedding_parameters(self.decoder))
         scheduler = build_schedule(optimizer, schedule, total)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
-    def export(
-        self, folder: str | Path, dtype: torch.dtype | None = None, max_shard_size: str = "15MB"
-    ) -> None:
+    def export(self, folder: str | Path, dtype: torch.dtype | None = None, max_shard_size: str = "15MB") -> None:
         """Save the decoder as a `transformers` folder with safetensors; call it on every rank."""
         sharded = self.device_mesh is not None
         options = StateDictOptions(full_state_dict=True, cpu_offload=True)

@@ -38,9 +38,7 @@ class ExponentialMovingAverage(Callback):
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         names = dict(_trainable(pl_module))
         if any(isinstance(p, DTensor) for p in names.values()):
-            raise InputError(
-                "the EMA callback does not work on sharded weights; remove it from trainer.callbacks"
-            )
+            raise InputError("the EMA callback does not work on sharded weights; remove it from trainer.callbacks")
         if self._averages and set(self._averages) != set(names):
             raise InputError("the checkpoint's EMA weights are not those of this model")
         self._averages = {
@@ -89,9 +87,7 @@ class ExponentialMovingAverage(Callback):
 
     on_test_start, on_test_end = on_validation_start, on_validation_end
 
-    def on_exception(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
-    ) -> None:
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         self.on_validation_end(trainer, pl_module)  # whoever saves now saves the weights as weights
 
     def state_dict(self) -> dict[str, Any]:

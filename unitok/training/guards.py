@@ -50,9 +50,7 @@ class StepGuard(Callback):
         self.skipped_in_a_row = self.skipped = self.accepted = 0
         self.mean_norm = 0.0
 
-    def on_before_optimizer_step(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: Optimizer
-    ) -> None:
+    def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: Optimizer) -> None:
         norm = float(gradient_norm(optimizer))
         pl_module.log("train/grad_norm", norm)
         reason = self._judge(norm)
@@ -65,9 +63,7 @@ class StepGuard(Callback):
             optimizer.zero_grad(set_to_none=True)  # an optimizer leaves parameters without a gradient alone
             self.skipped_in_a_row += 1
             self.skipped += 1
-            log.warning(
-                "step %d skipped: %s (%d in a row)", trainer.global_step, reason, self.skipped_in_a_row
-            )
+            log.warning("step %d skipped: %s (%d in a row)", trainer.global_step, reason, self.skipped_in_a_row)
         pl_module.log("train/skipped_steps", float(self.skipped))
         if self.skipped_in_a_row >= self.patience:
             raise DivergenceError(

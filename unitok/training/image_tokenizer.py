@@ -16,21 +16,23 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchmetrics.functional.image import structural_similarity_index_measure as ssim
-from unitok_detokenizers.image import ImageDecoder, ImageDetokenizer, ImageDetokenizerConfig
-from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.image import ImageEncoder, ImageTokenizer, ImageTokenizerConfig
-from unitok_tokenizers.image_io import save_image, to_pil
 
 from unitok.training.discriminator import PatchDiscriminator, adaptive_weight, discriminator_loss
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule
 from unitok.training.perceptual import PerceptualLoss
 from unitok.training.quantizers import Quantizer, VectorQuantizer
+from unitok_detokenizers.image import ImageDecoder, ImageDetokenizer, ImageDetokenizerConfig
+from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.image import ImageEncoder, ImageTokenizer, ImageTokenizerConfig
+from unitok_tokenizers.image_io import save_image, to_pil
 
 
 class AutoEncoder(nn.Module):
     """Encoder, quantizer and decoder."""
 
-    def __init__(self, tokenizer: ImageTokenizerConfig, detokenizer: ImageDetokenizerConfig, quantizer: Quantizer) -> None:
+    def __init__(
+        self, tokenizer: ImageTokenizerConfig, detokenizer: ImageDetokenizerConfig, quantizer: Quantizer
+    ) -> None:
         super().__init__()
         if tokenizer.downsample != detokenizer.upsample:
             raise ValueError(
@@ -42,7 +44,7 @@ class AutoEncoder(nn.Module):
         self.decoder = ImageDecoder(detokenizer)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Pictures ``[B, 3, H, W]`` to reconstructions of that shape, codes ``[B, n, K]`` and the quantizer's loss."""
+        """Pictures ``[B, 3, H, W]`` to their reconstructions, codes ``[B, n, K]`` and the quantizer's loss."""
         x = self.encoder(images)
         batch, channels, height, width = x.shape
         with torch.autocast(x.device.type, enabled=False):  # bf16 would pick other codes for some vectors
@@ -116,7 +118,9 @@ class ImageTokenizerModule(L.LightningModule):
             saved = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
         except (OSError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
             raise InputError(f"model.init_from: {path} is not a Lightning checkpoint: {error}") from None
-        averaged = {name.removeprefix("average.module."): w for name, w in saved.items() if name.startswith("average.m")}
+        averaged = {
+            name.removeprefix("average.module."): w for name, w in saved.items() if name.startswith("average.m")
+        }
         try:
             self.model.load_state_dict(averaged)
         except RuntimeError as error:
@@ -162,9 +166,9 @@ class ImageTokenizerModule(L.LightningModule):
             loss_d = discriminator_loss(real, fake)
             self._step(optimizers[1], schedulers[1], loss_d, self.discriminator)
             self.log("train/discriminator", loss_d)
-        used = torch.bincount(codes[..., 0].flatten(), minlength=self.code_counts.shape[1]).count_nonzero()
+        used = len(codes[..., 0].unique())
         psnr = -10 * torch.log10(l2.detach() / 4 + 1e-10)
-        values = {"l1": l1, "quantizer": quantizer_loss, "batch_codes": used.float()}
+        values = {"l1": l1, "quantizer": quantizer_loss, "batch_codes": float(used)}
         self.log_dict({f"train/{k}": v for k, v in values.items()})
         self.log("train/psnr", psnr, prog_bar=True)
 

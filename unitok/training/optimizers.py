@@ -113,15 +113,10 @@ def _muon_step(group: dict[str, Any], state: dict[Tensor, dict[str, Any]]) -> No
         torch._foreach_lerp_(buffers, grads, 1 - momentum)
         nesterov = torch._foreach_lerp(grads, buffers, momentum)
         updates = (
-            orthogonalize(torch.stack(nesterov).flatten(2))
-            .to(parameters[0].dtype)
-            .unflatten(2, shape[1:])
-            .unbind()
+            orthogonalize(torch.stack(nesterov).flatten(2)).to(parameters[0].dtype).unflatten(2, shape[1:]).unbind()
         )
         torch._foreach_mul_(parameters, 1 - lr * group["weight_decay"])
-        torch._foreach_add_(
-            parameters, updates, alpha=-lr * 0.2 * math.sqrt(max(shape[0], shape[1:].numel()))
-        )
+        torch._foreach_add_(parameters, updates, alpha=-lr * 0.2 * math.sqrt(max(shape[0], shape[1:].numel())))
 
 
 class MuonAdamW(Optimizer):
@@ -133,9 +128,7 @@ class MuonAdamW(Optimizer):
         config: learning rates and the rest.
     """
 
-    def __init__(
-        self, muon: Iterable[nn.Parameter], adamw: list[dict[str, Any]], config: OptimizerConfig
-    ) -> None:
+    def __init__(self, muon: Iterable[nn.Parameter], adamw: list[dict[str, Any]], config: OptimizerConfig) -> None:
         matrices = list(muon)
         for parameter in matrices:
             if parameter.ndim < 2:
@@ -181,9 +174,7 @@ def _adamw(groups: list[dict[str, Any]], config: OptimizerConfig) -> AdamW:
     return AdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps, fused=fused)
 
 
-def build_optimizer(
-    model: nn.Module, config: OptimizerConfig, not_hidden: Iterable[nn.Parameter] = ()
-) -> Optimizer:
+def build_optimizer(model: nn.Module, config: OptimizerConfig, not_hidden: Iterable[nn.Parameter] = ()) -> Optimizer:
     """The optimizer for a model's trainable parameters.
 
     Args:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from vector_quantize_pytorch import FSQ, ResidualVQ, SimVQ, VectorQuantize
+
 from unitok_tokenizers.codebook import Codebook, Metric
 from unitok_tokenizers.image import CodebookConfig
-from vector_quantize_pytorch import FSQ, ResidualVQ, SimVQ, VectorQuantize
 
 
 class Quantizer(nn.Module):
@@ -162,5 +162,3 @@ class SimVectorQuantizer(Quantizer):
 
     def vectors(self) -> Tensor:
         return self.inner.codebook[None]
-
-

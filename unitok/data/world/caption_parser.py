@@ -39,11 +39,7 @@ class ParsedCaption:
         # Kinds that say more choose first; with nested names this greedy choice is right.
         for (size, color, shape), number in sorted(self.objects.items(), key=_unsaid):
             for _ in range(number):
-                fits = [
-                    o
-                    for o in left
-                    if o.shape == shape and size in (None, o.size) and color in (None, o.color)
-                ]
+                fits = [o for o in left if o.shape == shape and size in (None, o.size) and color in (None, o.color)]
                 if not fits:
                     return False
                 left.remove(fits[0])

@@ -1,7 +1,7 @@
 """Edits that put an object somewhere: add, move, swap places.
 
 Where an object goes is decided by rule wherever the words allow it, so that it can be learned: a move
-shifts by whole or half code cells of 1/8 of the canvas (0.25 if it can), which keeps what is inside
+shifts by whole or half code cells of 1/10 of the canvas (0.2 if it can), which keeps what is inside
 the cells the same, and takes the nearest free place that fulfils the words.
 """
 
@@ -30,9 +30,9 @@ from unitok.data.world.spec import Where
 from unitok.data.world.spec_sampling import PLACES, clearly
 from unitok.data.world.templates import chance, expand, pick
 
-STEP = 0.25
+STEP = 0.2
 """How far an object moves when only a direction is said."""
-CELL = 0.125
+CELL = 0.1
 LEAST_MOVE = 0.12
 """A moved object must be at least this much further in the direction said."""
 
@@ -93,9 +93,7 @@ def add(rng: np.random.Generator, scene: Scene, split: str, focus: Object | None
     order = expand(rng, _ADD_THERE if placed_somewhere else _ADD, x=phrase, t=tail)
     target = replace(scene, objects=(*scene.objects, *placed))
     wanted = (Wanted(said_size, color, shape, where),) * number
-    return Edit(
-        order, order, "add", scene, target, scene.objects, wanted, placed[-1] if number == 1 else None
-    )
+    return Edit(order, order, "add", scene, target, scene.objects, wanted, placed[-1] if number == 1 else None)
 
 
 _ADD_THERE = (
@@ -158,21 +156,16 @@ def shift(rng: np.random.Generator, scene: Scene, split: str, focus: Object | No
 _FURTHER = {"left of": "further left", "right of": "further right", "above": "higher", "below": "lower"}
 
 
-def shifted(
-    scene: Scene, old: Object, relation: str, steps: tuple[float, ...] | None = None
-) -> Object | None:
+def shifted(scene: Scene, old: Object, relation: str, steps: tuple[float, ...] | None = None) -> Object | None:
     """``old`` moved straight in a direction, or None when nothing fits there.
 
-    The default steps are a quarter of the canvas first, then what else is free; where the border is
-    nearer than that, up to the border.
+    The default steps are a fifth of the canvas first, then what else is free.
     """
     dx, dy = _UNIT[relation]
     others = [o for o in scene.objects if o is not old]
     room = _room(old, relation)
     if steps is None:
-        steps = (STEP, 0.375, 0.1875, 0.3125, 0.5, 0.625)
-        if LEAST_MOVE + 0.03 <= room < STEP:
-            steps = (room, *steps)
+        steps = (STEP, 0.3, 0.15, 0.4, 0.5, 0.6)
     for step in steps:
         new = replace(old, x=round(old.x + dx * step, 4), y=round(old.y + dy * step, 4))
         if step <= room and fits(new, others, gap=0.03):
@@ -194,9 +187,7 @@ def move_to_place(rng: np.random.Generator, scene: Scene, split: str, focus: Obj
     where = Where(*pick(rng, PLACES))
     if ref is None or where.holds(old):
         return None
-    new = nearest_place(
-        scene, old, lambda o: where.holds(o, slack=-0.03), _center(old, (where.row, where.column))
-    )
+    new = nearest_place(scene, old, lambda o: where.holds(o, slack=-0.03), _center(old, (where.row, where.column)))
     if new is None:
         return None
     named = where.row, where.column
@@ -268,7 +259,7 @@ def nearest_place(
 
 
 def _grid_places(old: Object) -> Iterator[tuple[float, float]]:
-    steps = range(-7, 8)
+    steps = range(-8, 9)
     for j in steps:
         for i in steps:
             yield round(old.x + i * CELL, 4), round(old.y + j * CELL, 4)

@@ -112,9 +112,7 @@ def number_word(rng: np.random.Generator, number: int) -> str:
     return str(number) if chance(rng, 0.25) else NUMBER_WORDS[number]
 
 
-def noun(
-    rng: np.random.Generator, size: str | None, color: str | None, shape: str | None, many: bool = False
-) -> str:
+def noun(rng: np.random.Generator, size: str | None, color: str | None, shape: str | None, many: bool = False) -> str:
     """A user's noun phrase without an article: ``small red circles``, ``circle that is red``."""
     sized = size_word(rng, size) if size else ""
     colored = color_word(rng, color) if color else ""
@@ -222,20 +220,14 @@ def place_phrase(rng: np.random.Generator, place: Place) -> str:
     if column is None:
         if row == "middle":
             return expand(rng, "(in the middle row|at mid height)")
-        return expand(
-            rng, "(at the {r}|at the {r}|near the {r}|at the {r} of the picture|in the {r} part)", r=row
-        )
+        return expand(rng, "(at the {r}|at the {r}|near the {r}|at the {r} of the picture|in the {r} part)", r=row)
     if (row, column) == ("middle", "center"):
         return expand(rng, "(in the (center|middle)|in the (center|middle) of the (picture|image))")
     if column == "center":
         return expand(rng, f"(in the|at the) {_ROW_WORDS[row]} (center|middle)")
     if row == "middle":
-        return expand(
-            rng, "(in the (middle|center) {c}|on the {c} in the middle|at the {c} center)", c=column
-        )
-    return expand(
-        rng, f"(in|in|at) the {_ROW_WORDS[row]}( |-){{c}}( corner| corner||| of the picture)", c=column
-    )
+        return expand(rng, "(in the (middle|center) {c}|on the {c} in the middle|at the {c} center)", c=column)
+    return expand(rng, f"(in|in|at) the {_ROW_WORDS[row]}( |-){{c}}( corner| corner||| of the picture)", c=column)
 
 
 def relation_phrase(rng: np.random.Generator, relation: str) -> str:
@@ -311,9 +303,7 @@ def _with_synonyms(names: dict[str, tuple[str, ...]], canonical: tuple[str, ...]
 COLOR_OF_WORD = _with_synonyms(COLOR_SYNONYMS, tuple(COLORS))
 """Every word for a color, with the color it means."""
 SHAPE_OF_WORD = {
-    form: shape
-    for word, shape in _with_synonyms(SHAPE_SYNONYMS, SHAPES).items()
-    for form in (word, plural(word))
+    form: shape for word, shape in _with_synonyms(SHAPE_SYNONYMS, SHAPES).items() for form in (word, plural(word))
 }
 """Every word for a shape, singular and plural, with the shape it means."""
 SIZE_OF_WORD = _with_synonyms(SIZE_WORDS, tuple(SIZE_WORDS))

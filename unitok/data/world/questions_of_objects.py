@@ -102,9 +102,7 @@ def ask_shape(rng: np.random.Generator, scene: Scene, split: str = "train") -> Q
         word = getattr(obj, name)
         if scene.count(**{name: word}) == 1:
             text = expand(rng, "(which|what) (shape|shape|object|thing) is {w}", w=word)
-            return Question(
-                as_typed(rng, text), shape_answers(obj), "shape", f"shape {scene.objects.index(obj)}"
-            )
+            return Question(as_typed(rng, text), shape_answers(obj), "shape", f"shape {scene.objects.index(obj)}")
     text = expand(
         rng,
         (
@@ -212,9 +210,7 @@ def _ask_side_of_picture(rng: np.random.Generator, scene: Scene) -> Question | N
     if chance(rng, 0.5):
         right = chance(rng, 0.5)
         said = side if right else other
-        text = expand(
-            rng, "is {x} (" + at + " {s}|" + at + " {s}|in the {s} half|in the {s} part)", x=ref, s=said
-        )
+        text = expand(rng, "is {x} (" + at + " {s}|" + at + " {s}|in the {s} half|in the {s} part)", x=ref, s=said)
         return Question(as_typed(rng, text), truth(right), "position", subject)
     text = expand(
         rng,
@@ -290,9 +286,7 @@ def ask_relation(rng: np.random.Generator, scene: Scene, split: str = "train") -
 def _ask_side(rng: np.random.Generator, true: str, refs: tuple[str, str], subject: str) -> Question:
     """``is the circle above or below the square?``"""
     if true in ("left of", "right of"):
-        choice = (
-            "(left or right|to the left or to the right|on the left or on the right|to the left or right) of"
-        )
+        choice = "(left or right|to the left or to the right|on the left or on the right|to the left or right) of"
         which = "on which side of {b} is {a}"
         answers = (true.removesuffix(" of"), f"to the {true.removesuffix(' of')}", true)
     else:

@@ -25,9 +25,7 @@ FORMS: dict[tuple[str, ...], float] = {
 _VALUES: dict[str, tuple[str, ...]] = {"size": tuple(SIZES), "color": tuple(COLORS), "shape": SHAPES}
 
 
-def absent_names(
-    rng: np.random.Generator, scene: Scene, form: tuple[str, ...], split: str
-) -> dict[str, str] | None:
+def absent_names(rng: np.random.Generator, scene: Scene, form: tuple[str, ...], split: str) -> dict[str, str] | None:
     """Names of this form that no object has: hard ones, an object's with a part of another's or near it.
 
     Colors are mostly those of other objects or of the background, shapes those of other objects.
@@ -287,9 +285,7 @@ def _compare_counts(rng: np.random.Generator, scene: Scene) -> Question | None:
         a, b = (more, fewer) if chance(rng, 0.5) else (fewer, more)
         text = expand(rng, "(what|which) are there {w} of(,|:|,) {a} or {b}", w=word, a=words[a], b=words[b])
         answers = (words[winner], winner, winner + "s", winner + "es", f"{winner} shapes")
-        return Question(
-            as_typed(rng, text), tuple(dict.fromkeys(answers)), "comparison", f"{word} of {subject}"
-        )
+        return Question(as_typed(rng, text), tuple(dict.fromkeys(answers)), "comparison", f"{word} of {subject}")
     word = pick(rng, ("more", "more", "fewer"))
     if equal:
         word = pick(rng, ("as many", "as many", "the same number of")) if want else word

@@ -22,13 +22,15 @@ class Style:
     """How a scene is drawn; the default is the canonical look that the model learns to draw.
 
     ``supersample`` pixels per pixel and axis (1 leaves edges jagged), ``blur`` in pixels,
-    ``palette`` replaces colors by name, ``scale`` multiplies every radius, ``angle`` in degrees.
+    ``palette`` replaces colors by name, ``scale`` multiplies every radius, ``angle`` in degrees, ``shift`` moves
+    everything right and down, as a fraction of the canvas.
     """
 
     supersample: int = 4
     blur: float = 0.0
     scale: float = 1.0
     angle: float = 0.0
+    shift: tuple[float, float] = (0.0, 0.0)
     palette: dict[str, tuple[int, int, int]] = field(default_factory=dict)
 
     @staticmethod
@@ -46,6 +48,7 @@ class Style:
             blur=float(rng.choice([0.0, 0.0, 0.4, 0.6])),
             scale=float(rng.uniform(0.93, 1.05)),
             angle=float(rng.normal(0, 2.0)),
+            shift=(float(rng.uniform(-0.025, 0.025)), float(rng.uniform(-0.025, 0.025))),
             palette=palette,
         )
 
@@ -56,6 +59,7 @@ CANONICAL = Style()
 def render(scene: Scene, size: int = 64, style: Style = CANONICAL) -> np.ndarray:
     """Draw ``scene`` as uint8 ``[H, W, 3]`` with ``H = W = size``."""
     factor = style.supersample
+    dx, dy = style.shift
     side = size * factor
     background = style.palette.get(scene.background, COLORS[scene.background])
     canvas = PillowImage.new("RGB", (side, side), background)
@@ -63,7 +67,7 @@ def render(scene: Scene, size: int = 64, style: Style = CANONICAL) -> np.ndarray
     for obj in scene.objects:
         fill = style.palette.get(obj.color, COLORS[obj.color])
         for part, polygon in enumerate(outline(obj, style.scale, style.angle)):
-            points = [(x * side - 0.5, y * side - 0.5) for x, y in polygon]
+            points = [((x + dx) * side - 0.5, (y + dy) * side - 0.5) for x, y in polygon]
             draw.polygon(points, fill=fill if part == 0 else background)
     if style.blur:
         canvas = canvas.filter(ImageFilter.GaussianBlur(style.blur * factor))

@@ -6,6 +6,7 @@ Coordinates are fractions of the canvas's side: ``x`` grows to the right, ``y`` 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -34,6 +35,10 @@ GAP = 0.035
 
 RELATIONS = ("left of", "right of", "above", "below")
 OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
+STEP = 0.05
+"""Objects are placed at multiples of this: fine enough to look free, and few enough for a small model to learn to draw.
+Pictures in another look are shifted as a whole, so that whoever reads pictures sees objects anywhere."""
+
 MARGIN = 0.09
 """Centers closer than this along an axis are neither side of each other."""
 
@@ -166,12 +171,12 @@ def place(
 ) -> Object | None:
     """Put a ``(size, color, shape)`` at a free spot, uniformly among those that ``accept`` takes.
 
-    Returns None when no spot was found in ``tries`` draws.
+    Spots are whole multiples of ``STEP``. Returns None when none was found in ``tries`` draws.
     """
     size, color, shape = kind
-    radius = SIZES[size]
-    low, high = radius + GAP / 2, 1 - radius - GAP / 2
-    for x, y in rng.uniform(low, high, size=(tries, 2)).round(4).tolist():
+    least = SIZES[size] + GAP / 2
+    first, last = math.ceil(least / STEP), math.floor((1 - least) / STEP)
+    for x, y in (rng.integers(first, last + 1, size=(tries, 2)) * STEP).round(4).tolist():
         new = Object(shape, color, size, x, y)
         if fits(new, objects) and (accept is None or accept(new, objects)):
             return new

@@ -183,9 +183,7 @@ def fill(rng: np.random.Generator, spec: SceneSpec, split: str = "train", tries:
     return None
 
 
-def _fill_kind(
-    rng: np.random.Generator, group: Group, background: str, total: int, split: str
-) -> tuple[str, str, str]:
+def _fill_kind(rng: np.random.Generator, group: Group, background: str, total: int, split: str) -> tuple[str, str, str]:
     """A full kind of which ``group`` would take objects."""
     while True:
         color = group.color or pick(rng, COLOR_NAMES)

@@ -40,9 +40,7 @@ def sample_documents(rng: np.random.Generator, split: str = "train", size: int =
     Documents that show the same picture hold the very same ``Image``. ``size`` is the pictures' height
     and width in pixels. In the split ``train`` no held-out pair is shown or named.
     """
-    numbers = {
-        task: int(weight * DOCUMENTS_PER_FAMILY + rng.random()) for task, weight in TASK_WEIGHTS.items()
-    }
+    numbers = {task: int(weight * DOCUMENTS_PER_FAMILY + rng.random()) for task, weight in TASK_WEIGHTS.items()}
     numbers["request"] = max(numbers["request"], 1)
     album = Album(size)
     request = sample_request(rng, split=split)

@@ -72,9 +72,7 @@ def slots_of(template: str) -> set[str]:
     return names
 
 
-def _expand(
-    rng: np.random.Generator, nodes: tuple[_Node, ...], slots: dict[str, str], pieces: list[str]
-) -> None:
+def _expand(rng: np.random.Generator, nodes: tuple[_Node, ...], slots: dict[str, str], pieces: list[str]) -> None:
     for node in nodes:
         if isinstance(node, str):
             pieces.append(node)

@@ -90,7 +90,7 @@ def _trained_decoder(folder: Path, vocabulary: Vocabulary) -> PreTrainedModel:
         model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", use_safetensors=True, local_files_only=True)
     except (OSError, ValueError) as error:
         raise InputError(f"{folder} does not hold a decoder that can be read: {' '.join(str(error).split())}") from None
-    size = model.get_input_embeddings().num_embeddings
+    size = int(model.config.vocab_size)
     if size < vocabulary.size:
         raise InputError(f"{folder} knows {size} ids, the base's vocabulary has {vocabulary.size}; train on this base")
     return model

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from unitok.terminal import run
 
+VERBS = ("fit", "validate", "test")
 DESCRIPTION = """\
 Train, validate or test what a config describes: the image tokenizer or the decoder.
 
@@ -70,7 +71,7 @@ def command(argv: Sequence[str]) -> None:
         @staticmethod
         def subcommands() -> dict[str, set[str]]:
             verbs = LightningCLI.subcommands()
-            return {verb: verbs[verb] for verb in ("fit", "validate", "test")}
+            return {verb: verbs[verb] for verb in VERBS}
 
         def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
             parser.set_defaults({"seed_everything": 0})
@@ -88,7 +89,12 @@ def command(argv: Sequence[str]) -> None:
             parser_class=Parser,
             auto_configure_optimizers=False,
             save_config_kwargs={"overwrite": True},
-            parser_kwargs={"prog": "python -m unitok.train", "description": DESCRIPTION},
+            parser_kwargs={
+                "prog": "python -m unitok.train",
+                "description": DESCRIPTION,
+                # The usage line that is made up otherwise has fifty options.
+                **{verb: {"usage": f"python -m unitok.train {verb} --config FILE [options]"} for verb in VERBS},
+            },
         )
     except InputError:
         raise

@@ -14,6 +14,7 @@ from unitok.assemble import main
 from unitok.document import Document
 from unitok.engine.sampling import Sampling
 from unitok.model import UniTok
+from unitok.training.backbone import embedding_parameters
 from unitok.training.code_embeddings import start_from_codes
 from unitok.vocabulary import Vocabulary
 from unitok_detokenizers.image import ImageDetokenizer, ImageDetokenizerConfig
@@ -90,7 +91,7 @@ def test_codes_that_look_alike_start_with_embeddings_that_are_alike(
     tokenizer = ImageTokenizer.from_pretrained(image_codec / "image_tokenizer")
     vocabulary = Vocabulary(256, [tokenizer.spec])
     decoder = make_decoder(vocabulary.size, hidden_size=256)
-    table = decoder.get_input_embeddings().weight
+    (table, *_) = embedding_parameters(decoder)
     text_before, std_before = table[:256].detach().clone(), float(table[vocabulary.block_ids("image")].detach().std())
     torch.manual_seed(0)
     start_from_codes(decoder, vocabulary, image_codec / "image_tokenizer")

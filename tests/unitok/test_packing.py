@@ -57,7 +57,7 @@ def model(request: pytest.FixtureRequest) -> Qwen3ForCausalLM:
         num_attention_heads=4,
         num_key_value_heads=2,
         head_dim=8,
-        attn_implementation=request.param,
+        attn_implementation=request.param,  # pyright: ignore[reportCallIssue]
         initializer_range=0.3,
     )
     return Qwen3ForCausalLM(config)

@@ -52,7 +52,7 @@ def test_each_codebook_codes_what_the_ones_before_left_over() -> None:
 def test_fsq_codes_equal_the_library_s(levels: list[int]) -> None:
     library = FSQ(levels)
     codebook = Codebook(1, math.prod(levels), len(levels), "fsq", levels)
-    codebook.vectors.copy_(library.implicit_codebook[None])
+    codebook.vectors.copy_(library.get_buffer("implicit_codebook")[None])
     x = 2 * torch.randn(500, len(levels), generator=torch.Generator().manual_seed(1))
     quantized, codes = library(x[None])
     assert torch.equal(codebook.search(x)[:, 0], codes[0].long())

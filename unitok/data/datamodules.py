@@ -61,7 +61,7 @@ class _PackedDataModule(L.LightningDataModule):
         return vocabulary
 
     @property
-    def _ranks(self) -> dict[str, int]:
+    def _ranks(self) -> dict[str, Any]:
         return (self.trainer.distributed_sampler_kwargs if self.trainer else None) or {
             "num_replicas": 1,
             "rank": 0,
@@ -78,7 +78,7 @@ class _PackedDataModule(L.LightningDataModule):
     def _batches_done(self) -> int:
         """Training batches whose gradient has been computed, over the whole run."""
         assert self.trainer is not None
-        return self.trainer.fit_loop.epoch_loop.batch_progress.total.processed
+        return self.trainer.fit_loop.epoch_loop.batch_progress.total.processed  # pyright: ignore[reportAttributeAccessIssue]
 
     def state_dict(self) -> dict[str, Any]:
         if self._stream is None:
@@ -132,7 +132,7 @@ class TokenCacheDataModule(_PackedDataModule):
         if not sum(len(cache) for cache in caches):
             raise InputError(f"there are no documents in {', '.join(folders) or 'data.train'}")
         dataset = PackedCaches(caches, self.vocabulary, self.row_lengths)
-        sampler = PackingSampler(dataset, self.batch_rows, **options, **self._ranks)
+        sampler = PackingSampler(dataset, self.batch_rows, **{**options, **self._ranks})
         if sampler.too_long and not self.skip_long:
             raise InputError(
                 f"{sampler.too_long} documents are longer than a row; raise data.row_length above "
@@ -201,7 +201,8 @@ class DocumentsDataModule(TokenCacheDataModule):
         skip_long: bool = True,
     ) -> None:
         self.checkpoint, self.cache = find_folder(checkpoint), Path(cache)
-        self.on_error, self.tokenize_workers = on_error, tokenize_workers
+        self.on_error: OnError = on_error
+        self.tokenize_workers = tokenize_workers
         self.files = [file for file in (train, val) if file]
         key = vocabulary_hash(Vocabulary.load(self.checkpoint / "vocabulary.json"))
         folders = [str(self._folder(file, key)) for file in self.files]

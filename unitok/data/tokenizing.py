@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 DOCUMENTS_TOGETHER = 256  # documents whose pictures are encoded in one go
 
-Encoded = tuple[NDArray[np.int64], NDArray[np.uint8]]  # ids [S], targets [S]
+Encoded = tuple[NDArray[np.integer], NDArray[np.uint8]]  # ids [S], targets [S]
 
 
 def find_folder(name_or_folder: str | Path) -> Path:

@@ -20,8 +20,8 @@ _PLACING = {"in", "at", "on"}
 
 def normalized(answer: str) -> str:
     """The words that count: lower case, no marks or articles, numbers spelled out, one of each synonym."""
-    words = re.findall(r"[a-z]+|\d+", answer.lower())
-    words = [_SAME.get(word, word) for word in words if word not in _ARTICLES]
+    words: list[str] = re.findall(r"[a-z]+|\d+", answer.lower())
+    words = [_SAME.get(word) or word for word in words if word not in _ARTICLES]
     # "in the top left" and "top left" are one place.
     return " ".join(words[1:] if len(words) > 1 and words[0] in _PLACING else words)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+from transformers.utils import logging
 
 from unitok.data.tokenizing import find_folder
 from unitok.vocabulary import Vocabulary
@@ -88,12 +90,13 @@ def shard_decoder(model: PreTrainedModel, mesh: DeviceMesh, compute_dtype: torch
     if model.config.tie_word_embeddings:
         raise InputError("sharding needs decoder.tie_word_embeddings: false")
     policy = MixedPrecisionPolicy(param_dtype=compute_dtype, reduce_dtype=torch.float32)
-    backbone = model.get_decoder()
+    backbone: Any = model.get_decoder()
+    head: Any = model.get_output_embeddings()
     for layer in backbone.layers:
         fully_shard(layer, mesh=mesh, mp_policy=policy)
     fully_shard(backbone, mesh=mesh, mp_policy=policy)
     # The loss calls the head chunk by chunk, so it is gathered once, until the backward pass is over.
-    fully_shard(model.get_output_embeddings(), mesh=mesh, mp_policy=policy, reshard_after_forward=False)
+    fully_shard(head, mesh=mesh, mp_policy=policy, reshard_after_forward=False)
 
 
 def materialize(model: PreTrainedModel, device: torch.device) -> None:
@@ -102,7 +105,7 @@ def materialize(model: PreTrainedModel, device: torch.device) -> None:
     for module in model.modules():
         for flagged in (module, *module.parameters(recurse=False), *module.buffers(recurse=False)):
             if hasattr(flagged, "_is_hf_initialized"):
-                del flagged._is_hf_initialized
+                delattr(flagged, "_is_hf_initialized")
     model.init_weights()
 
 
@@ -128,7 +131,8 @@ def export_decoder(
     if (generation := model.generation_config) is not None:
         generation.bos_token_id, generation.pad_token_id = vocabulary.bos, vocabulary.pad
         generation.eos_token_id = [vocabulary.eot, vocabulary.eos]  # type: ignore[assignment]
-    model.save_pretrained(work, state_dict=dict(weights), max_shard_size=max_shard_size)
+    with no_progress_bars():
+        model.save_pretrained(work, state_dict=dict(weights), max_shard_size=max_shard_size)
     config = json.loads((work / "config.json").read_text())
     config["use_cache"] = True  # off only while training
     if dtype is not None:
@@ -138,6 +142,18 @@ def export_decoder(
         os.rename(folder, old)
     os.rename(work, folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def no_progress_bars() -> Iterator[None]:
+    """Without the bars of transformers, which would tear the trainer's apart."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def embedding_parameters(model: PreTrainedModel) -> list[nn.Parameter]:

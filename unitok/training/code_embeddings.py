@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
+from unitok.training.backbone import embedding_parameters
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import ImageTokenizer
@@ -40,8 +41,7 @@ def start_from_codes(model: PreTrainedModel, vocabulary: Vocabulary, image_token
     tokenizer = ImageTokenizer.from_pretrained(image_tokenizer)
     if vocabulary.specs.get("image") != tokenizer.spec:
         raise InputError(f"{image_tokenizer} is not the image tokenizer of the vocabulary: {tokenizer.spec}")
-    tables = {id(m.weight): m.weight for m in (model.get_input_embeddings(), model.get_output_embeddings())}
-    for table in tables.values():
+    for table in {id(p): p for p in embedding_parameters(model)}.values():
         for codebook, vectors in enumerate(tokenizer.codebook.vectors):
             ids = vocabulary.block_ids("image", codebook)
             table[ids] = _rows(vectors, table.shape[1], float(table[ids].std()))

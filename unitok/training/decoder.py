@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 import lightning as L
 import torch
 from lightning.pytorch.strategies import ModelParallelStrategy
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
@@ -109,7 +109,8 @@ class DecoderModule(L.LightningModule):
         if self.compile_layers:
             # Each row length is compiled once with gradients and once without.
             torch._dynamo.config.recompile_limit = 64
-            for layer in self.decoder.get_decoder().layers:
+            backbone: Any = self.decoder.get_decoder()
+            for layer in backbone.layers:
                 layer.compile(dynamic=False)  # in place: names in the state dict stay as they are
 
     def _build(self) -> PreTrainedModel:
@@ -149,7 +150,7 @@ class DecoderModule(L.LightningModule):
             batch.labels,
             torch.where(context, weights * self.loss_config.context, weights),
             self.id_group[batch.labels].masked_fill(context, CONTEXT_GROUP),
-            self.decoder.get_output_embeddings(),
+            cast(nn.Module, self.decoder.get_output_embeddings()),
             num_groups=len(GROUPS),
             z_loss=self.loss_config.z_loss,
             chunk=self.loss_config.positions(self.vocabulary.size),
@@ -167,7 +168,8 @@ class DecoderModule(L.LightningModule):
 
     def on_train_batch_end(self, *_: Any) -> None:
         step = self.global_step
-        if step == self._flushed_step or step % self.trainer.log_every_n_steps:
+        every: int = self.trainer.log_every_n_steps  # pyright: ignore[reportAttributeAccessIssue]
+        if not every or step % every or step == self._flushed_step:
             return
         self._flushed_step = step
         seconds, tokens = self._train_sums.seconds, self._train_sums.tokens
@@ -190,6 +192,7 @@ class DecoderModule(L.LightningModule):
         self._eval_sums.reset()
 
     def on_validation_epoch_end(self) -> None:
+        self._train_sums.leave_out(self._eval_sums.seconds)
         self._log_bits("val", self._eval_sums)
 
     def on_test_epoch_start(self) -> None:
@@ -227,7 +230,7 @@ class DecoderModule(L.LightningModule):
                 self.decoder,
                 folder,
                 self.vocabulary,
-                state_dict=weights,
+                state_dict=cast("dict[str, Tensor] | None", weights),
                 dtype=dtype,
                 max_shard_size=max_shard_size,
             )
@@ -247,6 +250,10 @@ class _Sums:
     @property
     def seconds(self) -> float:
         return time.perf_counter() - self._start
+
+    def leave_out(self, seconds: float) -> None:
+        """Not to count time that something else took."""
+        self._start += seconds
 
     def add(self, output: LossOutput, tokens: int) -> None:
         table = torch.stack([output.nll, output.count])

@@ -55,7 +55,8 @@ class ExponentialMovingAverage(Callback):
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates)) if self.warmup else self.decay
         weights = [p.detach().float() for _, p in _trainable(pl_module)]
-        torch._foreach_lerp_(list(self._averages.values()), weights, 1 - decay)
+        for average, weight in zip(self._averages.values(), weights, strict=True):
+            average.lerp_(weight, 1 - decay)
 
     @contextmanager
     def averaged(self, pl_module: nn.Module) -> Iterator[None]:

@@ -26,6 +26,8 @@ from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import ImageEncoder, ImageTokenizer, ImageTokenizerConfig
 from unitok_tokenizers.image_io import save_image, to_pil
 
+MAX_SKIPPED_IN_A_ROW = 10
+
 
 class AutoEncoder(nn.Module):
     """Encoder, quantizer and decoder."""
@@ -111,6 +113,7 @@ class ImageTokenizerModule(L.LightningModule):
         self.automatic_optimization = False  # two optimizers that take turns
         if init_from:
             self._start_from(init_from)
+        self.skipped_in_a_row = 0
         self.code_counts = torch.zeros(quantizer.config.num_codebooks, quantizer.config.size)
 
     def _start_from(self, path: str) -> None:
@@ -132,7 +135,7 @@ class ImageTokenizerModule(L.LightningModule):
         if total < 1 and self.schedule_config.name != "constant":
             raise InputError("the learning rate's schedule needs trainer.max_steps (or model.schedule.total_steps)")
         decoder = self.model.decoder
-        ends = [decoder.to_pixels.weight, self.model.encoder.project.weight]
+        ends = [*decoder.to_pixels.parameters(), *self.model.encoder.project.parameters()]
         optimizers = [build_optimizer(self.model, self.optimizer_config, ends)]
         if self.discriminator is not None:
             optimizers.append(build_optimizer(self.discriminator, replace(self.optimizer_config, name="adamw")))
@@ -151,9 +154,9 @@ class ImageTokenizerModule(L.LightningModule):
             reconstruction = reconstruction + self.perceptual_weight * perceptual
             self.log("train/perceptual", perceptual)
         loss = reconstruction + quantizer_loss
-        judged = self.discriminator is not None and self.steps_done >= self.discriminator_start
-        if judged:
-            adversarial = -self.discriminator(output).float().mean()
+        judge = self.discriminator if self.steps_done >= self.discriminator_start else None
+        if judge is not None:
+            adversarial = -judge(output).float().mean()
             weight = adaptive_weight(reconstruction, adversarial, self.model.decoder.to_pixels.weight)
             loss = loss + self.discriminator_weight * weight * adversarial
             self.log_dict({"train/adversarial": adversarial, "train/adversarial_weight": weight})
@@ -161,10 +164,9 @@ class ImageTokenizerModule(L.LightningModule):
         self.average.update_parameters(self.model)
         for name, buffer in self.model.named_buffers():  # the codebook is an average already
             self.average.module.get_buffer(name).copy_(buffer)
-        if judged:
-            real, fake = self.discriminator(batch).float(), self.discriminator(output.detach()).float()
-            loss_d = discriminator_loss(real, fake)
-            self._step(optimizers[1], schedulers[1], loss_d, self.discriminator)
+        if judge is not None:
+            loss_d = discriminator_loss(judge(batch).float(), judge(output.detach()).float())
+            self._step(optimizers[1], schedulers[1], loss_d, judge)
             self.log("train/discriminator", loss_d)
         used = len(codes[..., 0].unique())
         psnr = -10 * torch.log10(l2.detach() / 4 + 1e-10)
@@ -187,8 +189,15 @@ class ImageTokenizerModule(L.LightningModule):
         norm = nn.utils.clip_grad_norm_(module.parameters(), self.clip)
         if torch.isfinite(norm):
             optimizer.step()
+            self.skipped_in_a_row = 0
         else:
+            self.skipped_in_a_row += 1
             self.log("train/skipped", 1.0, reduce_fx="sum")
+            if self.skipped_in_a_row == MAX_SKIPPED_IN_A_ROW:
+                raise InputError(
+                    f"{MAX_SKIPPED_IN_A_ROW} steps in a row had gradients that are not finite; lower the learning "
+                    "rate, or look for broken pictures in the data"
+                )
         scheduler.step()
 
     def on_validation_epoch_start(self) -> None:

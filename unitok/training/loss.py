@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -106,7 +106,7 @@ def chunked_cross_entropy(
         part = slice(start, start + chunk)
         arguments = (hidden[part], targets[part], weights[part], head, z_loss)
         if len(index) > chunk and torch.is_grad_enabled():
-            piece, nll = checkpoint(_chunk_sums, *arguments, use_reentrant=False)
+            piece, nll = cast(tuple[Tensor, Tensor], checkpoint(_chunk_sums, *arguments, use_reentrant=False))
         else:
             piece, nll = _chunk_sums(*arguments)
         total = total + piece

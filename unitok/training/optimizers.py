@@ -110,13 +110,15 @@ def _muon_step(group: dict[str, Any], state: dict[Tensor, dict[str, Any]]) -> No
             if "momentum_buffer" not in state[p]:
                 state[p]["momentum_buffer"] = torch.zeros_like(p)
         buffers = [state[p]["momentum_buffer"] for p in parameters]
-        torch._foreach_lerp_(buffers, grads, 1 - momentum)
-        nesterov = torch._foreach_lerp(grads, buffers, momentum)
+        for buffer, grad in zip(buffers, grads, strict=True):
+            buffer.lerp_(grad, 1 - momentum)
+        nesterov = [grad.lerp(buffer, momentum) for grad, buffer in zip(grads, buffers, strict=True)]
         updates = (
             orthogonalize(torch.stack(nesterov).flatten(2)).to(parameters[0].dtype).unflatten(2, shape[1:]).unbind()
         )
-        torch._foreach_mul_(parameters, 1 - lr * group["weight_decay"])
-        torch._foreach_add_(parameters, updates, alpha=-lr * 0.2 * math.sqrt(max(shape[0], shape[1:].numel())))
+        scale = 0.2 * math.sqrt(max(shape[0], shape[1:].numel()))
+        for parameter, update in zip(parameters, updates, strict=True):
+            parameter.mul_(1 - lr * group["weight_decay"]).add_(update, alpha=-lr * scale)
 
 
 class MuonAdamW(Optimizer):

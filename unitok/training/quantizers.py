@@ -117,7 +117,9 @@ class ResidualQuantizer(Quantizer):
         return quantized, codes, losses.sum()
 
     def vectors(self) -> Tensor:
-        return self.inner.codebooks
+        vectors = self.inner.codebooks
+        assert isinstance(vectors, Tensor)  # it would be a tuple for codebooks of different sizes
+        return vectors
 
 
 class FiniteScalarQuantizer(Quantizer):
@@ -136,7 +138,7 @@ class FiniteScalarQuantizer(Quantizer):
         return quantized, codes.long()[..., None], x.new_zeros(())
 
     def vectors(self) -> Tensor:
-        return self.inner.implicit_codebook[None]
+        return self.inner.get_buffer("implicit_codebook")[None]
 
 
 class SimVectorQuantizer(Quantizer):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from unitok import checkpoint
 from unitok.data.tokenizing import load_processor
 from unitok.data.world.tasks import corpus
+from unitok.decoder_folder import load_decoder
 from unitok.engine.sampling import Sampling
 from unitok.model import UniTok
 from unitok.processor import Processor
@@ -79,18 +79,8 @@ def make_checkpoint(
     """
     processor = load_processor(base)
     processor.image_detokenizer = ImageDetokenizer.from_pretrained(Path(image_codec or base) / "image_detokenizer")
-    model = _trained_decoder(Path(decoder), processor.vocabulary)
+    model = load_decoder(decoder)
+    known, needed = int(model.config.vocab_size), processor.vocabulary.size
+    if known < needed:
+        raise InputError(f"{decoder} knows {known} ids, the base's vocabulary has {needed}; train on this base")
     UniTok(processor, model, sampling).save_pretrained(output)
-
-
-def _trained_decoder(folder: Path, vocabulary: Vocabulary) -> PreTrainedModel:
-    if not (folder / "config.json").is_file():
-        raise InputError(f"{folder} is not a decoder folder: it has no config.json")
-    try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", use_safetensors=True, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder} does not hold a decoder that can be read: {' '.join(str(error).split())}") from None
-    size = int(model.config.vocab_size)
-    if size < vocabulary.size:
-        raise InputError(f"{folder} knows {size} ids, the base's vocabulary has {vocabulary.size}; train on this base")
-    return model

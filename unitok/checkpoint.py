@@ -11,14 +11,14 @@ import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from unitok.decoder_folder import load_decoder, no_progress_bars
 from unitok.engine.sampling import Sampling
 from unitok.processor import Processor
 from unitok.vocabulary import Vocabulary
@@ -123,7 +123,7 @@ def load(folder: str | Path, device: torch.device | str = "cpu", dtype: torch.dt
         raise InputError(f"{folder / MANIFEST}: {error}") from None
     if dtype is None and torch.device(device).type == "cpu":
         dtype = torch.float32
-    return Checkpoint(processor, _load_decoder(folder / DECODER, dtype).to(device), sampling)  # type: ignore[arg-type]
+    return Checkpoint(processor, load_decoder(folder / DECODER, dtype).to(device), sampling)  # type: ignore[arg-type]
 
 
 def verify(folder: str | Path) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _write(checkpoint: Checkpoint, folder: Path) -> None:
         part.save_pretrained(folder / name)
         components[name] = {"class": kind}
     if checkpoint.decoder is not None:
-        with _no_progress_bars():
+        with no_progress_bars():
             checkpoint.decoder.save_pretrained(folder / DECODER, max_shard_size=SHARD_SIZE)
         components[DECODER] = {"class": DECODER_CLASS}
     processor.vocabulary.save(folder / VOCABULARY)
@@ -252,40 +252,3 @@ def _check_weights(folder: Path, manifest: dict[str, Any]) -> None:
             raise InputError(
                 f"{folder / name} is damaged: its SHA-256 is not the one in {MANIFEST}; copy the checkpoint again"
             )
-
-
-def _load_decoder(folder: Path, dtype: torch.dtype | None) -> PreTrainedModel:
-    from transformers import AutoModelForCausalLM
-
-    try:
-        with _no_progress_bars():
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
-                str(folder),
-                dtype=dtype or "auto",
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-    except Exception as error:  # a damaged config or weight file raises nearly anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{folder} does not hold a decoder that can be read: {reason}") from error
-    decoder, report = loaded
-    wrong = sorted(report["missing_keys"]) or sorted(report["unexpected_keys"])
-    if wrong:
-        raise InputError(f"{folder}: the weights do not fit config.json, as {wrong[0]} shows; copy the decoder again")
-    return decoder.eval()
-
-
-@contextmanager
-def _no_progress_bars() -> Iterator[None]:
-    """A decoder is read and written in a moment, and the command line has a bar of its own."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()

@@ -92,6 +92,18 @@ def test_every_quantizer_exports_codes_that_equal_its_own(name: str) -> None:
     assert loss.ndim == 0 and bool(torch.isfinite(loss))
 
 
+def test_codes_that_died_go_to_vectors_that_no_code_serves() -> None:
+    torch.manual_seed(0)
+    quantizer = VectorQuantizer(size=16, channels=4, dead_below=0.5).train()
+    for _ in range(3):
+        quantizer(torch.nn.functional.normalize(torch.randn(1, 64, 4), dim=-1))
+    served = quantizer.vectors()[0, :1]
+    new = torch.nn.functional.normalize(-served + 0.01, dim=-1)  # the one vector in a hundred that is badly served
+    vectors = torch.cat([served.expand(99, -1), new])[None]
+    assert torch.equal(quantizer._badly_served(vectors, 1)[0], new)
+    assert len(quantizer._badly_served(vectors, 200)[0]) == 200  # more dead codes than vectors
+
+
 @pytest.mark.parametrize("name", QUANTIZERS)
 def test_gradients_reach_the_encoder_through_every_quantizer(name: str) -> None:
     model = module(QUANTIZERS[name]()).model.train()

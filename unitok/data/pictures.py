@@ -26,7 +26,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 class PicturePool(Dataset[Tensor]):
-    """Pictures held as bytes: item ``i`` is float ``[3, H, W]`` in [-1, 1], mirrored at random when ``augment``."""
+    """Pictures held as bytes: item ``i`` is float ``[3, H, W]`` in [-1, 1], flipped at random if ``augment``."""
 
     def __init__(self, pictures: np.ndarray, augment: bool) -> None:
         self.pictures, self.augment = pictures, augment
@@ -36,10 +36,7 @@ class PicturePool(Dataset[Tensor]):
 
     def __getitem__(self, index: int) -> Tensor:
         picture = to_tensor(self.pictures[index])
-        if self.augment:
-            flips = [axis for axis, coin in zip((-1, -2), torch.rand(2).tolist(), strict=True) if coin < 0.5]
-            picture = picture.flip(flips) if flips else picture
-        return picture
+        return picture.flip(-1) if self.augment and torch.rand(()) < 0.5 else picture
 
 
 def scene_picture(rng: np.random.Generator, size: int, least: int = 1) -> np.ndarray:

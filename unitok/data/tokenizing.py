@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import logging
 import multiprocessing
+import os
 import shutil
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -172,6 +174,15 @@ def _start_worker(folder: str | Path, image_size: int | None) -> None:
     global _worker_processor
     torch.set_num_threads(1)  # the workers are the parallelism
     _worker_processor = load_processor(folder, image_size)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _work(source: Source, shard: int, folder: Path, key: str) -> None:

@@ -47,7 +47,7 @@ def measure(setup: Setup) -> Findings:
     held_out = answer(setup, "captions, heldout", tasks(setup, "heldout", setup.fewer(HELD_OUT_SHARE)))
     figures = [
         share("captions", "overall", [case.right for case in cases], TARGET),
-        *sorted(shares_by_tag("captions", cases), key=lambda figure: (figure.name[0].isdigit(), figure.name)),
+        *shares_by_tag("captions", cases),
         share("captions", "held-out compositions", [case.right for case in held_out]),
     ]
     return Findings(figures, [*cases, *held_out])

@@ -106,10 +106,15 @@ def answer(setup: Setup, name: str, tasks: Sequence[Task]) -> list[Case]:
 
 
 def shares_by_tag(section: str, cases: Sequence[Case], targets: dict[str, float] | None = None) -> list[Figure]:
-    """The share of right cases for each tag, in the order in which the tags first come up."""
-    tags = dict.fromkeys(tag for case in cases for tag in case.task.tags)
+    """The share of right cases for each tag: first tags as they come up, then second ones and so on, sorted."""
+    names: list[str] = []
+    for place in range(max((len(case.task.tags) for case in cases), default=0)):
+        tags = dict.fromkeys(case.task.tags[place] for case in cases if place < len(case.task.tags))
+        names += sorted(tags) if place else tags
+    targets = targets or {}
     return [
-        share(section, tag, [c.right for c in cases if tag in c.task.tags], (targets or {}).get(tag)) for tag in tags
+        share(section, name, [case.right for case in cases if name in case.task.tags], targets.get(name))
+        for name in names
     ]
 
 

@@ -47,7 +47,7 @@ def measure(setup: Setup) -> Findings:
     held_out = answer(setup, "edits, heldout", tasks(setup, "heldout", setup.fewer(HELD_OUT_SHARE)))
     figures = [
         share("edits", "overall", [case.right for case in cases], TARGET),
-        *sorted(shares_by_tag("edits", cases), key=lambda figure: figure.name),
+        *shares_by_tag("edits", cases),
         share("edits", "held-out compositions", [case.right for case in held_out]),
     ]
     return Findings(figures, [*cases, *held_out])

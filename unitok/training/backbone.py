@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,9 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
-from transformers.utils import logging
 
 from unitok.data.tokenizing import find_folder
+from unitok.decoder_folder import load_decoder, no_progress_bars
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 
@@ -65,16 +64,12 @@ def build_decoder(config: PretrainedConfig, attn_implementation: str) -> PreTrai
     return AutoModelForCausalLM.from_config(config, attn_implementation=attn_implementation)
 
 
-def load_decoder(folder: str | Path, vocabulary: Vocabulary, attn_implementation: str) -> PreTrainedModel:
+def pretrained_decoder(folder: str | Path, vocabulary: Vocabulary, attn_implementation: str) -> PreTrainedModel:
     """A pretrained causal LM in fp32 whose embeddings are resized to the vocabulary.
 
     The vocabulary's text block must come first and be the model's own: the old rows keep their meaning.
     """
-    if not (Path(folder) / "config.json").is_file():
-        raise InputError(f"init_from: {folder} is not a decoder folder (it has no config.json)")
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation=attn_implementation, use_safetensors=True
-    )
+    model = load_decoder(folder, torch.float32, attn_implementation).train()
     if model.get_input_embeddings().num_embeddings != vocabulary.size:
         model.resize_token_embeddings(vocabulary.size)
     model.config.bos_token_id, model.config.eos_token_id = vocabulary.bos, vocabulary.eos
@@ -142,18 +137,6 @@ def export_decoder(
         os.rename(folder, old)
     os.rename(work, folder)
     shutil.rmtree(old, ignore_errors=True)
-
-
-@contextmanager
-def no_progress_bars() -> Iterator[None]:
-    """Without the bars of transformers, which would tear the trainer's apart."""
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def embedding_parameters(model: PreTrainedModel) -> list[nn.Parameter]:

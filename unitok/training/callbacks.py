@@ -51,7 +51,7 @@ class ExportDecoder(Callback):
 
 
 class StepProgressBar(TQDMProgressBar):
-    """Lightning's bar, with `max_steps` as its end where the data has none.
+    """Lightning's bar over batches, which ends where `max_steps` are done.
 
     Args:
         refresh_rate: Batches between two updates.
@@ -62,10 +62,10 @@ class StepProgressBar(TQDMProgressBar):
 
     @property
     def total_train_batches(self) -> int | float:
-        total = super().total_train_batches
-        if total == float("inf") and self.trainer.max_steps > 0:
+        # Lightning counts optimizer steps here, and only those that a resumed run has left.
+        if self.trainer.max_steps > 0:
             return self.trainer.max_steps * self.trainer.accumulate_grad_batches
-        return total
+        return super().total_train_batches
 
     def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
         metrics = super().get_metrics(trainer, pl_module)

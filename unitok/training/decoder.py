@@ -28,9 +28,9 @@ from unitok.training.backbone import (
     decoder_config,
     embedding_parameters,
     export_decoder,
-    load_decoder,
     load_vocabulary,
     materialize,
+    pretrained_decoder,
     shard_decoder,
 )
 from unitok.training.code_embeddings import start_from_codes
@@ -115,7 +115,7 @@ class DecoderModule(L.LightningModule):
 
     def _build(self) -> PreTrainedModel:
         if self.init_from:
-            return load_decoder(self.init_from, self.vocabulary, self.attn_implementation)
+            return pretrained_decoder(self.init_from, self.vocabulary, self.attn_implementation)
         model = build_decoder(self.decoder_config, self.attn_implementation)
         if self.codes_from:
             start_from_codes(model, self.vocabulary, self.codes_from)

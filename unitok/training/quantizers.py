@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,9 @@ from vector_quantize_pytorch import FSQ, ResidualVQ, SimVQ, VectorQuantize
 
 from unitok_tokenizers.codebook import Codebook, Metric
 from unitok_tokenizers.image import CodebookConfig
+
+GRACE = 4.0
+"""A new code starts with this many times the count below which it would die, so that it has time to be used."""
 
 
 class Quantizer(nn.Module):
@@ -44,7 +48,8 @@ class VectorQuantizer(Quantizer):
         channels: length of a code.
         cosine: compare directions only, with codes of length one.
         decay: of the moving averages.
-        dead_below: a code whose moving count of vectors falls below this is replaced by a vector of the batch.
+        dead_below: a code whose moving count of vectors falls below this is put where a vector of the batch is that
+            the codes serve badly.
         commitment: weight of the loss that draws the encoder's vectors to their codes.
         rotation_trick: pass gradients by rotation (Fifty et al. 2024) instead of straight through.
     """
@@ -72,10 +77,23 @@ class VectorQuantizer(Quantizer):
             commitment_weight=commitment,
             rotation_trick=rotation_trick,
         )
+        codebook: Any = self.inner._codebook
+        codebook.replace_sample_fn = self._badly_served
+        codebook.reset_cluster_size = GRACE * dead_below
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         quantized, codes, loss = self.inner(x.float())
         return quantized, codes[..., None], loss.sum()
+
+    def _badly_served(self, vectors: Tensor, count: int) -> Tensor:
+        """``count`` of the vectors ``[1, n, C]``, each as likely as it is far from its nearest code, squared.
+
+        The library draws uniformly, which puts most new codes where a code is already: on plain background.
+        The rule is that of k-means++ (Arthur and Vassilvitskii 2007).
+        """
+        nearest = torch.cdist(vectors[0], self.vectors()[0]).amin(1).square() + 1e-9
+        picked = torch.multinomial(nearest, count, replacement=count > len(nearest))
+        return vectors[:, picked]
 
     def vectors(self) -> Tensor:
         return self.inner.codebook[None]

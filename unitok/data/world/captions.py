@@ -1,7 +1,7 @@
 """Captions: every object of a scene in words.
 
-The assistant's captions are plain and always in one order (top row first, each row from left to
-right), because the model must name exactly the objects that are there; only the user's wording of the
+The assistant's captions are plain and always in one order (the one whose upper edge comes first in the
+picture is first), because the model must name exactly the objects that are there; only the user's wording of the
 demand varies, and with it the caption's style.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from unitok.data.world.phrases import article, plain_counted, plain_list, plain_noun, plain_place
 from unitok.data.world.question import as_typed
-from unitok.data.world.scene import ROWS, Object, Scene
+from unitok.data.world.scene import Object, Scene
 from unitok.data.world.templates import chance, expand, pick_weighted
 
 
@@ -28,8 +28,8 @@ class Caption:
 
 
 def reading_order(scene: Scene) -> list[Object]:
-    """The objects as one reads a page: rows of regions from the top, each from left to right."""
-    return sorted(scene.objects, key=lambda o: (ROWS.index(o.region[0]), o.x, o.y))
+    """The objects as their upper edges follow from the top down, and from left to right where those are level."""
+    return sorted(scene.objects, key=lambda o: (round(o.y - o.radius, 1), o.x))
 
 
 def describe(scene: Scene) -> str:

@@ -152,7 +152,7 @@ def sample_conversation(
     ``style``. When ``edits`` of that scene are given, the first one is made use of.
     """
     talk = Conversation(rng, album, split)
-    answers = int(rng.choice([2, 3, 4], p=[0.4, 0.4, 0.2]))
+    answers = int(rng.choice([2, 3, 4], p=[0.25, 0.35, 0.4]))
     request = sample_request(rng, split=split) if scene is None else request_for(rng, scene, split)
     if chance(rng, 0.65):
         talk.draw(request)

@@ -1,8 +1,8 @@
 """Edits that put an object somewhere: add, move, swap places.
 
 Where an object goes is decided by rule wherever the words allow it, so that it can be learned: a move
-shifts by whole or half code cells of 1/10 of the canvas (0.2 if it can), which keeps what is inside
-the cells the same, and takes the nearest free place that fulfils the words.
+shifts by whole steps of the grid that objects stand on (two if it can), and takes the nearest free place that fulfils
+the words.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from unitok.data.world.phrases import Place, article, noun, number_word, place_p
 from unitok.data.world.references import refer
 from unitok.data.world.scene import (
     GAP,
+    MOST_OBJECTS,
     RELATIONS,
+    STEP,
     Object,
     Scene,
     fits,
@@ -30,9 +32,8 @@ from unitok.data.world.spec import Where
 from unitok.data.world.spec_sampling import PLACES, clearly
 from unitok.data.world.templates import chance, expand, pick
 
-STEP = 0.2
+MOVE = 0.2
 """How far an object moves when only a direction is said."""
-CELL = 0.1
 LEAST_MOVE = 0.12
 """A moved object must be at least this much further in the direction said."""
 
@@ -49,7 +50,7 @@ _DIRECTION_WORDS = {
 
 def add(rng: np.random.Generator, scene: Scene, split: str, focus: Object | None) -> Edit | None:
     number = 2 if chance(rng, 0.08) else 1
-    if len(scene.objects) + number > 6:
+    if len(scene.objects) + number > MOST_OBJECTS:
         return None
     size, color, shape = sample_kind(rng, scene.background, split)
     if len(scene.objects) > 3 and chance(rng, 0.7):
@@ -127,12 +128,12 @@ def _inside(where: Where) -> Callable[[Object, object], bool]:
 
 
 def shift(rng: np.random.Generator, scene: Scene, split: str, focus: Object | None) -> Edit | None:
-    """``move the ring to the left``: by ``STEP`` when it can, else by the nearest step that it can."""
+    """``move the ring to the left``: by ``MOVE`` when it can, else by the nearest step that it can."""
     old = pick(rng, scene.objects)
     relation = pick(rng, RELATIONS)
     ref = refer(rng, scene, old, focus=focus)
     little = chance(rng, 0.08)
-    new = shifted(scene, old, relation, (CELL,) if little else None)
+    new = shifted(scene, old, relation, (STEP,) if little else None)
     if ref is None or new is None:
         return None
     words = _DIRECTION_WORDS[relation]
@@ -165,7 +166,7 @@ def shifted(scene: Scene, old: Object, relation: str, steps: tuple[float, ...] |
     others = [o for o in scene.objects if o is not old]
     room = _room(old, relation)
     if steps is None:
-        steps = (STEP, 0.3, 0.15, 0.4, 0.5, 0.6)
+        steps = (MOVE, 0.3, 0.4, 0.5, 0.6)
     for step in steps:
         new = replace(old, x=round(old.x + dx * step, 4), y=round(old.y + dy * step, 4))
         if step <= room and fits(new, others, gap=0.03):
@@ -262,7 +263,7 @@ def _grid_places(old: Object) -> Iterator[tuple[float, float]]:
     steps = range(-8, 9)
     for j in steps:
         for i in steps:
-            yield round(old.x + i * CELL, 4), round(old.y + j * CELL, 4)
+            yield round(old.x + i * STEP, 4), round(old.y + j * STEP, 4)
 
 
 def swap_places(rng: np.random.Generator, scene: Scene, split: str, focus: Object | None) -> Edit | None:

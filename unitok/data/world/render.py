@@ -12,9 +12,12 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFilter
 
-from unitok.data.world.scene import COLORS, Object, Scene
+from unitok.data.world.scene import COLORS, MOST_OBJECTS, Object, Scene
 
 Point = tuple[float, float]
+
+SHIFT, JITTER = 0.035, 0.015
+"""Other looks move everything by up to ``SHIFT`` and each object by up to ``JITTER``: half a ``scene.STEP``."""
 
 
 @dataclass(frozen=True)
@@ -23,34 +26,42 @@ class Style:
 
     ``supersample`` pixels per pixel and axis (1 leaves edges jagged), ``blur`` in pixels,
     ``palette`` replaces colors by name, ``scale`` multiplies every radius, ``angle`` in degrees, ``shift`` moves
-    everything right and down, as a fraction of the canvas.
+    everything right and down, as a fraction of the canvas, and ``jitter`` the single objects, first to last.
     """
 
     supersample: int = 4
     blur: float = 0.0
     scale: float = 1.0
     angle: float = 0.0
-    shift: tuple[float, float] = (0.0, 0.0)
+    shift: Point = (0.0, 0.0)
+    jitter: tuple[Point, ...] = ()
     palette: dict[str, tuple[int, int, int]] = field(default_factory=dict)
 
     @staticmethod
     def sample(rng: np.random.Generator) -> Style:
-        """A look that differs from the canonical one as another renderer's would."""
-        shift = rng.normal(0, 7, size=(len(COLORS), 3))
+        """A look that differs from the canonical one as another renderer's would; every second one is shifted too."""
+        tint = rng.normal(0, 7, size=(len(COLORS), 3))
         palette = {
             name: (int(r), int(g), int(b))
             for name, (r, g, b) in zip(
-                COLORS, np.clip(np.array(list(COLORS.values())) + shift, 0, 255).round(), strict=True
+                COLORS, np.clip(np.array(list(COLORS.values())) + tint, 0, 255).round(), strict=True
             )
         }
+        (dx, dy), *jitter = rng.uniform(-1, 1, size=(1 + MOST_OBJECTS, 2)) * rng.integers(2)
         return Style(
             supersample=int(rng.choice([1, 2, 3, 4], p=[0.2, 0.2, 0.2, 0.4])),
             blur=float(rng.choice([0.0, 0.0, 0.4, 0.6])),
             scale=float(rng.uniform(0.93, 1.05)),
             angle=float(rng.normal(0, 2.0)),
-            shift=(float(rng.uniform(-0.025, 0.025)), float(rng.uniform(-0.025, 0.025))),
+            shift=(float(dx * SHIFT), float(dy * SHIFT)),
+            jitter=tuple((float(x * JITTER), float(y * JITTER)) for x, y in jitter),
             palette=palette,
         )
+
+    def offsets(self, count: int) -> list[Point]:
+        """How far right and down each of ``count`` objects is drawn from its place."""
+        jitter = [*self.jitter, *[(0.0, 0.0)] * count][:count]
+        return [(self.shift[0] + dx, self.shift[1] + dy) for dx, dy in jitter]
 
 
 CANONICAL = Style()
@@ -59,21 +70,21 @@ CANONICAL = Style()
 def render(scene: Scene, size: int = 64, style: Style = CANONICAL) -> np.ndarray:
     """Draw ``scene`` as uint8 ``[H, W, 3]`` with ``H = W = size``."""
     factor = style.supersample
-    dx, dy = style.shift
     side = size * factor
     background = style.palette.get(scene.background, COLORS[scene.background])
     canvas = PillowImage.new("RGB", (side, side), background)
     draw = ImageDraw.Draw(canvas)
-    for obj in scene.objects:
+    for obj, (dx, dy) in zip(scene.objects, style.offsets(len(scene.objects)), strict=True):
         fill = style.palette.get(obj.color, COLORS[obj.color])
         for part, polygon in enumerate(outline(obj, style.scale, style.angle)):
-            points = [((x + dx) * side - 0.5, (y + dy) * side - 0.5) for x, y in polygon]
+            # Rounded, so that an object's pixels are the same wherever it is.
+            points = [(round((x + dx) * side - 0.5, 4), round((y + dy) * side - 0.5, 4)) for x, y in polygon]
             draw.polygon(points, fill=fill if part == 0 else background)
     if style.blur:
         canvas = canvas.filter(ImageFilter.GaussianBlur(style.blur * factor))
     if factor > 1:
         canvas = canvas.reduce(factor)
-    return np.asarray(canvas)
+    return np.array(canvas)
 
 
 def outline(obj: Object, scale: float = 1.0, angle: float = 0.0) -> list[list[Point]]:
@@ -123,4 +134,4 @@ UNIT_OUTLINES: dict[str, list[list[Point]]] = {
     "heart": [_heart()],
     "ring": [_arc(0.95), _arc(0.5)],
 }
-"""Polygons in a circle of radius one around the origin, ``y`` downwards."""
+"""Polygons around the origin, ``y`` downwards, about as large as the circle of radius one."""

@@ -27,17 +27,20 @@ COLORS: dict[str, tuple[int, int, int]] = {
     "gray": (140, 142, 145),
 }
 SHAPES = ("circle", "square", "triangle", "star", "cross", "diamond", "heart", "ring")
-SIZES = {"small": 0.105, "large": 0.185}
+SIZES = {"small": 0.1, "large": 0.18}
 """Circumscribed radius of an object, as a fraction of the canvas's side."""
 
 GAP = 0.035
 """Smallest free space between two objects, and between an object and the border."""
 
+MOST_OBJECTS = 6
+
 RELATIONS = ("left of", "right of", "above", "below")
 OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
-STEP = 0.05
-"""Objects are placed at multiples of this: fine enough to look free, and few enough for a small model to learn to draw.
-Pictures in another look are shifted as a whole, so that whoever reads pictures sees objects anywhere."""
+STEP = 0.1
+"""Objects are placed at multiples of this. It is the width of one image code of the shipped model, so an object is
+drawn with the same codes wherever it is. Pictures in another look are shifted, and their objects jittered, so that
+whoever reads pictures sees objects anywhere."""
 
 MARGIN = 0.09
 """Centers closer than this along an axis are neither side of each other."""
@@ -167,16 +170,16 @@ def place(
     kind: Kind,
     objects: Sequence[Object],
     accept: Accept | None = None,
-    tries: int = 60,
 ) -> Object | None:
     """Put a ``(size, color, shape)`` at a free spot, uniformly among those that ``accept`` takes.
 
-    Spots are whole multiples of ``STEP``. Returns None when none was found in ``tries`` draws.
+    Spots are whole multiples of ``STEP``. Returns None when there is none.
     """
     size, color, shape = kind
     least = SIZES[size] + GAP / 2
-    first, last = math.ceil(least / STEP), math.floor((1 - least) / STEP)
-    for x, y in (rng.integers(first, last + 1, size=(tries, 2)) * STEP).round(4).tolist():
+    line = np.arange(math.ceil(least / STEP), math.floor((1 - least) / STEP) + 1)
+    for index in rng.permutation(len(line) ** 2).tolist():
+        x, y = (round(float(line[k]) * STEP, 4) for k in divmod(index, len(line)))
         new = Object(shape, color, size, x, y)
         if fits(new, objects) and (accept is None or accept(new, objects)):
             return new
@@ -225,7 +228,7 @@ def sample_scene(
     In the split ``heldout`` at least one object is a held-out (color, shape) pair.
     """
     background = background or str(rng.choice(list(COLORS)))
-    number = count or int(rng.choice([1, 2, 3, 4, 5, 6], p=[0.14, 0.22, 0.22, 0.18, 0.13, 0.11]))
+    number = count or int(rng.choice(MOST_OBJECTS, p=[0.14, 0.22, 0.22, 0.18, 0.13, 0.11])) + 1
     while True:
         kinds = [sample_kind(rng, background, split) for _ in range(number)]
         if number > 1 and rng.random() < 0.25:  # likenesses make counting and telling apart worth learning

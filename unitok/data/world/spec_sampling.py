@@ -61,8 +61,8 @@ def clearly(relation: str, a: Object, b: Object) -> bool:
 
 
 def random_background(rng: np.random.Generator, taken: set[str | None]) -> str:
-    """White more often than any other color, and none of ``taken``."""
-    if "white" not in taken and chance(rng, 0.35):
+    """Mostly white, and none of ``taken``."""
+    if "white" not in taken and chance(rng, 0.6):
         return "white"
     return pick(rng, [color for color in COLOR_NAMES if color not in taken])
 

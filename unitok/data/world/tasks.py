@@ -22,11 +22,11 @@ from unitok.data.world.templates import chance, pick
 from unitok.document import Document, Image, Part, Text, Turn
 
 TASK_WEIGHTS: dict[str, float] = {
-    "request": 0.40,
-    "edit": 0.22,
-    "questions": 0.15,
+    "request": 0.38,
+    "edit": 0.18,
+    "questions": 0.16,
     "caption": 0.08,
-    "conversation": 0.15,
+    "conversation": 0.20,
 }
 """Shares of the documents."""
 
@@ -70,8 +70,8 @@ def sample_documents(rng: np.random.Generator, split: str = "train", size: int =
 def question_document(
     rng: np.random.Generator, album: Album, scene: Scene, style: Style, split: str = "train"
 ) -> list[Document]:
-    """Three to six questions about one picture, in one document; none when there are no clear ones."""
-    questions = sample_questions(rng, scene, int(rng.integers(3, 7)), split=split)
+    """Four to eight questions about one picture, in one document; none when there are no clear ones."""
+    questions = sample_questions(rng, scene, int(rng.integers(4, 9)), split=split)
     turns: list[Turn] = []
     for i, question in enumerate(questions):
         parts: tuple[Part, ...] = (Text(question.text),)

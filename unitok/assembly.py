@@ -9,7 +9,7 @@ import numpy as np
 from unitok import checkpoint
 from unitok.data.tokenizing import load_processor
 from unitok.data.world.tasks import corpus
-from unitok.decoder_folder import load_decoder
+from unitok.decoder_folder import load_for_vocabulary
 from unitok.engine.sampling import Sampling
 from unitok.model import UniTok
 from unitok.processor import Processor
@@ -69,7 +69,8 @@ def make_checkpoint(
 
     Args:
         base: As :func:`make_base` wrote it.
-        decoder: A decoder's folder, as training exports it.
+        decoder: A decoder's folder, as training exports it; or a language model's whose tokenizer the base has. It
+            gets rows for what it does not know, and is a start for training.
         output: The checkpoint's folder; an older checkpoint there is replaced.
         sampling: How answers are drawn by default.
         image_codec: Where to take the detokenizer from instead of the base, such as one that was trained for longer.
@@ -79,8 +80,5 @@ def make_checkpoint(
     """
     processor = load_processor(base)
     processor.image_detokenizer = ImageDetokenizer.from_pretrained(Path(image_codec or base) / "image_detokenizer")
-    model = load_decoder(decoder)
-    known, needed = int(model.config.vocab_size), processor.vocabulary.size
-    if known < needed:
-        raise InputError(f"{decoder} knows {known} ids, the base's vocabulary has {needed}; train on this base")
+    model = load_for_vocabulary(decoder, processor.vocabulary)
     UniTok(processor, model, sampling).save_pretrained(output)

@@ -1,4 +1,7 @@
-"""Reads a decoder's folder: a causal LM as `transformers` saves it, with safetensors, and nothing that is run."""
+"""Reads decoders and adapters: folders as `transformers` and `peft` save them, and nothing that is run.
+
+Shape letters: V vocabulary, D model width.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from unitok.vocabulary import TEXT, Vocabulary
 from unitok_tokenizers.errors import InputError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model")
+NOISE = 0.1
+"""Standard deviation of a new row around the mean of text's rows, relative to theirs."""
 
 
 def load_decoder(
@@ -51,6 +59,75 @@ def load_decoder(
     if wrong:
         raise InputError(f"{folder}: the weights do not fit config.json, as {wrong[0]} shows; copy the decoder again")
     return decoder.eval()
+
+
+def load_for_vocabulary(
+    folder: str | Path,
+    vocabulary: Vocabulary,
+    dtype: torch.dtype | None = None,
+    attn_implementation: str | None = None,
+) -> PreTrainedModel:
+    """:func:`load_decoder` of a decoder over a vocabulary, or of a language model, which gets rows for the rest of it.
+
+    A language model is told by the tokenizer in its folder; it must be the vocabulary's.
+
+    Raises:
+        InputError: As for :func:`load_decoder`, or the decoder was trained on another vocabulary.
+    """
+    decoder = load_decoder(folder, dtype, attn_implementation)
+    known, needed = int(decoder.config.vocab_size), vocabulary.size
+    if known == needed:
+        return decoder
+    if not any((Path(folder) / name).is_file() for name in TOKENIZER_FILES):
+        if known < needed:
+            raise InputError(f"{folder} knows {known} ids, the vocabulary has {needed}; train on this vocabulary")
+        return decoder
+    if vocabulary.text_size > known or not torch.equal(vocabulary.text_ids, torch.arange(vocabulary.text_size)):
+        raise InputError(
+            f"{folder} knows {known} ids, but the vocabulary has {vocabulary.text_size} of text; make the base with "
+            "--text-tokenizer and this very folder"
+        )
+    extend(decoder, vocabulary)
+    return decoder
+
+
+@torch.no_grad()
+def extend(decoder: PreTrainedModel, vocabulary: Vocabulary) -> None:
+    """Give a language model a row for each id of a vocabulary whose text is its own, in place.
+
+    New rows of embedding and head ``[V, D]`` start near the mean of text's rows, where they change the
+    probabilities of text least (Hewitt 2021). The same decoder and vocabulary give the same rows.
+    """
+    decoder.resize_token_embeddings(vocabulary.size, mean_resizing=False)
+    new = (vocabulary.modality_of(torch.arange(vocabulary.size)) != TEXT).nonzero().flatten()
+    generator = torch.Generator().manual_seed(0)
+    tables = [module.weight for module in (decoder.get_input_embeddings(), decoder.get_output_embeddings())]
+    for table in {id(table): table for table in tables}.values():
+        text = table[: vocabulary.text_size].float()
+        noise = torch.randn(len(new), table.shape[1], generator=generator)
+        table[new] = (text.mean(0) + NOISE * text.std(0) * noise).to(table.dtype)
+    decoder.config.bos_token_id, decoder.config.eos_token_id = vocabulary.bos, vocabulary.eos
+
+
+def merge_adapter(decoder: PreTrainedModel, folder: str | Path) -> PreTrainedModel:
+    """The decoder with an adapter of `peft` added to its weights, which are changed in place.
+
+    Raises:
+        InputError: `peft` is not installed, or the folder holds no adapter for this decoder.
+    """
+    try:
+        import peft
+    except ImportError:
+        raise InputError("adapters need peft: pip install unitok-multimodal[lora]") from None
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        if not (Path(folder) / name).is_file():
+            raise InputError(f"{folder} is not an adapter's folder: it has no {name}")
+    try:
+        adapted: Any = peft.PeftModel.from_pretrained(decoder, str(folder), local_files_only=True)
+        return adapted.merge_and_unload(safe_merge=True)
+    except Exception as error:  # a damaged config or weight file raises nearly anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{folder} holds no adapter that fits this decoder: {reason}") from error
 
 
 @contextmanager

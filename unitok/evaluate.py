@@ -58,6 +58,7 @@ def parser() -> ArgumentParser:
     )
     add = result.add_argument
     add("--model", metavar="NAME", default="tiny", help="tiny, or the folder of a checkpoint (default: tiny)")
+    add("--adapter", metavar="FOLDER", type=Path, help="a LoRA adapter that was trained on the model's decoder")
     add(
         "--samples",
         metavar="N",
@@ -101,7 +102,7 @@ def evaluate(argv: Sequence[str]) -> None:
     from unitok.outputs import check_folder
 
     check_folder(options.output)
-    model = UniTok.from_pretrained(options.model)
+    model = UniTok.from_pretrained(options.model, adapter=options.adapter)
     setup = Setup(model, options.model, options.samples, options.seed, options.batch_size)
     about = {"model": options.model, "samples": options.samples, "seed": options.seed}
     about |= {"unitok": version("unitok-multimodal"), "sampling": model.sampling.to_dict(), "seconds": {}}

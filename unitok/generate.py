@@ -35,6 +35,7 @@ class Options:
     images: tuple[str, ...]
     modality: Modality
     model: str
+    adapter: Path | None
     output: Path
     num: int
     seed: int
@@ -76,6 +77,7 @@ def parser() -> ArgumentParser:
         default="tiny",
         help="tiny, a folder, or owner/name on the Hub (default: tiny)",
     )
+    add("--adapter", metavar="FOLDER", type=Path, help="a LoRA adapter that was trained on the model's decoder")
     add(
         "--output",
         metavar="FOLDER",
@@ -155,7 +157,7 @@ def generate(argv: Sequence[str]) -> None:
 
     from unitok.model import UniTok
 
-    model = UniTok.from_pretrained(options.model)
+    model = UniTok.from_pretrained(options.model, adapter=options.adapter)
     sampling = settings(model, options)
     loaded = time.perf_counter()
     if options.chat:

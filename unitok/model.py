@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from unitok import checkpoint
+from unitok.decoder_folder import merge_adapter
 from unitok.document import Document
 from unitok.engine import Engine, Sampling
 from unitok.grammar import Grammar, Request
@@ -55,7 +56,11 @@ class UniTok:
 
     @classmethod
     def from_pretrained(
-        cls, name_or_folder: str | Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
+        cls,
+        name_or_folder: str | Path,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype | None = None,
+        adapter: str | Path | None = None,
     ) -> UniTok:
         """Loads a checkpoint.
 
@@ -65,13 +70,16 @@ class UniTok:
                 Hub.
             device: Where the model goes.
             dtype: The decoder's; by default float32 on a CPU and as stored elsewhere.
+            adapter: Folder of an adapter that was trained on this checkpoint's decoder (`model.lora`); it is merged
+                into the weights, so that saving the model saves the whole.
 
         Raises:
-            InputError: There is no such checkpoint, or it is damaged; the message names the file.
+            InputError: There is no such checkpoint or adapter, or it is damaged; the message names the file.
         """
         loaded = checkpoint.load(find_checkpoint(name_or_folder), device, dtype)
         assert loaded.decoder is not None  # a base is refused when it is read
-        return cls(loaded.processor, loaded.decoder, loaded.sampling)
+        decoder = loaded.decoder if adapter is None else merge_adapter(loaded.decoder, adapter)
+        return cls(loaded.processor, decoder, loaded.sampling)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes a checkpoint folder, whole or not at all; see :func:`unitok.checkpoint.save`."""

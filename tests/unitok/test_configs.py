@@ -17,7 +17,7 @@ from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.spec import CodebookSpec
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "decoder"
-NAMES = ("smoke", "tiny", "1b", "7b")
+NAMES = ("smoke", "tiny", "1b", "7b", "llm_stage1", "llm_stage2", "lora")
 
 
 def read(name: str) -> tuple[str, dict[str, Any]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from unitok.data.tokenizing import find_folder
-from unitok.decoder_folder import load_decoder, no_progress_bars
+from unitok.decoder_folder import load_for_vocabulary, no_progress_bars
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 
@@ -65,14 +66,8 @@ def build_decoder(config: PretrainedConfig, attn_implementation: str) -> PreTrai
 
 
 def pretrained_decoder(folder: str | Path, vocabulary: Vocabulary, attn_implementation: str) -> PreTrainedModel:
-    """A pretrained causal LM in fp32 whose embeddings are resized to the vocabulary.
-
-    The vocabulary's text block must come first and be the model's own: the old rows keep their meaning.
-    """
-    model = load_decoder(folder, torch.float32, attn_implementation).train()
-    if model.get_input_embeddings().num_embeddings != vocabulary.size:
-        model.resize_token_embeddings(vocabulary.size)
-    model.config.bos_token_id, model.config.eos_token_id = vocabulary.bos, vocabulary.eos
+    """A pretrained causal LM in fp32, with rows for the whole vocabulary."""
+    model = load_for_vocabulary(folder, vocabulary, torch.float32, attn_implementation).train()
     model.config.use_cache = False
     return model
 
@@ -114,10 +109,6 @@ def export_decoder(
     max_shard_size: str = "15MB",
 ) -> None:
     """Save a decoder as `transformers` does (config.json, safetensors); the folder is replaced as a whole."""
-    folder = Path(folder)
-    work, old = (folder.with_name(folder.name + suffix) for suffix in (".partial", ".old"))
-    for leftover in (work, old):
-        shutil.rmtree(leftover, ignore_errors=True)
     weights = model.state_dict() if state_dict is None else state_dict
     if dtype is not None:
         weights = {name: w.to(dtype) if w.is_floating_point() else w for name, w in weights.items()}
@@ -126,13 +117,23 @@ def export_decoder(
     if (generation := model.generation_config) is not None:
         generation.bos_token_id, generation.pad_token_id = vocabulary.bos, vocabulary.pad
         generation.eos_token_id = [vocabulary.eot, vocabulary.eos]  # type: ignore[assignment]
-    with no_progress_bars():
+    with replaced(folder) as work, no_progress_bars():
         model.save_pretrained(work, state_dict=dict(weights), max_shard_size=max_shard_size)
-    config = json.loads((work / "config.json").read_text())
-    config["use_cache"] = True  # off only while training
-    if dtype is not None:
-        config["dtype"] = str(dtype).removeprefix("torch.")
-    (work / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+        config = json.loads((work / "config.json").read_text())
+        config["use_cache"] = True  # off only while training
+        if dtype is not None:
+            config["dtype"] = str(dtype).removeprefix("torch.")
+        (work / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+@contextmanager
+def replaced(folder: str | Path) -> Iterator[Path]:
+    """A folder to write into, which then takes the place of ``folder``, whatever was there."""
+    folder = Path(folder)
+    work, old = (folder.with_name(folder.name + suffix) for suffix in (".partial", ".old"))
+    for leftover in (work, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    yield work
     if folder.exists():
         os.rename(folder, old)
     os.rename(work, folder)

@@ -31,9 +31,11 @@ from unitok.training.backbone import (
     load_vocabulary,
     materialize,
     pretrained_decoder,
+    replaced,
     shard_decoder,
 )
 from unitok.training.code_embeddings import start_from_codes
+from unitok.training.finetuning import FreezeConfig, LoraConfig, add_lora, freeze
 from unitok.training.loss import LossConfig, LossOutput, chunked_cross_entropy
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule
 from unitok.vocabulary import AUDIO, CONTROL, IMAGE, TEXT, Vocabulary
@@ -53,7 +55,10 @@ class DecoderModule(L.LightningModule):
         loss: Weights of modalities and context, z-loss.
         optimizer: AdamW, or Muon with AdamW.
         schedule: Learning rate over steps.
-        init_from: Start from the weights of this decoder folder; `decoder` is then not used.
+        init_from: Start from the weights of this decoder folder; `decoder` is then not used. A language model
+            whose tokenizer the vocabulary has gets rows for everything that is not text.
+        freeze: What stays as it is of `init_from`.
+        lora: Train adapters of `init_from` instead of its weights; they are what is exported.
         codes_from: Folder of the image tokenizer: the embeddings of codes start from its code vectors.
         attn_implementation: As in transformers; sdpa always works, eager is faster on CPUs with short rows.
         compile: Compile each layer with torch.compile.
@@ -68,6 +73,8 @@ class DecoderModule(L.LightningModule):
         optimizer: OptimizerConfig = OptimizerConfig(),  # noqa: B008
         schedule: ScheduleConfig = ScheduleConfig(),  # noqa: B008
         init_from: str | None = None,
+        freeze: FreezeConfig | None = None,
+        lora: LoraConfig | None = None,
         codes_from: str | None = None,
         attn_implementation: Literal["sdpa", "eager", "flash_attention_2", "flex_attention"] = "sdpa",
         compile: bool = False,
@@ -78,11 +85,19 @@ class DecoderModule(L.LightningModule):
             raise InputError("give either model.decoder or model.init_from, not both")
         if codes_from and init_from:
             raise InputError("give either model.codes_from or model.init_from, whose embeddings are trained, not both")
+        if (freeze or lora) and not init_from:
+            raise InputError(
+                "model.freeze and model.lora are for a decoder that is trained already: give model.init_from"
+            )
+        if freeze and lora:
+            raise InputError("model.lora trains nothing but its adapters and rows; leave out model.freeze")
         self.vocabulary: Vocabulary = load_vocabulary(vocabulary)
         self.decoder_config = decoder_config(decoder or {}, self.vocabulary)
         self.loss_config, self.optimizer_config, self.schedule_config = loss, optimizer, schedule
         self.init_from, self.attn_implementation = init_from, attn_implementation
         self.codes_from = codes_from
+        self.freeze_config, self.lora_config = freeze, lora
+        self._adapted: list[Any] = []  # the peft model around the decoder; in a list, as it is no child of this module
         self.compile_layers, self.gradient_checkpointing = compile, gradient_checkpointing
         self.decoder: PreTrainedModel = cast(PreTrainedModel, None)  # built in configure_model
         groups, weights = _id_tables(self.vocabulary, loss)
@@ -104,6 +119,10 @@ class DecoderModule(L.LightningModule):
         else:
             strategy = cast(ModelParallelStrategy, self.trainer.strategy)
             self.decoder = self._build_sharded(mesh["data_parallel"], strategy.root_device)
+        if self.freeze_config:
+            freeze(self.decoder, self.freeze_config, self.vocabulary)
+        if self.lora_config:
+            self._adapted = [add_lora(self.decoder, self.lora_config, self.vocabulary)]
         if self.gradient_checkpointing:
             self.decoder.gradient_checkpointing_enable({"use_reentrant": False})
         if self.compile_layers:
@@ -122,6 +141,8 @@ class DecoderModule(L.LightningModule):
         return model
 
     def _build_sharded(self, mesh: Any, device: torch.device) -> PreTrainedModel:
+        if self.freeze_config or self.lora_config:
+            raise InputError("model.freeze and model.lora do not work on sharded weights; use the strategy ddp")
         source = self._build() if self.init_from or self.codes_from else None
         config = self.decoder_config if source is None else source.config
         with torch.device("meta"):
@@ -216,16 +237,27 @@ class DecoderModule(L.LightningModule):
         total = schedule.total_steps or self.trainer.max_steps
         if total < 1 and schedule.name != "constant":
             raise InputError(f"the {schedule.name} schedule needs trainer.max_steps (or model.schedule.total_steps)")
-        optimizer: Optimizer = build_optimizer(self.decoder, self.optimizer_config, embedding_parameters(self.decoder))
+        decay = not (self.freeze_config and self.freeze_config.text_rows)
+        ends = embedding_parameters(self.decoder)
+        optimizer: Optimizer = build_optimizer(self.decoder, self.optimizer_config, ends, decay)
         scheduler = build_schedule(optimizer, schedule, total)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def export(self, folder: str | Path, dtype: torch.dtype | None = None, max_shard_size: str = "15MB") -> None:
-        """Save the decoder as a `transformers` folder with safetensors; call it on every rank."""
+        """Save the decoder as a `transformers` folder with safetensors, or its adapters as `peft` does.
+
+        Call it on every rank.
+        """
         sharded = self.device_mesh is not None
         options = StateDictOptions(full_state_dict=True, cpu_offload=True)
         weights = get_model_state_dict(self.decoder, options=options) if sharded else None
-        if self._trainer is None or self.trainer.is_global_zero:
+        if self._trainer is not None and not self.trainer.is_global_zero:
+            return
+        if self._adapted:
+            with replaced(folder) as work:
+                # The rows that are trained are saved with the adapters; the rest of the embedding is the base's.
+                self._adapted[0].save_pretrained(work, save_embedding_layers=False)
+        else:
             export_decoder(
                 self.decoder,
                 folder,

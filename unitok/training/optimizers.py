@@ -33,6 +33,7 @@ class OptimizerConfig:
         name: `adamw`, or `muon` for hidden matrices with AdamW for embeddings, head and norms.
         lr: Peak learning rate of AdamW.
         muon_lr: Peak learning rate of Muon, on AdamW's scale (updates are scaled to AdamW's RMS); none: `lr`.
+        embedding_lr: Peak learning rate of embeddings and head; none: `lr`.
         betas: AdamW's two decay rates.
         eps: AdamW's epsilon.
         weight_decay: Decoupled decay, on matrices only.
@@ -42,6 +43,7 @@ class OptimizerConfig:
     name: Literal["adamw", "muon"] = "adamw"
     lr: float = 1e-3
     muon_lr: float | None = None
+    embedding_lr: float | None = None
     betas: tuple[float, float] = (0.9, 0.95)
     eps: float = 1e-8
     weight_decay: float = 0.1
@@ -173,16 +175,25 @@ class MuonAdamW(Optimizer):
 
 def _adamw(groups: list[dict[str, Any]], config: OptimizerConfig) -> AdamW:
     fused = all(p.device.type in ("cpu", "cuda") for group in groups for p in group["params"])
-    return AdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps, fused=fused)
+    optimizer = AdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps, fused=fused)
+    # Fused steps may unscale fp16 gradients on their own, and Lightning then refuses to clip; so they are told not to.
+    optimizer._step_supports_amp_scaling = False  # pyright: ignore[reportAttributeAccessIssue]
+    return optimizer
 
 
-def build_optimizer(model: nn.Module, config: OptimizerConfig, not_hidden: Iterable[nn.Parameter] = ()) -> Optimizer:
+def build_optimizer(
+    model: nn.Module,
+    config: OptimizerConfig,
+    not_hidden: Iterable[nn.Parameter] = (),
+    decay_not_hidden: bool = True,
+) -> Optimizer:
     """The optimizer for a model's trainable parameters.
 
     Args:
         model: any module.
         config: the choice and its settings.
         not_hidden: matrices that Muon must leave to AdamW (embeddings and the head).
+        decay_not_hidden: false: no weight decay on those, which would change rows that are frozen.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     outside = {id(p) for p in not_hidden}
@@ -190,8 +201,15 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig, not_hidden: Itera
     muon = [p for p in parameters if use_muon and p.ndim >= 2 and id(p) not in outside]
     taken = {id(p) for p in muon}
     rest = [p for p in parameters if id(p) not in taken]
+    matrices = [p for p in rest if p.ndim >= 2]
+    ends = {
+        "params": [p for p in matrices if id(p) in outside],
+        "weight_decay": config.weight_decay if decay_not_hidden else 0.0,
+        "lr": config.lr if config.embedding_lr is None else config.embedding_lr,
+    }
     groups = [
-        {"params": [p for p in rest if p.ndim >= 2], "weight_decay": config.weight_decay},
+        ends,
+        {"params": [p for p in matrices if id(p) not in outside], "weight_decay": config.weight_decay},
         {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]

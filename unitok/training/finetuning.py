@@ -1,0 +1,128 @@
+"""Training a part of a pretrained decoder: frozen layers and rows, LoRA.
+
+Shape letters: V vocabulary, D model width.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from unitok.training.backbone import embedding_parameters
+from unitok.vocabulary import TEXT, UNUSED, Vocabulary
+from unitok_tokenizers.errors import InputError
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class FreezeConfig:
+    """What stays as it is.
+
+    Args:
+        text_rows: Embedding and head rows of text, which a pretrained language model knows already.
+        layers: Layers by number (`3`) or range (`0-7`), or `all` for everything but embedding and head.
+    """
+
+    text_rows: bool = False
+    layers: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    """Low-rank adapters (Hu et al. 2021) of `peft`, and the rows that they cannot stand in for.
+
+    Args:
+        rank: Of the adapters.
+        alpha: Their output is scaled by `alpha / rank`.
+        dropout: On their input.
+        targets: Names of the linear layers to adapt; none: all but the head.
+        rows: Train and save the embedding and head rows of everything that is not text as well. A language
+            model has never seen these tokens, so that without their rows nothing is learned.
+    """
+
+    rank: int = 16
+    alpha: float = 32.0
+    dropout: float = 0.0
+    targets: list[str] | None = None
+    rows: bool = True
+
+
+def freeze(decoder: PreTrainedModel, config: FreezeConfig, vocabulary: Vocabulary) -> None:
+    """Take parameters out of training, in place.
+
+    Raises:
+        InputError: A layer does not exist, or nothing is left to train.
+    """
+    embeddings = embedding_parameters(decoder)
+    backbone: Any = decoder.get_decoder()
+    if ALL in config.layers:
+        kept = {id(p) for p in embeddings}
+        frozen = [p for p in decoder.parameters() if id(p) not in kept]
+    else:
+        numbers = _layer_numbers(config.layers, len(backbone.layers))
+        frozen = [p for number in numbers for p in backbone.layers[number].parameters()]
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+    if config.text_rows:
+        text = vocabulary.text_ids
+        for table in {id(p): p for p in embeddings}.values():
+            table.register_hook(lambda gradient: gradient.index_fill(0, text.to(gradient.device), 0.0))
+
+
+def _layer_numbers(ranges: Iterable[str], count: int) -> list[int]:
+    numbers: set[int] = set()
+    for one in map(str, ranges):
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", one.strip())
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if not first <= last < count:
+            raise InputError(f"freeze.layers: {one!r} is not a layer or range within 0-{count - 1}, nor {ALL!r}")
+        numbers.update(range(first, last + 1))
+    return sorted(numbers)
+
+
+def add_lora(decoder: PreTrainedModel, config: LoraConfig, vocabulary: Vocabulary) -> Any:
+    """Put adapters into a decoder, in place; only they are trained.
+
+    Returns:
+        The `peft` model around the decoder, which saves the adapters.
+
+    Raises:
+        InputError: `peft` is not installed, or a layer to adapt does not exist.
+    """
+    try:
+        import peft
+    except ImportError:
+        raise InputError("LoRA needs peft: pip install unitok-multimodal[lora]") from None
+    rows: dict[str, list[int]] | None = None
+    if config.rows:
+        ids = new_ids(vocabulary).tolist()
+        names = {id(module): name for name, module in decoder.named_modules()}
+        tables = [decoder.get_input_embeddings()]
+        if not decoder.config.tie_word_embeddings:  # else peft ties the two
+            tables.append(decoder.get_output_embeddings())
+        rows = {names[id(table)].rpartition(".")[2]: ids for table in tables}
+    settings = peft.LoraConfig(
+        task_type="CAUSAL_LM",
+        r=config.rank,
+        lora_alpha=config.alpha,  # pyright: ignore[reportArgumentType]
+        lora_dropout=config.dropout,
+        target_modules=config.targets or "all-linear",
+        trainable_token_indices=rows,  # pyright: ignore[reportArgumentType]
+    )
+    try:
+        return peft.get_peft_model(decoder, settings)
+    except ValueError as error:
+        raise InputError(f"lora: {' '.join(str(error).split())}") from error
+
+
+def new_ids(vocabulary: Vocabulary) -> Tensor:
+    """int64: the ids of control tokens and codes."""
+    kinds = vocabulary.modality_of(torch.arange(vocabulary.size))
+    return ((kinds != TEXT) & (kinds != UNUSED)).nonzero().flatten()

@@ -52,7 +52,8 @@ class UniTok:
     def _build_engine(self) -> None:
         vocabulary = self.processor.vocabulary
         unused = getattr(self.processor.text_tokenizer, "unused_ids", ())
-        self.engine = Engine(self.decoder, vocabulary, Grammar(vocabulary, unused, self.device))
+        self.grammar = Grammar(vocabulary, unused, self.device)
+        self.engine = Engine(self.decoder, vocabulary, self.grammar)
 
     @classmethod
     def from_pretrained(

@@ -1,0 +1,47 @@
+"""`python -m unitok.export`: the ONNX files against the modules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from unitok.export import main
+from unitok.onnx_files import write_onnx
+from unitok_detokenizers.image import ImageDetokenizer
+from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.image import CodebookConfig, ImageTokenizer, ImageTokenizerConfig
+
+
+def test_the_files_equal_the_shipped_codec_at_other_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--output", str(tmp_path)]) == 0
+    paths = capsys.readouterr().out.split()
+    encode, decode = (onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]) for path in paths)
+    folder = Path(__file__).parents[2] / "unitok" / "checkpoints" / "tiny"
+    tokenizer = ImageTokenizer.from_pretrained(folder / "image_tokenizer")
+    detokenizer = ImageDetokenizer.from_pretrained(folder / "image_detokenizer")
+    for shape in [(1, 3, 80, 80), (3, 3, 16, 48)]:
+        pixels = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+        codes = tokenizer.encode(pixels)
+        (found,) = encode.run(None, {"pixels": pixels.numpy()})
+        assert found.dtype == np.int64 and found.shape == tuple(codes.shape)
+        # A vector that lies as near to two codes may fall to either one.
+        assert (found == codes.numpy()).mean() > 0.99
+        (picture,) = decode.run(None, {"codes": codes.numpy()})
+        np.testing.assert_allclose(picture, detokenizer.decode(codes).numpy(), atol=1e-4)
+
+
+def test_nothing_is_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "image_detokenizer.onnx").write_text("mine")
+    assert main(["--output", str(tmp_path)]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["image_detokenizer.onnx"]
+
+
+def test_a_codec_without_a_search_is_refused(tmp_path: Path) -> None:
+    codebook = CodebookConfig(size=16, channels=2, metric="fsq", levels=[4, 4])
+    with pytest.raises(InputError, match="searched codebook"):
+        write_onnx(ImageTokenizer(ImageTokenizerConfig(codebook=codebook)), tmp_path / "x.onnx")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import os
 import re
 import unicodedata
@@ -12,12 +11,11 @@ from pathlib import Path
 
 from PIL import Image as PILImage
 
+from unitok.viz import contact_sheet
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import save_image
 
 SLUG_LENGTH = 60
-SHEET_GAP = 4  # pixels around each picture of a contact sheet
-SHEET_COLOR = (255, 255, 255)
 
 
 def slug(text: str) -> str:
@@ -40,19 +38,6 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"--output {folder}: {existing} is a file; name a folder")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise InputError(f"--output {folder}: {existing} is not writable; name another folder")
-
-
-def contact_sheet(pictures: Sequence[PILImage.Image]) -> PILImage.Image:
-    """All pictures in reading order on one white picture, in cells of the largest width and height."""
-    columns = math.ceil(math.sqrt(len(pictures)))
-    rows = math.ceil(len(pictures) / columns)
-    width = max(picture.width for picture in pictures) + SHEET_GAP
-    height = max(picture.height for picture in pictures) + SHEET_GAP
-    sheet = PILImage.new("RGB", (columns * width + SHEET_GAP, rows * height + SHEET_GAP), SHEET_COLOR)
-    for index, picture in enumerate(pictures):
-        row, column = divmod(index, columns)
-        sheet.paste(picture, (SHEET_GAP + column * width, SHEET_GAP + row * height))
-    return sheet
 
 
 def write_pictures(

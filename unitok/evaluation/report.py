@@ -14,8 +14,9 @@ from PIL import Image as PillowImage
 from unitok.evaluation.cases import Case
 from unitok.evaluation.figures import Figure
 from unitok.evaluation.findings import Findings
-from unitok.evaluation.sheets import case_sheet, rows_sheet
+from unitok.evaluation.sheets import case_sheet
 from unitok.outputs import check_folder
+from unitok.viz import rows_sheet
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import save_image
 

@@ -9,6 +9,7 @@ from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
 from unitok.evaluation.cases import Case
+from unitok.viz import INK, PAPER, rows_sheet
 
 COLUMNS = 6
 PICTURE = 128
@@ -17,7 +18,6 @@ PICTURE = 128
 _GAP = 8
 _LETTERS = 24  # in a line under one picture
 _LINE = 12
-_PAPER, _INK = (255, 255, 255), (20, 20, 20)
 _RIGHT, _WRONG = (30, 150, 60), (210, 30, 30)
 _MAX_LINES = 9
 
@@ -27,33 +27,18 @@ def case_sheet(cases: Sequence[Case]) -> PillowImage.Image:
     return _arranged([_case_cell(case) for case in cases])
 
 
-def rows_sheet(rows: Sequence[Sequence[PillowImage.Image]]) -> PillowImage.Image:
-    """Each row of pictures side by side at their own size, one row below the other."""
-    width = max(sum(p.width + _GAP for p in row) for row in rows) + _GAP
-    height = sum(max(p.height for p in row) + _GAP for row in rows) + _GAP
-    sheet = PillowImage.new("RGB", (width, height), _PAPER)
-    y = _GAP
-    for row in rows:
-        x = _GAP
-        for picture in row:
-            sheet.paste(picture, (x, y))
-            x += picture.width + _GAP
-        y += max(picture.height for picture in row) + _GAP
-    return sheet
-
-
 def _case_cell(case: Case) -> PillowImage.Image:
     pictures = case.pictures
     columns = max(1, len(pictures))
-    lines = [("> " + case.task.asked, _INK)]
+    lines = [("> " + case.task.asked, INK)]
     if not case.turn.images or not case.right:
         lines.append((case.got or "(nothing)", _RIGHT if case.right else _WRONG))
     if not case.right:
-        lines.append(("wanted " + case.wanted, _INK))
+        lines.append(("wanted " + case.wanted, INK))
     wrapped = [(part, ink) for text, ink in lines for part in textwrap.wrap(text, _LETTERS * columns) or [""]]
     wrapped = wrapped[:_MAX_LINES]
     width = columns * (PICTURE + _GAP) + _GAP
-    cell = PillowImage.new("RGB", (width, PICTURE + 2 * _GAP + _LINE * len(wrapped) + 2), _PAPER)
+    cell = PillowImage.new("RGB", (width, PICTURE + 2 * _GAP + _LINE * len(wrapped) + 2), PAPER)
     draw = ImageDraw.Draw(cell)
     for i, picture in enumerate(pictures):
         x = _GAP + i * (PICTURE + _GAP)

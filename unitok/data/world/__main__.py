@@ -14,6 +14,7 @@ from PIL import Image as PillowImage
 
 from unitok.data.world.tasks import sample_documents
 from unitok.document import Document, Image
+from unitok.viz import contact_sheet
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import save_image
 
@@ -42,17 +43,6 @@ class _Pictures:
         return self._names[id(part)]
 
 
-def contact_sheet(pictures: Sequence[PillowImage.Image]) -> PillowImage.Image:
-    """All pictures side by side, in the order in which they were drawn."""
-    columns = max(1, math.ceil(math.sqrt(len(pictures) * 1.6)))
-    rows = math.ceil(len(pictures) / columns)
-    step = pictures[0].width + _TILE_GAP
-    sheet = PillowImage.new("RGB", (columns * step + _TILE_GAP, rows * step + _TILE_GAP), (128, 128, 128))
-    for i, picture in enumerate(pictures):
-        sheet.paste(picture, ((i % columns) * step + _TILE_GAP, (i // columns) * step + _TILE_GAP))
-    return sheet
-
-
 def write_samples(folder: Path, samples: int, seed: int, split: str = "train") -> int:
     """Write at least ``samples`` documents to ``folder``; returns how many pictures they hold.
 
@@ -70,7 +60,8 @@ def write_samples(folder: Path, samples: int, seed: int, split: str = "train") -
     with (folder / "documents.jsonl").open("w", encoding="utf-8") as lines:
         for document in documents[:samples]:
             lines.write(json.dumps({"messages": document.to_messages(pictures.save)}) + "\n")
-    save_image(contact_sheet(pictures.drawn), folder / "contact_sheet.png")
+    columns = math.ceil(math.sqrt(len(pictures.drawn) * 1.6))
+    save_image(contact_sheet(pictures.drawn, columns, _TILE_GAP, (128, 128, 128)), folder / "contact_sheet.png")
     return len(pictures.drawn)
 
 

@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM
 from unitok.data.datamodules import TokenCacheDataModule
 from unitok.data.packing import IGNORED, TARGET, PackedBatch
 from unitok.data.token_cache import TokenCacheWriter, vocabulary_hash
-from unitok.training.callbacks import ExportDecoder
+from unitok.training.callbacks import ExportDecoder, StepProgressBar
 from unitok.training.decoder import GROUPS, DecoderModule
 from unitok.training.ema import ExponentialMovingAverage
 from unitok.training.guards import DivergenceError, StepGuard
@@ -274,6 +274,20 @@ def test_ema_weights_are_validated_exported_and_resumed(
     resumed.fit(other, data(), ckpt_path=tmp_path / "last.ckpt", weights_only=True)
     with again.averaged(other):
         torch.testing.assert_close(weights(other), average)
+
+
+def test_the_bar_of_a_resumed_run_goes_on_where_it_was(
+    make: Callable[..., DecoderModule], data: Callable[..., TokenCacheDataModule], tmp_path: Path
+) -> None:
+    last = ModelCheckpoint(tmp_path, save_last=True, save_top_k=0, every_n_train_steps=2)
+    first, second = StepProgressBar(), StepProgressBar()
+    options = {"enable_progress_bar": True, "accumulate_grad_batches": 2}
+    trainer(tmp_path, last, first, max_steps=2, **options).fit(make(), data())
+    assert (first.train_progress_bar.initial, first.train_progress_bar.total) == (0, 4)
+    resumed = trainer(tmp_path, second, max_steps=3, **options)
+    resumed.fit(make(), data(), ckpt_path=tmp_path / "last.ckpt", weights_only=True)
+    bar = second.train_progress_bar
+    assert (bar.initial, bar.n, bar.total) == (4, 6, 6)
 
 
 def test_the_export_loads_in_transformers_and_gives_the_same_logits(

@@ -67,6 +67,13 @@ class StepProgressBar(TQDMProgressBar):
             return self.trainer.max_steps * self.trainer.accumulate_grad_batches
         return super().total_train_batches
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        super().on_train_start(trainer, pl_module)
+        # A run that is resumed inside an epoch has no start of an epoch, where Lightning would set the bar's end.
+        bar = self.train_progress_bar
+        bar.total = self.total_train_batches
+        bar.n = bar.initial = trainer.fit_loop.epoch_loop.batch_progress.total.processed
+
     def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
         metrics = super().get_metrics(trainer, pl_module)
         metrics.pop("v_num", None)

@@ -13,16 +13,20 @@ import pytest
 import torch
 
 from unitok import checkpoint
+from unitok.data.world.edits import sample_edit
+from unitok.data.world.questions import sample_questions
 from unitok.data.world.render import render
-from unitok.data.world.scene import COLORS, sample_scene
+from unitok.data.world.requests import sample_request
+from unitok.data.world.scene import sample_scene
 from unitok.document import Document
 from unitok.evaluation import oracle
+from unitok.evaluation.words import is_one_of
 from unitok.model import UniTok
 from unitok_tokenizers.image_io import to_pil, to_tensor
 
 FOLDER = Path(str(resources.files("unitok"))) / "checkpoints" / "tiny"
 MEGABYTE = 10**6
-PSNR, SAME_SCENE, BACKGROUND_DRAWN, BACKGROUND_NAMED = 29.0, 0.5, 0.6, 0.5
+PSNR, SAME_SCENE, DRAWN, ANSWERED, EDITED = 29.0, 0.5, 0.6, 0.5, 0.5
 
 
 @pytest.fixture(scope="module")
@@ -50,22 +54,34 @@ def test_its_codec_keeps_scenes(tiny: UniTok) -> None:
     assert np.mean(read) > SAME_SCENE
 
 
-def test_it_draws_the_background_that_is_asked_for(tiny: UniTok) -> None:
-    colors = list(COLORS)
-    asked = [Document.user(f"a {colors[i - 1]} circle on a {color} background") for i, color in enumerate(colors)]
-    answers = tiny.generate(asked, modality="image")
-    right = 0
-    for color, answer in zip(colors, answers, strict=True):
-        picture = answer.turns[-1].images[0].image
-        assert picture is not None and picture.size == (80, 80)
-        right += oracle.read(picture).background == color
-    assert right / len(colors) > BACKGROUND_DRAWN
-
-
-def test_it_names_the_background_of_a_picture(tiny: UniTok) -> None:
+def test_it_draws_what_is_asked_for(tiny: UniTok) -> None:
     rng = np.random.default_rng(1_000_033)
-    scenes = [sample_scene(rng, count=2) for _ in range(24)]
-    asked = [Document.user(to_pil(to_tensor(render(s, 80))), "what color is the background?") for s in scenes]
+    categories = ("single_object", "two_objects", "colors", "attribute_binding")
+    requests = [sample_request(rng, category) for category in categories for _ in range(12)]
+    answers = tiny.generate([Document.user(request.text) for request in requests], modality="image")
+    pictures = [answer.turns[-1].images[0].image for answer in answers]
+    assert {picture.size for picture in pictures} == {(80, 80)}
+    right = [r.spec.satisfied_by(oracle.read(picture)) for r, picture in zip(requests, pictures, strict=True)]
+    assert np.mean(right) > DRAWN
+
+
+def test_it_answers_questions_about_pictures(tiny: UniTok) -> None:
+    rng = np.random.default_rng(1_000_037)
+    scenes = [sample_scene(rng) for _ in range(40)]
+    questions = [sample_questions(rng, scene, 1)[0] for scene in scenes]
+    asked = [
+        Document.user(to_pil(to_tensor(render(scene, 80))), question.text)
+        for scene, question in zip(scenes, questions, strict=True)
+    ]
     answers = tiny.generate(asked, modality="text")
-    right = [answer.turns[-1].text.strip() == scene.background for scene, answer in zip(scenes, answers, strict=True)]
-    assert np.mean(right) > BACKGROUND_NAMED
+    right = [is_one_of(a.turns[-1].text, q.answers) for a, q in zip(answers, questions, strict=True)]
+    assert np.mean(right) > ANSWERED
+
+
+def test_it_edits_pictures(tiny: UniTok) -> None:
+    rng = np.random.default_rng(1_000_039)
+    edits = [edit for edit in (sample_edit(rng, sample_scene(rng, count=2)) for _ in range(24)) if edit is not None]
+    asked = [Document.user(to_pil(to_tensor(render(edit.source, 80))), edit.text) for edit in edits]
+    answers = tiny.generate(asked, modality="image")
+    right = [e.accepts(oracle.read(a.turns[-1].images[0].image)) for a, e in zip(answers, edits, strict=True)]
+    assert np.mean(right) > EDITED

@@ -31,6 +31,7 @@ class Options:
     """What the command line says."""
 
     model: str
+    adapter: Path | None
     samples: int
     seed: int
     output: Path

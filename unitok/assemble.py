@@ -35,6 +35,9 @@ def build_parser() -> ArgumentParser:
         help="train a byte-level BPE of N ids on the world's language (default 1024)",
     )
     base.add_argument("--image-size", type=integer(8), default=80, metavar="N", help="side of pictures (default 80)")
+    base.add_argument(
+        "--numbered-rows", action="store_true", help="begin each row of a picture's codes with a token that numbers it"
+    )
     base.add_argument("--output", required=True, metavar="FOLDER", help="the base; it must not exist")
     whole = kinds.add_parser(
         "checkpoint",
@@ -63,7 +66,12 @@ def command(argv: Sequence[str]) -> None:
 
     if options.what == "base":
         vocabulary = assembly.make_base(
-            options.image_codec, options.output, options.text_tokenizer, options.text_size, options.image_size
+            options.image_codec,
+            options.output,
+            options.text_tokenizer,
+            options.text_size,
+            options.image_size,
+            options.numbered_rows,
         )
         print(f"{options.output}: {vocabulary}")
         return

@@ -29,6 +29,7 @@ def make_base(
     text_tokenizer: str | None = None,
     text_size: int = 1024,
     image_size: int | None = 80,
+    numbered_rows: bool = False,
 ) -> Vocabulary:
     """Write a base: a checkpoint without a decoder.
 
@@ -39,6 +40,8 @@ def make_base(
             world's language.
         text_size: Ids of that BPE.
         image_size: Side of the square pictures that the decoder will know, in pixels; None for any size.
+        numbered_rows: Each row of a picture's codes begins with its number; see
+            :class:`~unitok.image_syntax.ImageSyntax`.
 
     Raises:
         InputError: A part is missing or damaged, parts do not fit together, or ``output`` exists.
@@ -52,7 +55,7 @@ def make_base(
         text = TextTokenizer.train(corpus(np.random.default_rng(0), CORPUS_DOCUMENTS), text_size)
     else:
         text = TextTokenizer.from_pretrained(text_tokenizer)
-    vocabulary = Vocabulary(text.vocab_size, [images.spec])
+    vocabulary = Vocabulary(text.vocab_size, [images.spec], numbered_rows=numbered_rows)
     processor = Processor(text, vocabulary, images, pictures, image_size=image_size)
     checkpoint.save(checkpoint.Checkpoint(processor, None, Sampling()), output)
     return vocabulary

@@ -66,6 +66,7 @@ class GrammarState(NamedTuple):
     grid_height: Tensor  # the height that is asked for, or 0
     grid_width: Tensor  # the width that is asked for, or 0
     height: Tensor  # the height of the open image
+    width: Tensor  # and its width
     codes: Tensor  # codes that are still to come in the open image
 
     def rows(self, index: Tensor) -> GrammarState:
@@ -122,16 +123,18 @@ class _Turn:
 
 
 class _ImageSpan:
-    """``<boi> <size_h> <size_w> codes <eoi>``; the choice of h and w leaves room for all that follows."""
+    """``<boi> <size_h> <size_w> rows <eoi>``; the choice of h and w leaves room for all that follows."""
 
     HEIGHT: Final = 5
     WIDTH: Final = 6
     CODES: Final = 7
     CLOSE: Final = 8
+    ROW: Final = 9  # the number of the next row
     DELIMITERS: Final = 4  # <boi>, the two sizes, <eoi>
 
     def __init__(self, vocabulary: Vocabulary, masks: _Masks) -> None:
         self.count = vocabulary.spec("image").num_codebooks
+        self.numbers = int(vocabulary.numbered_rows)
         self.max_grid = vocabulary.max_grid
         sizes = vocabulary.size_ids
         self._exactly = masks.add(sizes[:1]) - 1  # plus n: only the size n
@@ -145,20 +148,26 @@ class _ImageSpan:
             masks.add(vocabulary.block_ids("image", k))
         self._close = masks.add(torch.tensor([vocabulary.eoi]))
 
-    def least_codes(self, request: Request) -> int:
-        """Codes of the smallest image that a request allows."""
-        return self.count * (request.grid[0] * request.grid[1] if request.grid else 1)
+    def least(self, request: Request) -> tuple[int, int]:
+        """Codes, and tokens with the delimiters, of the smallest image that a request allows."""
+        height, width = request.grid or (1, 1)
+        codes = self.count * height * width
+        return codes, codes + height * self.numbers + self.DELIMITERS
 
     def mask(self, state: GrammarState) -> Tensor:
         """Mask row for rows whose phase is this span's."""
-        # Behind the height come the width, the codes, <eoi> and <eot>; behind the width one less.
-        highest = torch.minimum(state.room - 4, state.max_codes) // self.count
-        widest = torch.minimum(state.room - 3, state.max_codes) // (state.height * self.count).clamp(min=1)
+        # Behind the height come the width, the rows, <eoi> and <eot>; behind the width one less.
+        rows = state.height.clamp(min=1)
+        highest = torch.minimum((state.room - 4) // (self.count + self.numbers), state.max_codes // self.count)
+        in_row = torch.minimum((state.room - 3) // rows - self.numbers, state.max_codes // rows)
+        widest = in_row // self.count
+        number = rows - state.codes // (state.width * self.count).clamp(min=1) + 1
         height = self._size_mask(state.grid_height, highest)
         width = self._size_mask(state.grid_width, widest)
         code = self._code + (-state.codes) % self.count
         row = torch.where(state.phase == self.HEIGHT, height, width)
         row = torch.where(state.phase == self.CODES, code, row)
+        row = torch.where(state.phase == self.ROW, self._exactly + number.clamp(1, self.max_grid), row)
         return torch.where(state.phase == self.CLOSE, self._close, row)
 
     def _size_mask(self, asked: Tensor, most: Tensor) -> Tensor:
@@ -173,13 +182,19 @@ class _ImageSpan:
         codes = codes - in_codes.long()
         following = torch.where(opened, self.HEIGHT, phase)
         following = torch.where(phase == self.HEIGHT, self.WIDTH, following)
-        following = torch.where(phase == self.WIDTH, self.CODES, following)
+        width = torch.where(phase == self.WIDTH, size, state.width)
+        following = torch.where(phase == self.WIDTH, self.ROW if self.numbers else self.CODES, following)
+        following = torch.where(phase == self.ROW, self.CODES, following)
+        if self.numbers:
+            row_ends = codes % (width * self.count).clamp(min=1) == 0
+            following = torch.where(in_codes & row_ends, self.ROW, following)
         following = torch.where(in_codes & (codes == 0), self.CLOSE, following)
         after = torch.where(state.ends_after_image > 0, _Turn.END_NEXT, _Turn.OPEN)
         return state._replace(
             phase=torch.where(phase == self.CLOSE, after, following),
             images=state.images - opened.long(),
             height=torch.where(phase == self.HEIGHT, size, state.height),
+            width=width,
             codes=codes,
         )
 
@@ -231,8 +246,7 @@ class Grammar:
         images, least, most = 0, 0, request.max_grid_tokens or _UNLIMITED
         if self._image is not None and request.modality != "text":
             images = 1 if wants_image else _UNLIMITED if request.max_images is None else request.max_images
-            codes = self._image.least_codes(request)
-            least = codes + self._image.DELIMITERS
+            codes, least = self._image.least(request)
             if codes > most:
                 if wants_image:
                     raise InputError(f"an image needs {codes} codes, but max_grid_tokens is {most}; raise it")
@@ -242,7 +256,7 @@ class Grammar:
         if wants_image and request.max_tokens <= least:
             raise InputError(f"an image needs {least + 1} tokens, but max_tokens is {request.max_tokens}; raise it")
         phase = _Turn.IMAGE_NEXT if wants_image else _Turn.FIRST
-        return (phase, request.max_tokens, int(wants_image), images, least, most, *grid, 0, 0)
+        return (phase, request.max_tokens, int(wants_image), images, least, most, *grid, 0, 0, 0)
 
     def allowed(self, state: GrammarState) -> Tensor:
         """bool ``[B, V]``: the tokens that may come next; never empty, and only ``<pad>`` after the end."""

@@ -16,6 +16,7 @@ from unitok.decoder_folder import merge_adapter
 from unitok.document import Document
 from unitok.engine import Engine, Sampling
 from unitok.grammar import Grammar, Request
+from unitok.image_syntax import ImageSyntax
 from unitok.processor import Processor
 from unitok.stream import Event, EventReader
 from unitok_tokenizers.errors import InputError
@@ -217,9 +218,8 @@ class UniTok:
         """About how many tokens an answer will have."""
         if request.grid is None or request.modality == "text":
             return request.max_tokens
-        spec = self.processor.vocabulary.spec("image")
         around = 5  # <boi>, height, width, <eoi>, <eot>
-        return request.grid[0] * request.grid[1] * spec.num_codebooks + around
+        return ImageSyntax(self.processor.vocabulary).length(*request.grid) + around
 
 
 class _Meter:

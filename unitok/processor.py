@@ -15,6 +15,7 @@ from PIL import Image as PILImage
 from torch import Tensor, nn
 
 from unitok.document import Document, Image, Part, Role, Text, Turn
+from unitok.image_syntax import ImageSyntax
 from unitok.spans import Span, parse_spans, parse_turn
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers import Detokenizer, Tokenizer
@@ -40,7 +41,7 @@ class Processor:
 
     A document is ``<bos>``, its turns, ``<eos>``. A turn with a role is its role token, its parts and
     ``<eot>``; a turn without one is its parts. An image is ``<boi>``, the height and the width of its
-    code grid, the codes (row-major, the codebooks of a cell side by side) and ``<eoi>``.
+    code grid, the codes (see :class:`~unitok.image_syntax.ImageSyntax`) and ``<eoi>``.
 
     Args:
         text_tokenizer: Its ids fill the vocabulary's text block.
@@ -150,12 +151,12 @@ class Processor:
         return torch.cat(pieces)
 
     def image_span(self, codes: Tensor) -> Tensor:
-        """Token ids int64 ``[4 + K * h * w]`` of codes int64 ``[K, h, w]``, delimiters included."""
+        """Token ids int64 of codes int64 ``[K, h, w]``, delimiters included."""
         vocabulary = self.vocabulary
         height, width = (vocabulary.size_id(n) for n in codes.shape[-2:])
         return torch.cat([
             torch.tensor([vocabulary.boi, height, width]),
-            vocabulary.codes_to_ids("image", codes[None])[0],
+            ImageSyntax(vocabulary).write(codes),
             torch.tensor([vocabulary.eoi]),
         ])  # fmt: skip
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from unitok.document import Role
+from unitok.image_syntax import ImageSyntax
 from unitok.vocabulary import TEXT, Vocabulary
 from unitok_tokenizers.errors import InputError
 
@@ -69,7 +70,7 @@ class _Reader:
     def __init__(self, vocabulary: Vocabulary, ids: Tensor) -> None:
         if ids.dim() != 1:
             raise InputError(f"token ids must be [S], not {list(ids.shape)}")
-        self.vocabulary = vocabulary
+        self.vocabulary, self.syntax = vocabulary, ImageSyntax(vocabulary)
         self.tensor = ids.detach().cpu()
         self.is_text: list[bool] = (vocabulary.modality_of(self.tensor) == TEXT).tolist()
         self.ids: list[int] = self.tensor.tolist()
@@ -129,10 +130,10 @@ class _Reader:
         self.place += 1
         height, width = self._size(), self._size()
         first = self.place
-        stop = first + height * width * self.vocabulary.spec("image").num_codebooks
+        stop = first + self.syntax.length(height, width)
         if stop >= len(self.ids):
             raise InputError(f"the image at place {start} is cut off")
-        codes = self.vocabulary.ids_to_codes("image", self.tensor[None, first:stop], (height, width))[0]
+        codes = self.syntax.read(self.tensor[first:stop], height, width)
         self.place = stop
         self._take(self.vocabulary.eoi, "<eoi>")
         return Span("image", start, self.place, codes)

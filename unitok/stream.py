@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from unitok.document import Document, Image
+from unitok.image_syntax import ImageSyntax
 from unitok.processor import Processor
 
 REPLACEMENT = "\ufffd"
@@ -68,6 +69,7 @@ class EventReader:
     def __init__(self, processor: Processor, document: Document) -> None:
         self._processor = processor
         self._vocabulary = processor.vocabulary
+        self._syntax = ImageSyntax(processor.vocabulary)
         self._document = document
         self._answer: list[int] = []
         self._text: list[int] = []  # ids of the open text
@@ -93,7 +95,8 @@ class EventReader:
 
     def _read_image(self, ids: list[int], token_id: int) -> Iterator[Event]:
         if token_id == self._vocabulary.eoi:
-            image = Image(codes=self._codes(ids[2:], self._vocabulary.size_of(ids[0])))
+            height, width = (self._vocabulary.size_of(one) for one in ids[:2])
+            image = Image(codes=self._syntax.read(torch.tensor(ids[2:]), height, width))
             self._image = None
             (document,) = self._processor.with_pictures([Document().reply(image)])
             yield ImageFinished(document.turns[0].images[0])
@@ -102,16 +105,13 @@ class EventReader:
         if len(ids) < 2:
             return
         height, width = self._vocabulary.size_of(ids[0]), self._vocabulary.size_of(ids[1])
-        in_row = width * self._vocabulary.spec("image").num_codebooks
+        in_row = self._syntax.row_length(width)
         count = len(ids) - 2
         if not count:
             yield ImageStarted((height, width))
         elif count % in_row == 0:
-            yield ImageRow(count // in_row - 1, self._codes(ids[-in_row:], 1)[:, 0])
-
-    def _codes(self, ids: list[int], height: int) -> Tensor:
-        width = len(ids) // (height * self._vocabulary.spec("image").num_codebooks)
-        return self._vocabulary.ids_to_codes("image", torch.tensor([ids]), (height, width))[0]
+            row = count // in_row
+            yield ImageRow(row - 1, self._syntax.read(torch.tensor(ids[-in_row:]), 1, width, first=row)[:, 0])
 
     def _decoded(self) -> str:
         return self._processor.decode_text(torch.tensor(self._text))

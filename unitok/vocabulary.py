@@ -67,12 +67,15 @@ class Vocabulary:
         text_size: Number of ids of the text tokenizer.
         specs: The codecs, at most one per modality.
         max_grid: Largest height or width of an image's code grid.
+        numbered_rows: Each row of an image's codes begins with its number, as a size token.
 
     Raises:
         InputError: A size is not positive, or a modality is unknown or given twice.
     """
 
-    def __init__(self, text_size: int, specs: Sequence[CodebookSpec], max_grid: int = 64) -> None:
+    def __init__(
+        self, text_size: int, specs: Sequence[CodebookSpec], max_grid: int = 64, numbered_rows: bool = False
+    ) -> None:
         _check_integer(text_size, "text_size", low=1)
         _check_integer(max_grid, "max_grid", low=1)
         start = text_size
@@ -86,7 +89,7 @@ class Vocabulary:
             blocks = tuple(range(at, at + spec.codebook_size) for at in range(start, stop, spec.codebook_size))
             codebooks.append(Codebooks(spec, blocks))
             start = stop
-        self._build(range(text_size), control, sizes, codebooks, start)
+        self._build(range(text_size), control, sizes, codebooks, start, numbered_rows)
 
     @classmethod
     def from_blocks(
@@ -96,6 +99,7 @@ class Vocabulary:
         sizes: Sequence[int],
         codebooks: Sequence[Codebooks],
         size: int | None = None,
+        numbered_rows: bool = False,
     ) -> Vocabulary:
         """A vocabulary with a layout of the caller's own.
 
@@ -105,6 +109,7 @@ class Vocabulary:
             sizes: ``sizes[n - 1]`` is the token id of the size token ``n``.
             codebooks: The token ids of the codes, one entry per modality.
             size: V, when ids beyond the last block are to be left unused.
+            numbered_rows: As above.
         """
         self = cls.__new__(cls)
         if size is None:
@@ -115,7 +120,7 @@ class Vocabulary:
                 *(b for entry in codebooks for b in entry.blocks),
             ]
             size = 1 + max((max(block) for block in everything if len(block)), default=0)
-        self._build(text, dict(control), sizes, codebooks, size)
+        self._build(text, dict(control), sizes, codebooks, size, numbered_rows)
         return self
 
     def _build(
@@ -125,12 +130,14 @@ class Vocabulary:
         sizes: Sequence[int],
         codebooks: Sequence[Codebooks],
         size: int,
+        numbered_rows: bool,
     ) -> None:
         _check_integer(size, "size", low=1, high=_MAX_SIZE)
         _check_names(control)
         if not len(text) or not len(sizes):
             raise InputError("vocabulary: the text block and the size tokens may not be empty")
         self.size: int = size
+        self.numbered_rows = numbered_rows
         self.control: dict[str, int] = control
         self.bos: int = control["<bos>"]
         self.eos: int = control["<eos>"]
@@ -315,6 +322,7 @@ class Vocabulary:
                 {"spec": entry.spec.to_dict(), "blocks": [_block_to_json(block) for block in entry.blocks]}
                 for entry in codebooks
             ],
+            **({"numbered_rows": True} if self.numbered_rows else {}),
         }
 
     @classmethod
@@ -340,6 +348,7 @@ class Vocabulary:
             _block_from_json(_get(manifest, "sizes", dict), "sizes"),
             codebooks,
             _get(manifest, "size", int),
+            _get({"numbered_rows": False, **manifest}, "numbered_rows", bool),
         )
 
     def save(self, path: str | Path) -> None:

@@ -45,11 +45,12 @@ def test_parts_become_a_base_and_then_a_checkpoint_that_answers(
     image_codec: Path, tmp_path: Path, make_decoder: Callable[..., PreTrainedModel]
 ) -> None:
     base, whole = tmp_path / "base", tmp_path / "whole"
-    options = ["--text-size", "300", "--image-size", "16"]
+    options = ["--text-size", "300", "--image-size", "16", "--numbered-rows"]
     assert main(["base", "--image-codec", str(image_codec), "--output", str(base), *options]) == 0
     with pytest.raises(InputError, match="decoder is missing"):
         UniTok.from_pretrained(base)
     vocabulary = Vocabulary.load(base / "vocabulary.json")
+    assert vocabulary.numbered_rows
     make_decoder(vocabulary.size).save_pretrained(tmp_path / "decoder")
     arguments = ["--base", str(base), "--decoder", str(tmp_path / "decoder"), "--output", str(whole)]
     assert main(["checkpoint", *arguments, "--temperature", "0.5", "--guidance-scale", "2"]) == 0

@@ -101,7 +101,8 @@ def extend(decoder: PreTrainedModel, vocabulary: Vocabulary) -> None:
     decoder.resize_token_embeddings(vocabulary.size, mean_resizing=False)
     new = (vocabulary.modality_of(torch.arange(vocabulary.size)) != TEXT).nonzero().flatten()
     generator = torch.Generator().manual_seed(0)
-    tables = [module.weight for module in (decoder.get_input_embeddings(), decoder.get_output_embeddings())]
+    modules: list[Any] = [decoder.get_input_embeddings(), decoder.get_output_embeddings()]
+    tables: list[torch.Tensor] = [module.weight for module in modules]
     for table in {id(table): table for table in tables}.values():
         text = table[: vocabulary.text_size].float()
         noise = torch.randn(len(new), table.shape[1], generator=generator)

@@ -26,7 +26,7 @@ class _Encode(nn.Module):
         super().__init__()
         self.encoder, codebook = tokenizer.encoder, tokenizer.codebook
         self.cosine = codebook.metric == "cosine"
-        self.register_buffer("vectors", codebook.vectors[0])
+        self.vectors = nn.Buffer(codebook.vectors[0])
 
     def forward(self, pixels: Tensor) -> Tensor:
         x = self.encoder(pixels).permute(0, 2, 3, 1)
@@ -43,7 +43,7 @@ class _Decode(nn.Module):
     def __init__(self, detokenizer: ImageDetokenizer) -> None:
         super().__init__()
         self.decoder = detokenizer.decoder
-        self.register_buffer("vectors", detokenizer.codebook.vectors[0])
+        self.vectors = nn.Buffer(detokenizer.codebook.vectors[0])
 
     def forward(self, codes: Tensor) -> Tensor:
         return self.decoder(self.vectors[codes[:, 0]].permute(0, 3, 1, 2)).clamp(-1, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import pytest
@@ -38,7 +39,7 @@ from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
 from unitok_tokenizers.errors import InputError
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "decoder"
-SIZES = {
+SIZES: dict[str, Any] = {
     "hidden_size": 32,
     "intermediate_size": 48,
     "num_hidden_layers": 3,
@@ -119,7 +120,7 @@ def fit(tiny_processor: Processor, tmp_path: Path) -> Callable[[DecoderModule], 
 
 def rows(decoder: PreTrainedModel) -> list[torch.Tensor]:
     """Copies of the embedding's and the head's rows."""
-    modules = decoder.get_input_embeddings(), decoder.get_output_embeddings()
+    modules: list[Any] = [decoder.get_input_embeddings(), decoder.get_output_embeddings()]
     return [module.weight.detach().clone() for module in modules]
 
 
@@ -182,8 +183,8 @@ def test_layers_are_frozen_by_range_and_embeddings_learn_at_their_own_rate(
     optimizer = OptimizerConfig(lr=1e-2, embedding_lr=3e-2)
     folder = str(make_language_model())
     module = make_module(init_from=folder, freeze=FreezeConfig(layers=["0-1"]), optimizer=optimizer)
-    layers = module.decoder.get_decoder().layers  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
-    assert [all(p.requires_grad for p in layer.parameters()) for layer in layers] == [False, False, True]
+    backbone: Any = module.decoder.get_decoder()
+    assert [all(p.requires_grad for p in layer.parameters()) for layer in backbone.layers] == [False, False, True]
     groups = module.configure_optimizers()["optimizer"].param_groups
     assert [group["initial_lr"] for group in groups] == [3e-2, 1e-2, 1e-2]
     assert {p.shape[0] for p in groups[0]["params"]} == {module.vocabulary.size}

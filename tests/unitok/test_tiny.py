@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image as PILImage
 
 from unitok import checkpoint
 from unitok.data.world.edits import sample_edit
@@ -54,12 +55,19 @@ def test_its_codec_keeps_scenes(tiny: UniTok) -> None:
     assert np.mean(read) > SAME_SCENE
 
 
+def drawn(answer: Document) -> PILImage.Image:
+    """The picture of an answer that is one picture."""
+    picture = answer.turns[-1].images[0].image
+    assert picture is not None
+    return picture
+
+
 def test_it_draws_what_is_asked_for(tiny: UniTok) -> None:
     rng = np.random.default_rng(1_000_033)
     categories = ("single_object", "two_objects", "colors", "attribute_binding")
     requests = [sample_request(rng, category) for category in categories for _ in range(12)]
     answers = tiny.generate([Document.user(request.text) for request in requests], modality="image")
-    pictures = [answer.turns[-1].images[0].image for answer in answers]
+    pictures = [drawn(answer) for answer in answers]
     assert {picture.size for picture in pictures} == {(80, 80)}
     right = [r.spec.satisfied_by(oracle.read(picture)) for r, picture in zip(requests, pictures, strict=True)]
     assert np.mean(right) > DRAWN
@@ -83,5 +91,5 @@ def test_it_edits_pictures(tiny: UniTok) -> None:
     edits = [edit for edit in (sample_edit(rng, sample_scene(rng, count=2)) for _ in range(24)) if edit is not None]
     asked = [Document.user(to_pil(to_tensor(render(edit.source, 80))), edit.text) for edit in edits]
     answers = tiny.generate(asked, modality="image")
-    right = [e.accepts(oracle.read(a.turns[-1].images[0].image)) for a, e in zip(answers, edits, strict=True)]
+    right = [e.accepts(oracle.read(drawn(a))) for a, e in zip(answers, edits, strict=True)]
     assert np.mean(right) > EDITED

@@ -72,7 +72,8 @@ class StepProgressBar(TQDMProgressBar):
         # A run that is resumed inside an epoch has no start of an epoch, where Lightning would set the bar's end.
         bar = self.train_progress_bar
         bar.total = self.total_train_batches
-        bar.n = bar.initial = trainer.fit_loop.epoch_loop.batch_progress.total.processed
+        done: Any = trainer.fit_loop.epoch_loop.batch_progress.total
+        bar.n = bar.initial = done.processed
 
     def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
         metrics = super().get_metrics(trainer, pl_module)

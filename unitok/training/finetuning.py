@@ -104,7 +104,7 @@ def add_lora(decoder: PreTrainedModel, config: LoraConfig, vocabulary: Vocabular
     if config.rows:
         ids = new_ids(vocabulary).tolist()
         names = {id(module): name for name, module in decoder.named_modules()}
-        tables = [decoder.get_input_embeddings()]
+        tables: list[Any] = [decoder.get_input_embeddings()]
         if not decoder.config.tie_word_embeddings:  # else peft ties the two
             tables.append(decoder.get_output_embeddings())
         rows = {names[id(table)].rpartition(".")[2]: ids for table in tables}

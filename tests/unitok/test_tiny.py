@@ -14,7 +14,6 @@ import torch
 from PIL import Image as PILImage
 
 from unitok import checkpoint
-from unitok.data.world.edits import sample_edit
 from unitok.data.world.questions import sample_questions
 from unitok.data.world.render import render
 from unitok.data.world.requests import sample_request
@@ -27,7 +26,7 @@ from unitok_tokenizers.image_io import to_pil, to_tensor
 
 FOLDER = Path(str(resources.files("unitok"))) / "checkpoints" / "tiny"
 MEGABYTE = 10**6
-PSNR, SAME_SCENE, DRAWN, ANSWERED, EDITED = 29.0, 0.5, 0.6, 0.5, 0.5
+PSNR, SAME_SCENE, DRAWN, ANSWERED = 33.0, 0.95, 0.35, 0.55
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +83,3 @@ def test_it_answers_questions_about_pictures(tiny: UniTok) -> None:
     answers = tiny.generate(asked, modality="text")
     right = [is_one_of(a.turns[-1].text, q.answers) for a, q in zip(answers, questions, strict=True)]
     assert np.mean(right) > ANSWERED
-
-
-def test_it_edits_pictures(tiny: UniTok) -> None:
-    rng = np.random.default_rng(1_000_039)
-    edits = [edit for edit in (sample_edit(rng, sample_scene(rng, count=2)) for _ in range(24)) if edit is not None]
-    asked = [Document.user(to_pil(to_tensor(render(edit.source, 80))), edit.text) for edit in edits]
-    answers = tiny.generate(asked, modality="image")
-    right = [e.accepts(oracle.read(drawn(a))) for a, e in zip(answers, edits, strict=True)]
-    assert np.mean(right) > EDITED

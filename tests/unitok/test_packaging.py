@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import os
 import subprocess
 import sys
@@ -153,7 +154,10 @@ def third_party_imports() -> dict[str, set[str]]:
 
 def test_what_is_imported_is_asked_for() -> None:
     declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
-    optional = {canonicalize_name(Requirement(line).name) for line in PROJECT["optional-dependencies"]["evaluate"]}
+    extras = PROJECT["optional-dependencies"]
+    optional = {
+        canonicalize_name(Requirement(line).name) for name in ("evaluate", "lora", "onnx") for line in extras[name]
+    }
     users = third_party_imports()
     assert {name: sorted(files) for name, files in users.items() if name not in declared | optional} == {}
     assert declared - users.keys() == set(), "asked for, but not imported anywhere"
@@ -170,8 +174,7 @@ def test_the_constraints_are_exact_and_fit_what_is_asked_for() -> None:
         assert version.local is None, f"{pin} is only on one index"
         versions[canonicalize_name(pin.name)] = version
     assert len(versions) == len(pins)
-    extras = PROJECT["optional-dependencies"]
-    for line in [*PROJECT["dependencies"], *extras["evaluate"], *extras["test"], *extras["dev"]]:
+    for line in [*PROJECT["dependencies"], *itertools.chain(*PROJECT["optional-dependencies"].values())]:
         requirement = Requirement(line)
         if requirement.name != PROJECT["name"]:
             assert versions[canonicalize_name(requirement.name)] in requirement.specifier

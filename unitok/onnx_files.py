@@ -62,12 +62,12 @@ def write_onnx(codec: ImageTokenizer | ImageDetokenizer, path: str | Path) -> No
     # Two different sizes along each axis that may change: the exporter takes a one for a constant.
     if isinstance(codec, ImageDetokenizer):
         graph, example = _Decode(codec), torch.zeros(2, 1, 3, 5, dtype=torch.int64)
-        names, axes = ("codes", "pixels"), {0: "B", 2: "h", 3: "w"}
+        names = "codes", "pixels"
     else:
         cell = codec.config.downsample
         graph, example = _Encode(codec), torch.zeros(2, 3, 3 * cell, 5 * cell)
-        names, axes = ("pixels", "codes"), {0: "B", 2: "H", 3: "W"}
-    dynamic = {axis: torch.export.Dim.AUTO for axis in axes}
+        names = "pixels", "codes"
+    dynamic = dict.fromkeys((0, 2, 3), torch.export.Dim.AUTO)  # batch, rows, columns
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     torch.onnx.export(
         graph.eval(),

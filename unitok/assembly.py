@@ -13,6 +13,7 @@ from unitok.decoder_folder import load_for_vocabulary
 from unitok.engine.sampling import Sampling
 from unitok.model import UniTok
 from unitok.processor import Processor
+from unitok.syntax import SizedImages
 from unitok.vocabulary import Vocabulary
 from unitok_detokenizers.image import ImageDetokenizer
 from unitok_tokenizers.errors import InputError
@@ -41,7 +42,7 @@ def make_base(
         text_size: Ids of that BPE.
         image_size: Side of the square pictures that the decoder will know, in pixels; None for any size.
         numbered_rows: Each row of a picture's codes begins with its number; see
-            :class:`~unitok.image_syntax.ImageSyntax`.
+            :class:`~unitok.syntax.SizedImages`.
 
     Raises:
         InputError: A part is missing or damaged, parts do not fit together, or ``output`` exists.
@@ -55,7 +56,7 @@ def make_base(
         text = TextTokenizer.train(corpus(np.random.default_rng(0), CORPUS_DOCUMENTS), text_size)
     else:
         text = TextTokenizer.from_pretrained(text_tokenizer)
-    vocabulary = Vocabulary(text.vocab_size, [images.spec], numbered_rows=numbered_rows)
+    vocabulary = Vocabulary(text.vocab_size, [images.spec], images=SizedImages(numbered_rows))
     processor = Processor(text, vocabulary, images, pictures, image_size=image_size)
     checkpoint.save(checkpoint.Checkpoint(processor, None, Sampling()), output)
     return vocabulary

@@ -4,7 +4,7 @@ A row generates one assistant turn. The states are kept as integers in tensors `
 of :meth:`Grammar.allowed` is a row of a table, so a batch of rows in different states needs neither a
 Python loop nor a wait for the device.
 
-Shape letters: B batch, V vocabulary, K codebooks, h w code grid, M rows of the mask table.
+Shape letters: B batch, V vocabulary, K codebooks, h w code grid, M rows of the mask table, G grids, L tokens.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from unitok.image_syntax import Grid, image_syntax
+from unitok.syntax import SizedImages
+from unitok.turn_syntax import turn_syntax
 from unitok.vocabulary import IMAGE, TEXT, Vocabulary
+from unitok.vocabulary_manifest import NO_ID
 from unitok_tokenizers.errors import InputError
 
 _UNLIMITED: Final = 1 << 40  # larger than any count of tokens, and safe to multiply by one
@@ -28,9 +32,10 @@ class Request:
 
     Attributes:
         modality: ``"text"``: text only; ``"image"``: exactly one image; ``"auto"``: any mixture.
-        max_tokens: Tokens of the turn at most, the closing ``<eot>`` included.
+        max_tokens: Tokens of the turn at most, the one that ends it included.
         max_images: ``"auto"``: images at most; None: as many as there is room for.
-        grid: Code grid ``(h, w)`` that every image must have; None: the model chooses.
+        grid: Code grid ``(h, w)`` that every image must have; None: the model chooses, or the vocabulary's default
+            where it does not write sizes as tokens.
         max_grid_tokens: Codes of one image at most, ``h * w * K``; None: as there is room.
 
     Raises:
@@ -67,7 +72,8 @@ class GrammarState(NamedTuple):
     grid_width: Tensor  # the width that is asked for, or 0
     height: Tensor  # the height of the open image
     width: Tensor  # and its width
-    codes: Tensor  # codes that are still to come in the open image
+    codes: Tensor  # codes that are still to come in the open image; of a template, tokens
+    template: Tensor  # which template the images of the row follow
 
     def rows(self, index: Tensor) -> GrammarState:
         """The states of some rows, in the order of ``index`` int64 ``[n]`` (or a bool mask ``[B]``)."""
@@ -100,12 +106,13 @@ class _Turn:
     FIRST: Final = 1  # content, but not yet the end
     OPEN: Final = 2  # content or the end
     IMAGE_NEXT: Final = 3  # only <boi>
-    END_NEXT: Final = 4  # only <eot>
+    END_NEXT: Final = 4  # only the end
     PHASES: Final = 5
 
     def __init__(self, vocabulary: Vocabulary, text: Tensor, masks: _Masks) -> None:
         nothing = torch.tensor([], dtype=torch.int64)
-        choices = [(text, 1), (torch.tensor([vocabulary.eot]), 2), (torch.tensor([vocabulary.boi]), 4)]
+        ends = torch.tensor(turn_syntax(vocabulary).ends)
+        choices = [(text, 1), (ends, 2), (torch.tensor([vocabulary.boi]), 4)]
         # Row number = sum of the choices' weights; the row of no choice is that of a finished turn.
         masks.add(torch.tensor([vocabulary.pad]))
         for number in range(1, 8):
@@ -122,7 +129,7 @@ class _Turn:
         return text.long() + 2 * end.long() + 4 * image.long()
 
 
-class _ImageSpan:
+class _SizedSpan:
     """``<boi> <size_h> <size_w> rows <eoi>``; the choice of h and w leaves room for all that follows."""
 
     HEIGHT: Final = 5
@@ -132,9 +139,9 @@ class _ImageSpan:
     ROW: Final = 9  # the number of the next row
     DELIMITERS: Final = 4  # <boi>, the two sizes, <eoi>
 
-    def __init__(self, vocabulary: Vocabulary, masks: _Masks) -> None:
+    def __init__(self, vocabulary: Vocabulary, settings: SizedImages, masks: _Masks) -> None:
         self.count = vocabulary.spec("image").num_codebooks
-        self.numbers = int(vocabulary.numbered_rows)
+        self.numbers = int(settings.numbered_rows)
         self.max_grid = vocabulary.max_grid
         sizes = vocabulary.size_ids
         self._exactly = masks.add(sizes[:1]) - 1  # plus n: only the size n
@@ -153,6 +160,14 @@ class _ImageSpan:
         height, width = request.grid or (1, 1)
         codes = self.count * height * width
         return codes, codes + height * self.numbers + self.DELIMITERS
+
+    def template(self, request: Request) -> int:
+        """Sizes are tokens, so that no template is needed."""
+        return 0
+
+    def is_code(self, state: GrammarState) -> Tensor:
+        """bool ``[B]``: the next token is an image code."""
+        return state.phase == self.CODES
 
     def mask(self, state: GrammarState) -> Tensor:
         """Mask row for rows whose phase is this span's."""
@@ -199,6 +214,70 @@ class _ImageSpan:
         )
 
 
+class _TemplateSpan:
+    """An image whose grid is known before it begins: what may stand at each of its places follows from the grid."""
+
+    PLACE: Final = 10
+
+    def __init__(self, vocabulary: Vocabulary, default: Grid, masks: _Masks) -> None:
+        self._syntax = image_syntax(vocabulary)
+        self._default = default
+        self.count = vocabulary.spec("image").num_codebooks
+        self._code = masks.add(vocabulary.block_ids("image", 0))  # plus k: the codes of codebook k
+        for k in range(1, self.count):
+            masks.add(vocabulary.block_ids("image", k))
+        self._mark = {token_id: masks.add(torch.tensor([token_id])) for token_id in self._syntax.marks}
+        self._numbers: dict[Grid, int] = {}
+        self._rows: list[Tensor] = []  # mask rows of each template, [L]
+        self._table = torch.zeros(0, 0, dtype=torch.int64)  # of all of them, [G, L], filled up behind
+        self._lengths = torch.zeros(0, dtype=torch.int64)  # [G]
+        self.template(Request())
+
+    def least(self, request: Request) -> tuple[int, int]:
+        """Codes, and tokens with the delimiters, of the images of a request."""
+        height, width = request.grid or self._default
+        return self.count * height * width, self._syntax.length(height, width)
+
+    def template(self, request: Request) -> int:
+        """The number of the template of a request's grid, which is made if it is new."""
+        grid = request.grid or self._default
+        if grid not in self._numbers:
+            self._numbers[grid] = len(self._rows)
+            self._rows.append(self._mask_rows(*grid))
+            self._table = nn.utils.rnn.pad_sequence(self._rows, batch_first=True)
+            self._lengths = torch.tensor([len(rows) for rows in self._rows])
+        return self._numbers[grid]
+
+    def _mask_rows(self, height: int, width: int) -> Tensor:
+        codes = list(range(self._code, self._code + self.count)) * width
+        rows = [self._mark[one] for one in self._syntax.head(height, width)]
+        for row in range(1, height + 1):
+            before, after = self._syntax.row_marks(row)
+            rows += [*(self._mark[one] for one in before), *codes, *(self._mark[one] for one in after)]
+        return torch.tensor([*rows, *(self._mark[one] for one in self._syntax.tail)])
+
+    def is_code(self, state: GrammarState) -> Tensor:
+        """bool ``[B]``: the next token is an image code."""
+        row = self.mask(state)
+        return (state.phase == self.PLACE) & (row >= self._code) & (row < self._code + self.count)
+
+    def mask(self, state: GrammarState) -> Tensor:
+        """Mask row for rows whose phase is this span's."""
+        table, lengths = self._table.to(state.codes.device), self._lengths.to(state.codes.device)
+        return table[state.template, (lengths[state.template] - state.codes).clamp(max=table.shape[1] - 1)]
+
+    def advance(self, state: GrammarState, size: Tensor, opened: Tensor) -> GrammarState:
+        """The state behind a token, which is <boi> where ``opened``."""
+        inside = state.phase == self.PLACE
+        length = self._lengths.to(state.codes.device)[state.template]
+        codes = torch.where(opened, length - 1, state.codes - inside.long())
+        phase = torch.where(opened, self.PLACE, state.phase)
+        after = torch.where(state.ends_after_image > 0, _Turn.END_NEXT, _Turn.OPEN)
+        return state._replace(
+            phase=torch.where(inside & (codes == 0), after, phase), images=state.images - opened.long(), codes=codes
+        )
+
+
 class Grammar:
     """The rules of a turn. Every sequence that follows them parses and decodes.
 
@@ -217,16 +296,18 @@ class Grammar:
         self.device = torch.device(device)
         usable = torch.ones(vocabulary.text_size, dtype=torch.bool)
         usable[list(unused_text)] = False
+        usable &= vocabulary.text_ids != NO_ID
         if not bool(usable.any()):
             raise InputError("the grammar has no text token that may be generated")
         masks = _Masks(vocabulary.size)
         self._turn = _Turn(vocabulary, vocabulary.text_ids[usable], masks)
-        self._image = _ImageSpan(vocabulary, masks) if "image" in vocabulary.specs else None
+        self._image = _image_span(vocabulary, masks) if "image" in vocabulary.specs else None
         self._table = masks.table().to(self.device)
         sizes = torch.zeros(vocabulary.size, dtype=torch.int64)
-        sizes[vocabulary.size_ids] = torch.arange(1, vocabulary.max_grid + 1)
+        sizes[vocabulary.size_ids] = torch.arange(1, len(vocabulary.size_ids) + 1)
         self._sizes = sizes.to(self.device)
-        self._boi, self._eot = vocabulary.boi, vocabulary.eot
+        self._boi = vocabulary.boi
+        self._ends = torch.tensor(turn_syntax(vocabulary).ends, device=self.device)
         self._max_grid = vocabulary.max_grid
 
     def start(self, requests: Sequence[Request]) -> GrammarState:
@@ -256,7 +337,8 @@ class Grammar:
         if wants_image and request.max_tokens <= least:
             raise InputError(f"an image needs {least + 1} tokens, but max_tokens is {request.max_tokens}; raise it")
         phase = _Turn.IMAGE_NEXT if wants_image else _Turn.FIRST
-        return (phase, request.max_tokens, int(wants_image), images, least, most, *grid, 0, 0, 0)
+        template = self._image.template(request) if images and self._image is not None else 0
+        return (phase, request.max_tokens, int(wants_image), images, least, most, *grid, 0, 0, 0, template)
 
     def allowed(self, state: GrammarState) -> Tensor:
         """bool ``[B, V]``: the tokens that may come next; never empty, and only ``<pad>`` after the end."""
@@ -269,7 +351,7 @@ class Grammar:
         """The state behind ``token_ids`` int64 ``[B]``, each of which :meth:`allowed` must have allowed."""
         state = state._replace(room=(state.room - 1).clamp(min=0))
         phase = torch.where(state.phase == _Turn.FIRST, _Turn.OPEN, state.phase)
-        ended = (token_ids == self._eot) | (phase == _Turn.DONE)
+        ended = torch.isin(token_ids, self._ends) | (phase == _Turn.DONE)
         state = state._replace(phase=torch.where(ended, _Turn.DONE, phase))
         if self._image is not None:
             state = self._image.advance(state, self._sizes[token_ids], token_ids == self._boi)
@@ -281,8 +363,15 @@ class Grammar:
 
     def in_image(self, state: GrammarState) -> Tensor:
         """bool ``[B]``: the next token is an image code."""
-        return state.phase == _ImageSpan.CODES
+        return torch.zeros_like(state.phase, dtype=torch.bool) if self._image is None else self._image.is_code(state)
 
     def modality(self, state: GrammarState) -> Tensor:
         """int8 ``[B]``: whose settings the next token takes: IMAGE from the sizes to ``<eoi>``, else TEXT."""
-        return torch.where(state.phase >= _ImageSpan.HEIGHT, IMAGE, TEXT).to(torch.int8)
+        return torch.where(state.phase >= _SizedSpan.HEIGHT, IMAGE, TEXT).to(torch.int8)
+
+
+def _image_span(vocabulary: Vocabulary, masks: _Masks) -> _SizedSpan | _TemplateSpan:
+    settings = vocabulary.images
+    if isinstance(settings, SizedImages):
+        return _SizedSpan(vocabulary, settings, masks)
+    return _TemplateSpan(vocabulary, (settings.height, settings.width), masks)

@@ -16,7 +16,7 @@ from unitok.decoder_folder import merge_adapter
 from unitok.document import Document
 from unitok.engine import Engine, Sampling
 from unitok.grammar import Grammar, Request
-from unitok.image_syntax import ImageSyntax
+from unitok.image_syntax import image_syntax
 from unitok.processor import Processor
 from unitok.stream import Event, EventReader
 from unitok_tokenizers.errors import InputError
@@ -218,8 +218,7 @@ class UniTok:
         """About how many tokens an answer will have."""
         if request.grid is None or request.modality == "text":
             return request.max_tokens
-        around = 5  # <boi>, height, width, <eoi>, <eot>
-        return ImageSyntax(self.processor.vocabulary).length(*request.grid) + around
+        return image_syntax(self.processor.vocabulary).length(*request.grid) + 1  # and the turn's end
 
 
 class _Meter:

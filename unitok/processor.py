@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 from typing import Final, Protocol
 
 import numpy as np
@@ -15,8 +16,9 @@ from PIL import Image as PILImage
 from torch import Tensor, nn
 
 from unitok.document import Document, Image, Part, Role, Text, Turn
-from unitok.image_syntax import ImageSyntax
+from unitok.image_syntax import image_syntax
 from unitok.spans import Span, parse_spans, parse_turn
+from unitok.turn_syntax import Piece, turn_syntax
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers import Detokenizer, Tokenizer
 from unitok_tokenizers.errors import InputError
@@ -41,7 +43,8 @@ class Processor:
 
     A document is ``<bos>``, its turns, ``<eos>``. A turn with a role is its role token, its parts and
     ``<eot>``; a turn without one is its parts. An image is ``<boi>``, the height and the width of its
-    code grid, the codes (see :class:`~unitok.image_syntax.ImageSyntax`) and ``<eoi>``.
+    code grid, the codes and ``<eoi>``. Released models write turns and images in their own ways; see
+    :mod:`unitok.turn_syntax` and :mod:`unitok.image_syntax`.
 
     Args:
         text_tokenizer: Its ids fill the vocabulary's text block.
@@ -76,6 +79,7 @@ class Processor:
                 )
         self.text_tokenizer = text_tokenizer
         self.vocabulary = vocabulary
+        self._turns = turn_syntax(vocabulary)
         self.image_tokenizer = image_tokenizer
         self.image_detokenizer = image_detokenizer
         self.image_size = image_size
@@ -132,38 +136,41 @@ class Processor:
         return [self._encode(document, generation_prompt, known) for document in documents]
 
     def _encode(self, document: Document, generation_prompt: bool, codes: dict[int, Tensor]) -> Tensor:
-        vocabulary = self.vocabulary
-        pieces = [torch.tensor([vocabulary.bos])]
+        vocabulary, syntax = self.vocabulary, self._turns
+        pieces: list[Piece | Tensor] = [vocabulary.bos, *syntax.system]
         for turn in document.turns:
             if turn.role is not None:
-                pieces.append(torch.tensor([vocabulary.user if turn.role == "user" else vocabulary.assistant]))
-            for part in merge_text(turn.parts):
+                pieces += syntax.begin(turn.role)
+            for part in turn.parts:
                 if isinstance(part, Text):
-                    text = torch.tensor(self.text_tokenizer.encode(part.text), dtype=torch.int64)
-                    pieces.append(vocabulary.text_to_ids(text))
+                    pieces.append(part.text)
                 elif isinstance(part, Image):
                     pieces.append(self.image_span(codes[id(part)]))
                 else:
                     raise InputError(f"this model cannot read {type(part).__name__.lower()} parts")
             if turn.role is not None:
-                pieces.append(torch.tensor([vocabulary.eot]))
-        pieces.append(torch.tensor([vocabulary.assistant if generation_prompt else vocabulary.eos]))
-        return torch.cat(pieces)
+                pieces += syntax.end(turn.role)
+        pieces += syntax.prompt if generation_prompt else [vocabulary.eos]
+        return self._join(pieces)
+
+    def _join(self, pieces: Iterable[Piece | Tensor]) -> Tensor:
+        """Token ids int64 ``[S]`` of ids and texts; adjacent texts are tokenized as one."""
+        joined = [torch.empty(0, dtype=torch.int64)]
+        for is_text, run in groupby(pieces, lambda piece: isinstance(piece, str)):
+            if is_text:
+                ids = self.text_tokenizer.encode("".join(str(piece) for piece in run))
+                joined.append(self.vocabulary.text_to_ids(torch.tensor(ids, dtype=torch.int64)))
+            else:
+                joined += [piece if isinstance(piece, Tensor) else torch.tensor([piece]) for piece in run]
+        return torch.cat(joined)
 
     def image_span(self, codes: Tensor) -> Tensor:
-        """Token ids int64 of codes int64 ``[K, h, w]``, delimiters included."""
-        vocabulary = self.vocabulary
-        height, width = (vocabulary.size_id(n) for n in codes.shape[-2:])
-        return torch.cat([
-            torch.tensor([vocabulary.boi, height, width]),
-            ImageSyntax(vocabulary).write(codes),
-            torch.tensor([vocabulary.eoi]),
-        ])  # fmt: skip
+        """Token ids int64 of codes int64 ``[K, h, w]``, from ``<boi>`` to ``<eoi>``."""
+        return image_syntax(self.vocabulary).write(codes)
 
     def unconditional(self) -> Tensor:
-        """The prompt int64 ``[5]`` that says nothing, for guidance."""
-        v = self.vocabulary
-        return torch.tensor([v.bos, v.user, v.uncond, v.eot, v.assistant])
+        """The prompt int64 ``[S]`` that says nothing, for guidance."""
+        return self._join([self.vocabulary.bos, *self._turns.system, *self._turns.unconditional, *self._turns.prompt])
 
     def targets(self, ids: Tensor) -> Tensor:
         """Which tokens the model is to learn.
@@ -172,21 +179,13 @@ class Processor:
             ids: int64 ``[..., S]``, one or more documents per row, with or without padding.
 
         Returns:
-            uint8, same shape: 1 inside assistant turns (their ``<eot>`` included, their role token
-            not) and inside turns without a role, 0 elsewhere.
+            uint8, same shape: 1 inside assistant turns (their end included, what opens them not) and inside turns
+            without a role, 0 elsewhere.
+
+        Raises:
+            InputError: The ids do not show where turns begin.
         """
-        v = self.vocabulary
-        marks = torch.zeros(v.size, dtype=torch.int64, device=ids.device)
-        outside, user, assistant = 1, 2, 3
-        marks[[v.bos, v.eos, v.pad, v.eot]] = outside
-        marks[v.user], marks[v.assistant] = user, assistant
-        mark = marks[ids]
-        places = torch.arange(ids.shape[-1], device=ids.device).expand_as(ids)
-        latest = torch.where(mark > 0, places, 0).cummax(dim=-1).values
-        turn = mark.gather(-1, latest)  # the kind of turn that each token lies in
-        before = torch.cat([torch.full_like(turn[..., :1], outside), turn[..., :-1]], dim=-1)
-        content = (mark == 0) & ((turn == assistant) | (turn <= outside))
-        return (content | ((ids == v.eot) & (before == assistant))).to(torch.uint8)
+        return self._turns.targets(ids)
 
     # ---- ids to documents
 
@@ -196,8 +195,8 @@ class Processor:
         Raises:
             InputError: The ids are not ``<bos>``, whole turns, and optionally ``<eos>`` and padding.
         """
-        turns = parse_spans(self.vocabulary, ids)
-        return Document(tuple(Turn(self._parts(turn.spans, ids), turn.role) for turn in turns))
+        turns = [Turn(self._parts(turn.spans, ids), turn.role) for turn in parse_spans(self.vocabulary, ids)]
+        return Document(tuple(one for turn in turns for one in self._turns.turns(turn)))
 
     def parse_turn(self, ids: Tensor, role: Role | None = "assistant") -> Turn:
         """The turn of generated ids int64 ``[S]``: parts, ``<eot>``, padding; images as codes alone."""
@@ -288,20 +287,6 @@ class Processor:
         if self.image_size is not None or size is None:
             return picture
         return picture.crop((0, 0, min(size[1], picture.width), min(size[0], picture.height)))
-
-
-def merge_text(parts: Iterable[Part]) -> list[Part]:
-    """The parts with adjacent texts joined and empty ones left out."""
-    merged: list[Part] = []
-    for part in parts:
-        if isinstance(part, Text):
-            if merged and isinstance(merged[-1], Text):
-                merged[-1] = Text(merged[-1].text + part.text)
-            elif part.text:
-                merged.append(part)
-        else:
-            merged.append(part)
-    return merged
 
 
 def _fit(image: PILImage.Image, side: int) -> PILImage.Image:

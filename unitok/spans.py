@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from unitok.document import Role
-from unitok.image_syntax import ImageSyntax
+from unitok.image_syntax import image_syntax
+from unitok.syntax import SeparatedTurns
+from unitok.turn_syntax import turn_syntax
 from unitok.vocabulary import TEXT, Vocabulary
 from unitok_tokenizers.errors import InputError
 
@@ -70,7 +72,8 @@ class _Reader:
     def __init__(self, vocabulary: Vocabulary, ids: Tensor) -> None:
         if ids.dim() != 1:
             raise InputError(f"token ids must be [S], not {list(ids.shape)}")
-        self.vocabulary, self.syntax = vocabulary, ImageSyntax(vocabulary)
+        self.vocabulary, self.images = vocabulary, image_syntax(vocabulary)
+        self.ends = turn_syntax(vocabulary).ends
         self.tensor = ids.detach().cpu()
         self.is_text: list[bool] = (vocabulary.modality_of(self.tensor) == TEXT).tolist()
         self.ids: list[int] = self.tensor.tolist()
@@ -78,9 +81,10 @@ class _Reader:
 
     def document(self) -> list[TurnSpans]:
         self._take(self.vocabulary.bos, "<bos>")
-        turns = []
+        turns: list[TurnSpans] = []
+        separated = isinstance(self.vocabulary.turns, SeparatedTurns)
         while (next_id := self._peek()) not in (None, self.vocabulary.eos, self.vocabulary.pad):
-            turns.append(self._turn(next_id))
+            turns.append(self._separated_turn(len(turns)) if separated else self._turn(next_id))
         if next_id == self.vocabulary.eos:
             self.place += 1
         self._padding()
@@ -88,7 +92,9 @@ class _Reader:
 
     def generated(self) -> tuple[Span, ...]:
         spans = self._parts()
-        self._take(self.vocabulary.eot, "<eot>")
+        if self._peek() not in self.ends:
+            raise self._unexpected("the turn's end")
+        self.place += 1
         self._padding()
         return spans
 
@@ -107,6 +113,18 @@ class _Reader:
         elif not spans:
             raise self._unexpected("a turn")
         return TurnSpans(role, start, self.place, spans)
+
+    def _separated_turn(self, number: int) -> TurnSpans:
+        """Turn ``number``, from 0; the first is the user's, unless it is the only one and nothing ends it."""
+        start = self.place
+        spans = self._parts()
+        if self._peek() == self.vocabulary.eot:
+            self.place += 1
+        elif number == 0 and spans and self._peek() in (None, self.vocabulary.eos, self.vocabulary.pad):
+            return TurnSpans(None, start, self.place, spans)
+        elif number % 2 == 0 or self._peek() != self.vocabulary.eos:
+            raise self._unexpected("the turn's end")
+        return TurnSpans("assistant" if number % 2 else "user", start, self.place, spans)
 
     def _parts(self) -> tuple[Span, ...]:
         spans = []
@@ -127,25 +145,12 @@ class _Reader:
 
     def _image(self) -> Span:
         start = self.place
-        self.place += 1
-        height, width = self._size(), self._size()
-        first = self.place
-        stop = first + self.syntax.length(height, width)
-        if stop >= len(self.ids):
-            raise InputError(f"the image at place {start} is cut off")
-        codes = self.syntax.read(self.tensor[first:stop], height, width)
-        self.place = stop
-        self._take(self.vocabulary.eoi, "<eoi>")
-        return Span("image", start, self.place, codes)
-
-    def _size(self) -> int:
-        next_id = self._peek()
         try:
-            size = self.vocabulary.size_of(-1 if next_id is None else next_id)
-        except InputError:
-            raise self._unexpected("a size token") from None
-        self.place += 1
-        return size
+            codes, length = self.images.read(self.tensor[start:])
+        except InputError as error:
+            raise InputError(f"{error}, at place {start}") from None
+        self.place += length
+        return Span("image", start, self.place, codes)
 
     def _padding(self) -> None:
         pad = self.vocabulary.pad

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from unitok.document import Document, Image
-from unitok.image_syntax import ImageSyntax
+from unitok.image_syntax import Grid, image_syntax
 from unitok.processor import Processor
+from unitok.turn_syntax import turn_syntax
 
 REPLACEMENT = "\ufffd"
 """What a text tokenizer's decoder puts for bytes that are not UTF-8, or not yet."""
@@ -69,22 +70,25 @@ class EventReader:
     def __init__(self, processor: Processor, document: Document) -> None:
         self._processor = processor
         self._vocabulary = processor.vocabulary
-        self._syntax = ImageSyntax(processor.vocabulary)
+        self._syntax = image_syntax(processor.vocabulary)
+        self._ends = turn_syntax(processor.vocabulary).ends
         self._document = document
         self._answer: list[int] = []
         self._text: list[int] = []  # ids of the open text
         self._sent = 0  # letters of the open text that were passed on
-        self._image: list[int] | None = None  # ids of the open image behind <boi>
+        self._image: list[int] = []  # ids of the open image
+        self._grid: Grid | None = None  # its code grid, once that is known
+        self._head = 0  # ids in front of its rows
 
     def read(self, token_id: int) -> Iterator[Event]:
         """The events that the next token of the answer brings."""
         self._answer.append(token_id)
-        if self._image is not None:
-            yield from self._read_image(self._image, token_id)
+        if self._image:
+            yield from self._read_image(token_id)
         elif token_id == self._vocabulary.boi:
             yield from self._close_text()
-            self._image = []
-        elif token_id == self._vocabulary.eot:
+            yield from self._read_image(token_id)
+        elif token_id in self._ends:
             yield from self._close_text()
             turn = self._processor.parse_turn(torch.tensor(self._answer))
             yield TurnFinished(self._processor.with_pictures([Document((*self._document.turns, turn))])[0])
@@ -93,25 +97,24 @@ class EventReader:
             # Bytes that may be the start of a letter wait for the rest of it.
             yield from self._send(self._decoded().rstrip(REPLACEMENT))
 
-    def _read_image(self, ids: list[int], token_id: int) -> Iterator[Event]:
+    def _read_image(self, token_id: int) -> Iterator[Event]:
+        ids = self._image
+        ids.append(token_id)
         if token_id == self._vocabulary.eoi:
-            height, width = (self._vocabulary.size_of(one) for one in ids[:2])
-            image = Image(codes=self._syntax.read(torch.tensor(ids[2:]), height, width))
-            self._image = None
+            image = Image(codes=self._syntax.read(torch.tensor(ids))[0])
+            self._image, self._grid = [], None
             (document,) = self._processor.with_pictures([Document().reply(image)])
             yield ImageFinished(document.turns[0].images[0])
-            return
-        ids.append(token_id)
-        if len(ids) < 2:
-            return
-        height, width = self._vocabulary.size_of(ids[0]), self._vocabulary.size_of(ids[1])
-        in_row = self._syntax.row_length(width)
-        count = len(ids) - 2
-        if not count:
-            yield ImageStarted((height, width))
-        elif count % in_row == 0:
-            row = count // in_row
-            yield ImageRow(row - 1, self._syntax.read(torch.tensor(ids[-in_row:]), 1, width, first=row)[:, 0])
+        elif self._grid is None:
+            self._grid, self._head = self._syntax.read_head(ids), len(ids)
+            if self._grid is not None:
+                yield ImageStarted(self._grid)
+        else:
+            height, width = self._grid
+            in_row = self._syntax.row_length(width)
+            row, rest = divmod(len(ids) - self._head, in_row)
+            if rest == 0 and row <= height:
+                yield ImageRow(row - 1, self._syntax.read_rows(torch.tensor(ids[-in_row:]), width, first=row)[:, 0])
 
     def _decoded(self) -> str:
         return self._processor.decode_text(torch.tensor(self._text))

@@ -16,6 +16,17 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from unitok.syntax import (
+    FixedImages,
+    ImageSettings,
+    RoleTurns,
+    SizedImages,
+    SpelledImages,
+    TurnSettings,
+    from_json,
+    to_json,
+)
+from unitok.vocabulary_manifest import MAX_SIZE, NO_ID, block_from_json, block_to_json, check_integer, freeze, get
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.spec import CodebookSpec
 
@@ -43,9 +54,11 @@ CONTROL_TOKENS: Final = (
     "<uncond>",
 )
 
+MAX_SPELLED: Final = 512
+"""Largest height or width of a code grid that is written as text."""
+
 FORMAT: Final = "unitok.vocabulary"
 VERSION: Final = 1
-_MAX_SIZE: Final = 1 << 24  # a manifest with more ids than this is a mistake, and must not exhaust the memory
 
 
 @dataclass(frozen=True)
@@ -67,17 +80,23 @@ class Vocabulary:
         text_size: Number of ids of the text tokenizer.
         specs: The codecs, at most one per modality.
         max_grid: Largest height or width of an image's code grid.
-        numbered_rows: Each row of an image's codes begins with its number, as a size token.
+        images: How an image's codes are written.
+        turns: How turns are told apart.
 
     Raises:
         InputError: A size is not positive, or a modality is unknown or given twice.
     """
 
     def __init__(
-        self, text_size: int, specs: Sequence[CodebookSpec], max_grid: int = 64, numbered_rows: bool = False
+        self,
+        text_size: int,
+        specs: Sequence[CodebookSpec],
+        max_grid: int = 64,
+        images: ImageSettings | None = None,
+        turns: TurnSettings | None = None,
     ) -> None:
-        _check_integer(text_size, "text_size", low=1)
-        _check_integer(max_grid, "max_grid", low=1)
+        check_integer(text_size, "text_size", low=1)
+        check_integer(max_grid, "max_grid", low=1)
         start = text_size
         control = {name: start + index for index, name in enumerate(CONTROL_TOKENS)}
         start += len(control)
@@ -89,7 +108,7 @@ class Vocabulary:
             blocks = tuple(range(at, at + spec.codebook_size) for at in range(start, stop, spec.codebook_size))
             codebooks.append(Codebooks(spec, blocks))
             start = stop
-        self._build(range(text_size), control, sizes, codebooks, start, numbered_rows)
+        self._build(range(text_size), control, sizes, codebooks, start, images, turns)
 
     @classmethod
     def from_blocks(
@@ -99,17 +118,19 @@ class Vocabulary:
         sizes: Sequence[int],
         codebooks: Sequence[Codebooks],
         size: int | None = None,
-        numbered_rows: bool = False,
+        images: ImageSettings | None = None,
+        turns: TurnSettings | None = None,
     ) -> Vocabulary:
         """A vocabulary with a layout of the caller's own.
 
         Args:
-            text: Token id of each id of the text tokenizer.
+            text: Token id of each id of the text tokenizer; -1 where that id is no text, such as a code's name.
             control: Token id of each of ``CONTROL_TOKENS``.
-            sizes: ``sizes[n - 1]`` is the token id of the size token ``n``.
+            sizes: ``sizes[n - 1]`` is the token id of the size token ``n``; none if images are written without.
             codebooks: The token ids of the codes, one entry per modality.
             size: V, when ids beyond the last block are to be left unused.
-            numbered_rows: As above.
+            images: As above.
+            turns: As above.
         """
         self = cls.__new__(cls)
         if size is None:
@@ -120,7 +141,7 @@ class Vocabulary:
                 *(b for entry in codebooks for b in entry.blocks),
             ]
             size = 1 + max((max(block) for block in everything if len(block)), default=0)
-        self._build(text, dict(control), sizes, codebooks, size, numbered_rows)
+        self._build(text, dict(control), sizes, codebooks, size, images, turns)
         return self
 
     def _build(
@@ -130,14 +151,16 @@ class Vocabulary:
         sizes: Sequence[int],
         codebooks: Sequence[Codebooks],
         size: int,
-        numbered_rows: bool,
+        images: ImageSettings | None,
+        turns: TurnSettings | None,
     ) -> None:
-        _check_integer(size, "size", low=1, high=_MAX_SIZE)
+        check_integer(size, "size", low=1, high=MAX_SIZE)
         _check_names(control)
-        if not len(text) or not len(sizes):
-            raise InputError("vocabulary: the text block and the size tokens may not be empty")
         self.size: int = size
-        self.numbered_rows = numbered_rows
+        self.images: ImageSettings = images or SizedImages()
+        self.turns: TurnSettings = turns or RoleTurns()
+        if not len(text) or (not len(sizes) and isinstance(self.images, SizedImages)):
+            raise InputError("vocabulary: the text block and the size tokens may not be empty")
         self.control: dict[str, int] = control
         self.bos: int = control["<bos>"]
         self.eos: int = control["<eos>"]
@@ -155,8 +178,12 @@ class Vocabulary:
         self._local = torch.zeros(size, dtype=torch.int64)  # place within the block: text id, size - 1, code
         self._codebook = torch.full((size,), -1, dtype=torch.int16)
         self._text = self._claim("text", text, TEXT)
+        if bool((self._text == NO_ID).all()):
+            raise InputError("vocabulary: the text block has no id that is text")
         self._claim("control", list(control.values()), CONTROL)
         self._sizes = self._claim("size", sizes, CONTROL)
+        if isinstance(self.images, SpelledImages):
+            self._claim("image mark", [self.images.begin, self.images.row_end, self.images.end], CONTROL)
         self._blocks: dict[str, list[Tensor]] = {}
         for entry in codebooks:
             spec = entry.spec
@@ -172,43 +199,48 @@ class Vocabulary:
                 self._claim(f"{spec.modality} codebook {index}", block, MODALITIES[spec.modality], index)
                 for index, block in enumerate(entry.blocks)
             ]
-        self._layout = (_freeze(text), _freeze(sizes), tuple(codebooks))
+        self._layout = (freeze(text), freeze(sizes), tuple(codebooks))
 
     def _claim(self, name: str, block: Sequence[int], kind: int, codebook: int = -1) -> Tensor:
         """Writes a block into the tables; its ids must be in range and not taken."""
         ids = torch.tensor(block, dtype=torch.int64)
+        places = torch.arange(len(ids))
+        if kind == TEXT:  # an id of the text tokenizer may have no place here
+            places, ids = places[ids != NO_ID], ids[ids != NO_ID]
         if len(ids) and (int(ids.min()) < 0 or int(ids.max()) >= self.size):
             raise InputError(f"vocabulary: an id of the {name} block lies outside 0 to {self.size - 1}")
         if len(ids.unique()) != len(ids) or bool((self._kind[ids] != UNUSED).any()):
             raise InputError(f"vocabulary: an id of the {name} block is used twice")
         self._kind[ids] = kind
-        self._local[ids] = torch.arange(len(ids))
+        self._local[ids] = places
         self._codebook[ids] = codebook
-        return ids
+        return torch.tensor(block, dtype=torch.int64)
 
     # ---- size tokens
 
     @property
     def max_grid(self) -> int:
-        """The largest size token: an image's code grid is at most ``max_grid`` high and wide."""
-        return len(self._sizes)
+        """An image's code grid is at most this high and wide; the largest size token where there are any."""
+        if isinstance(self.images, FixedImages):
+            return max(self.images.height, self.images.width)
+        return MAX_SPELLED if isinstance(self.images, SpelledImages) else len(self._sizes)
 
     @property
     def size_ids(self) -> Tensor:
-        """int64 ``[max_grid]``: the size tokens, that of 1 first."""
+        """int64 ``[n]``: the size tokens, that of 1 first."""
         return self._sizes.clone()
 
     def size_id(self, n: int) -> int:
-        """The token id of the size ``n`` in ``[1, max_grid]``."""
-        if not 1 <= n <= self.max_grid:
-            raise InputError(f"a code grid of {n} is not in 1 to {self.max_grid}, the sizes of this vocabulary")
+        """The token id of the size ``n``, from 1."""
+        if not 1 <= n <= len(self._sizes):
+            raise InputError(f"a code grid of {n} is not in 1 to {len(self._sizes)}, the sizes of this vocabulary")
         return int(self._sizes[n - 1])
 
     def size_of(self, token_id: int) -> int:
         """The size that a size token stands for."""
         if 0 <= token_id < self.size:
             n = int(self._local[token_id]) + 1
-            if n <= self.max_grid and int(self._sizes[n - 1]) == token_id:
+            if n <= len(self._sizes) and int(self._sizes[n - 1]) == token_id:
                 return n
         raise InputError(f"token id {token_id} is not a size token")
 
@@ -221,14 +253,17 @@ class Vocabulary:
 
     @property
     def text_ids(self) -> Tensor:
-        """int64 ``[text_size]``: the token id of each id of the text tokenizer."""
+        """int64 ``[text_size]``: the token id of each id of the text tokenizer, -1 where it has none."""
         return self._text.clone()
 
     def text_to_ids(self, text: Tensor) -> Tensor:
         """Token ids of the text tokenizer's ids, int64 of any shape."""
         if text.numel() and (int(text.min()) < 0 or int(text.max()) >= self.text_size):
             raise InputError(f"a text id lies outside 0 to {self.text_size - 1}, the text block")
-        return self._text.to(text.device)[text]
+        ids = self._text.to(text.device)[text]
+        if bool((ids == NO_ID).any()):
+            raise InputError(f"the text tokenizer's id {int(text[ids == NO_ID][0])} is no text in this vocabulary")
+        return ids
 
     def ids_to_text(self, ids: Tensor) -> Tensor:
         """The inverse of :meth:`text_to_ids`; an id of another block raises :class:`InputError`."""
@@ -315,14 +350,15 @@ class Vocabulary:
             "format": FORMAT,
             "version": VERSION,
             "size": self.size,
-            "text": _block_to_json(text),
+            "text": block_to_json(text),
             "control": self.control,
-            "sizes": _block_to_json(sizes),
+            "sizes": block_to_json(sizes) if len(sizes) else None,
             "codebooks": [
-                {"spec": entry.spec.to_dict(), "blocks": [_block_to_json(block) for block in entry.blocks]}
+                {"spec": entry.spec.to_dict(), "blocks": [block_to_json(block) for block in entry.blocks]}
                 for entry in codebooks
             ],
-            **({"numbered_rows": True} if self.numbered_rows else {}),
+            **({} if self.images == SizedImages() else {"images": to_json(self.images)}),
+            **({} if self.turns == RoleTurns() else {"turns": to_json(self.turns)}),
         }
 
     @classmethod
@@ -331,24 +367,25 @@ class Vocabulary:
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
             raise InputError(f'this is not a vocabulary: "format" must be "{FORMAT}"')
         version = manifest.get("version")
-        _check_integer(version, '"version"', low=1)
+        check_integer(version, '"version"', low=1)
         if version != VERSION:
             raise InputError(f"version {version} is newer than {VERSION}, the newest known here; upgrade unitok")
-        entries = _get(manifest, "codebooks", list)
+        entries = get(manifest, "codebooks", list)
         codebooks = []
         for entry in entries:
             if not isinstance(entry, dict):
                 raise InputError('"codebooks" must hold objects')
-            spec = CodebookSpec.from_dict(_get(entry, "spec", dict))
-            blocks = tuple(_block_from_json(block, "codebooks") for block in _get(entry, "blocks", list))
+            spec = CodebookSpec.from_dict(get(entry, "spec", dict))
+            blocks = tuple(block_from_json(block, "codebooks") for block in get(entry, "blocks", list))
             codebooks.append(Codebooks(spec, blocks))
         return cls.from_blocks(
-            _block_from_json(_get(manifest, "text", dict), "text"),
-            _get(manifest, "control", dict),
-            _block_from_json(_get(manifest, "sizes", dict), "sizes"),
+            block_from_json(get(manifest, "text", dict), "text", low=NO_ID),
+            get(manifest, "control", dict),
+            block_from_json(get(manifest, "sizes", dict), "sizes") if manifest.get("sizes") else (),
             codebooks,
-            _get(manifest, "size", int),
-            _get({"numbered_rows": False, **manifest}, "numbered_rows", bool),
+            get(manifest, "size", int),
+            from_json(manifest["images"], ImageSettings) if "images" in manifest else None,
+            from_json(manifest["turns"], TurnSettings) if "turns" in manifest else None,
         )
 
     def save(self, path: str | Path) -> None:
@@ -376,17 +413,6 @@ class Vocabulary:
         return f"Vocabulary(size={self.size}, text_size={self.text_size}, specs={list(self.specs.values())})"
 
 
-def _check_integer(value: Any, name: str, low: int, high: int | None = None) -> None:
-    integer = isinstance(value, int) and not isinstance(value, bool)
-    if not integer or value < low or (high is not None and value > high):
-        bounds = f"from {low} to {high}" if high is not None else f"of at least {low}"
-        raise InputError(f"vocabulary: {name} must be an integer {bounds}, not {value!r}")
-
-
-def _freeze(block: Sequence[int]) -> Sequence[int]:
-    return block if isinstance(block, range) else tuple(block)
-
-
 def _check_names(control: dict[str, int]) -> None:
     for name in CONTROL_TOKENS:
         if name not in control:
@@ -394,29 +420,4 @@ def _check_names(control: dict[str, int]) -> None:
     for name, token_id in control.items():
         if name not in CONTROL_TOKENS:
             raise InputError(f"vocabulary: unknown control token {name!r}")
-        _check_integer(token_id, f"the id of {name}", low=0)
-
-
-def _get(values: dict[str, Any], key: str, kind: type) -> Any:
-    if not isinstance(values.get(key), kind):
-        raise InputError(f'"{key}" is missing or of the wrong type')
-    return values[key]
-
-
-def _block_to_json(block: Sequence[int]) -> dict[str, Any]:
-    first = block[0]
-    if list(block) == list(range(first, first + len(block))):
-        return {"start": first, "count": len(block)}
-    return {"ids": [int(token_id) for token_id in block]}
-
-
-def _block_from_json(block: Any, name: str) -> Sequence[int]:
-    if isinstance(block, dict) and set(block) == {"start", "count"}:
-        _check_integer(block["start"], f'"start" in "{name}"', low=0, high=_MAX_SIZE)
-        _check_integer(block["count"], f'"count" in "{name}"', low=1, high=_MAX_SIZE)
-        return range(block["start"], block["start"] + block["count"])
-    if isinstance(block, dict) and set(block) == {"ids"} and isinstance(block["ids"], list) and block["ids"]:
-        for token_id in block["ids"]:
-            _check_integer(token_id, f'an id in "{name}"', low=0, high=_MAX_SIZE)
-        return tuple(block["ids"])
-    raise InputError(f'a block in "{name}" must be {{"start", "count"}} or {{"ids"}}')
+        check_integer(token_id, f"the id of {name}", low=0)

@@ -14,6 +14,7 @@ from unitok.assemble import main
 from unitok.document import Document
 from unitok.engine.sampling import Sampling
 from unitok.model import UniTok
+from unitok.syntax import SizedImages
 from unitok.training.backbone import embedding_parameters
 from unitok.training.code_embeddings import start_from_codes
 from unitok.vocabulary import Vocabulary
@@ -50,7 +51,7 @@ def test_parts_become_a_base_and_then_a_checkpoint_that_answers(
     with pytest.raises(InputError, match="decoder is missing"):
         UniTok.from_pretrained(base)
     vocabulary = Vocabulary.load(base / "vocabulary.json")
-    assert vocabulary.numbered_rows
+    assert vocabulary.images == SizedImages(numbered_rows=True)
     make_decoder(vocabulary.size).save_pretrained(tmp_path / "decoder")
     arguments = ["--base", str(base), "--decoder", str(tmp_path / "decoder"), "--output", str(whole)]
     assert main(["checkpoint", *arguments, "--temperature", "0.5", "--guidance-scale", "2"]) == 0

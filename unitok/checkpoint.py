@@ -18,14 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from unitok.components import COMPONENTS
 from unitok.decoder_folder import load_decoder, no_progress_bars
 from unitok.engine.sampling import Sampling
-from unitok.processor import Processor
+from unitok.processor import Processor, picture_settings
 from unitok.vocabulary import Vocabulary
-from unitok_detokenizers.image import ImageDetokenizer
 from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.image import ImageTokenizer
-from unitok_tokenizers.text import TextTokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -33,15 +31,10 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 MANIFEST, VOCABULARY = "unitok.json", "vocabulary.json"
 WEIGHTS = ".safetensors"
-SHARD_SIZE = "14MB"
-"""Largest weight file of a decoder, below what hosts of source code take without extra tools."""
-
-COMPONENTS: dict[str, dict[str, Callable[[Path], Any]]] = {
-    "text_tokenizer": {"TextTokenizer": TextTokenizer.from_pretrained},
-    "image_tokenizer": {"ImageTokenizer": ImageTokenizer.from_pretrained},
-    "image_detokenizer": {"ImageDetokenizer": ImageDetokenizer.from_pretrained},
-}
-"""What a component's folder may hold, and how it is read. The decoder is apart: it is cast as it is read."""
+SMALL_DECODER = 256 << 20
+SMALL_SHARD, LARGE_SHARD = "14MB", "4GB"
+"""Largest weight file of a decoder of at most `SMALL_DECODER` bytes, below what hosts of source code take without
+extra tools, and of a larger one."""
 
 DECODER, DECODER_CLASS = "decoder", "AutoModelForCausalLM"
 REQUIRED = ("text_tokenizer", DECODER)
@@ -62,10 +55,15 @@ class Checkpoint:
     sampling: Sampling
 
 
-def save(checkpoint: Checkpoint, folder: str | Path) -> None:
+def save(checkpoint: Checkpoint, folder: str | Path, write_decoder: Callable[[Path], Any] | None = None) -> None:
     """Writes a checkpoint folder, whole or not at all.
 
     A checkpoint that is there is replaced; other files in its folder, such as a model card, are kept.
+
+    Args:
+        checkpoint: What to write.
+        folder: Where to.
+        write_decoder: Writes the decoder's folder, instead of ``checkpoint.decoder``.
 
     Raises:
         InputError: ``folder`` is a file, a folder with something else in it, or cannot be written.
@@ -79,7 +77,7 @@ def save(checkpoint: Checkpoint, folder: str | Path) -> None:
     try:
         fresh.mkdir(parents=True)
         try:
-            _write(checkpoint, fresh)
+            _write(checkpoint, fresh, write_decoder or _decoder_writer(checkpoint.decoder))
             if folder.exists():
                 _copy_others(folder, fresh)
                 folder.rename(old)
@@ -118,12 +116,16 @@ def load(folder: str | Path, device: torch.device | str = "cpu", dtype: torch.dt
             part.to(device)
     try:
         sampling = Sampling.from_dict(manifest["sampling"])
-        processor = Processor(vocabulary=vocabulary, image_size=manifest["image_size"], **parts)
+        processor = Processor(vocabulary=vocabulary, **picture_settings(manifest), **parts)
     except InputError as error:
         raise InputError(f"{folder / MANIFEST}: {error}") from None
-    if dtype is None and torch.device(device).type == "cpu":
-        dtype = torch.float32
-    return Checkpoint(processor, load_decoder(folder / DECODER, dtype).to(device), sampling)  # type: ignore[arg-type]
+    decoder = load_decoder(folder / DECODER, default_dtype(device, dtype)).to(device)  # type: ignore[arg-type]
+    return Checkpoint(processor, decoder, sampling)
+
+
+def default_dtype(device: torch.device | str, dtype: torch.dtype | None) -> torch.dtype | None:
+    """The decoder's dtype on a device: float32 on a CPU and as stored (None) elsewhere, unless one is given."""
+    return torch.float32 if dtype is None and torch.device(device).type == "cpu" else dtype
 
 
 def verify(folder: str | Path) -> dict[str, Any]:
@@ -150,7 +152,19 @@ def is_checkpoint(folder: str | Path) -> bool:
     return (Path(folder) / MANIFEST).is_file()
 
 
-def _write(checkpoint: Checkpoint, folder: Path) -> None:
+def _decoder_writer(decoder: PreTrainedModel | None) -> Callable[[Path], Any] | None:
+    if decoder is None:
+        return None
+    size = sum(weight.numel() * weight.element_size() for weight in decoder.parameters())
+
+    def write(folder: Path) -> None:
+        with no_progress_bars():
+            decoder.save_pretrained(folder, max_shard_size=SMALL_SHARD if size <= SMALL_DECODER else LARGE_SHARD)
+
+    return write
+
+
+def _write(checkpoint: Checkpoint, folder: Path, write_decoder: Callable[[Path], Any] | None) -> None:
     processor = checkpoint.processor
     components = {}
     for name, classes in COMPONENTS.items():
@@ -162,15 +176,14 @@ def _write(checkpoint: Checkpoint, folder: Path) -> None:
             raise TypeError(f"a {name} of class {kind} cannot be saved; known are {', '.join(classes)}")
         part.save_pretrained(folder / name)
         components[name] = {"class": kind}
-    if checkpoint.decoder is not None:
-        with no_progress_bars():
-            checkpoint.decoder.save_pretrained(folder / DECODER, max_shard_size=SHARD_SIZE)
+    if write_decoder is not None:
+        write_decoder(folder / DECODER)
         components[DECODER] = {"class": DECODER_CLASS}
     processor.vocabulary.save(folder / VOCABULARY)
     manifest = {
         "format_version": FORMAT_VERSION,
         "components": components,
-        "image_size": processor.image_size,
+        **processor.picture_settings(),
         "sampling": checkpoint.sampling.to_dict(),
         "weights": {name: _sha256(folder / name) for name in _weight_files(folder, components)},
     }

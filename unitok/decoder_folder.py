@@ -38,8 +38,11 @@ def load_decoder(
     """
     from transformers import AutoModelForCausalLM  # only here: slow to import
 
-    if not (Path(folder) / "config.json").is_file():
+    config = Path(folder) / "config.json"
+    if not config.is_file():
         raise InputError(f"{folder} is not a decoder folder: it has no config.json")
+    if '"chameleon"' in config.read_text(encoding="utf-8", errors="replace"):
+        import unitok.chameleon_decoder  # noqa: F401  # makes AutoModelForCausalLM know it
     try:
         with no_progress_bars():
             loaded: Any = AutoModelForCausalLM.from_pretrained(

@@ -18,7 +18,7 @@ Grid = tuple[int, int]
 
 
 class ImageSyntax(ABC):
-    """The head says which grid follows; a row is its marks and ``w * K`` codes, the codebooks of a cell side by side."""
+    """The head says which grid follows; a row is marks and ``w * K`` codes, the codebooks of a cell side by side."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary

@@ -68,8 +68,8 @@ class UniTok:
 
         Args:
             name_or_folder: ``"tiny"``, the model in this package; or a folder that :meth:`save_pretrained`
-                wrote; or, where no such folder exists, the name ``owner/model`` of one on the Hugging Face
-                Hub.
+                wrote, or that holds a released model (see :mod:`unitok.released`); or, where no such folder
+                exists, the name ``owner/model`` of one on the Hugging Face Hub.
             device: Where the model goes.
             dtype: The decoder's; by default float32 on a CPU and as stored elsewhere.
             adapter: Folder of an adapter that was trained on this checkpoint's decoder (`model.lora`); it is merged
@@ -78,7 +78,11 @@ class UniTok:
         Raises:
             InputError: There is no such checkpoint or adapter, or it is damaged; the message names the file.
         """
-        loaded = checkpoint.load(find_checkpoint(name_or_folder), device, dtype)
+        folder = find_checkpoint(name_or_folder)
+        if checkpoint.is_checkpoint(folder) or not (folder / "config.json").is_file():
+            loaded = checkpoint.load(folder, device, dtype)
+        else:
+            loaded = _load_released(folder, device, dtype)
         assert loaded.decoder is not None  # a base is refused when it is read
         decoder = loaded.decoder if adapter is None else merge_adapter(loaded.decoder, adapter)
         return cls(loaded.processor, decoder, loaded.sampling)
@@ -219,6 +223,17 @@ class UniTok:
         if request.grid is None or request.modality == "text":
             return request.max_tokens
         return image_syntax(self.processor.vocabulary).length(*request.grid) + 1  # and the turn's end
+
+
+def _load_released(folder: Path, device: torch.device | str, dtype: torch.dtype | None) -> checkpoint.Checkpoint:
+    from unitok.released import read_released  # only here: slow to import
+
+    released = read_released(folder)
+    for codec in (released.processor.image_tokenizer, released.processor.image_detokenizer):
+        if isinstance(codec, nn.Module):
+            codec.to(device)
+    decoder = released.decoder(checkpoint.default_dtype(device, dtype)).to(device)  # type: ignore[arg-type]
+    return checkpoint.Checkpoint(released.processor, decoder, released.sampling)
 
 
 class _Meter:

@@ -6,23 +6,25 @@ Shape letters: S sequence, K codebooks, h w code grid, H W pixels.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
-import numpy as np
 import torch
 from PIL import Image as PILImage
 from torch import Tensor, nn
 
 from unitok.document import Document, Image, Part, Role, Text, Turn
 from unitok.image_syntax import image_syntax
+from unitok.picture_fit import crop_to_square, pad_to_cells, pad_to_square, resize_to_area
 from unitok.spans import Span, parse_spans, parse_turn
 from unitok.turn_syntax import Piece, turn_syntax
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers import Detokenizer, Tokenizer
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import to_pil, to_rgb, to_tensor
+
+ImageFit = Literal["pad", "crop"]
 
 _PIXELS_PER_BATCH: Final = 64 * 64 * 64
 """Pictures go through the codecs in batches of about this many pixels, to bound the memory."""
@@ -51,8 +53,10 @@ class Processor:
         vocabulary: The ids of everything.
         image_tokenizer: Pictures to codes; without it, only images that bring their codes can be encoded.
         image_detokenizer: Codes to pictures; without it, decoded images hold codes alone.
-        image_size: Pictures are scaled and padded to a square with sides of this many pixels; None
-            keeps their size and pads to whole cells of the code grid.
+        image_size: Pictures become squares with sides of this many pixels; None keeps their shape and pads to
+            whole cells of the code grid.
+        image_fit: How they become squares: padded around with the mean color of their border, or cropped.
+        image_pixels: Without an ``image_size``: pictures are scaled to an area of at least and at most so many pixels.
 
     Raises:
         InputError: The parts do not fit together.
@@ -65,6 +69,8 @@ class Processor:
         image_tokenizer: Tokenizer | None = None,
         image_detokenizer: Detokenizer | None = None,
         image_size: int | None = 64,
+        image_fit: ImageFit = "pad",
+        image_pixels: tuple[int, int] | None = None,
     ) -> None:
         if text_tokenizer.vocab_size != vocabulary.text_size:
             raise InputError(
@@ -83,8 +89,19 @@ class Processor:
         self.image_tokenizer = image_tokenizer
         self.image_detokenizer = image_detokenizer
         self.image_size = image_size
+        self.image_fit: ImageFit = image_fit
+        self.image_pixels = image_pixels
         if image_tokenizer is not None and image_size is not None:
             self._check_image_size(image_size)
+
+    def picture_settings(self) -> dict[str, Any]:
+        """How pictures are made to fit, ready for JSON; what is at its default is left out, except the size."""
+        settings: dict[str, Any] = {"image_size": self.image_size}
+        if self.image_fit != "pad":
+            settings["image_fit"] = self.image_fit
+        if self.image_pixels is not None:
+            settings["image_pixels"] = list(self.image_pixels)
+        return settings
 
     def _check_image_size(self, image_size: int) -> None:
         cell = self._cell()
@@ -261,48 +278,40 @@ class Processor:
     def prepare_image(self, image: PILImage.Image) -> PILImage.Image:
         """The picture as the tokenizer sees it, RGB.
 
-        With an ``image_size``: scaled so that its longer side fits, and padded around with the mean color
-        of its border. Without: padded on the right and below with its last pixels to whole cells.
+        See :mod:`unitok.picture_fit` for the ways in which it is made to fit.
 
         Raises:
             InputError: The picture is too large for the vocabulary's code grid.
         """
         image = to_rgb(image)
-        return self._pad_to_cells(image) if self.image_size is None else _fit(image, self.image_size)
-
-    def _pad_to_cells(self, image: PILImage.Image) -> PILImage.Image:
+        if self.image_size is not None:
+            fit = crop_to_square if self.image_fit == "crop" else pad_to_square
+            return fit(image, self.image_size)
         cell = self._cell()
-        if max(image.size) > cell * self.vocabulary.max_grid:
-            raise InputError(
-                f"the picture is {image.width}x{image.height}, above the {cell * self.vocabulary.max_grid} "
-                "pixels a side that this vocabulary can hold; scale it down"
-            )
-        right, below = -image.width % cell, -image.height % cell
-        if not right and not below:
-            return image
-        return PILImage.fromarray(np.pad(np.asarray(image), ((0, below), (0, right), (0, 0)), mode="edge"))
+        if self.image_pixels is not None:
+            image = resize_to_area(image, cell, *self.image_pixels)
+        return pad_to_cells(image, cell, cell * self.vocabulary.max_grid)
 
     def _crop(self, picture: PILImage.Image, size: tuple[int, int] | None) -> PILImage.Image:
         """Takes the padding to whole cells off again."""
-        if self.image_size is not None or size is None:
+        if self.image_size is not None or self.image_pixels is not None or size is None:
             return picture
         return picture.crop((0, 0, min(size[1], picture.width), min(size[0], picture.height)))
 
 
-def _fit(image: PILImage.Image, side: int) -> PILImage.Image:
-    """Scales a picture into a square and fills the rest with the mean color of its border."""
-    scale = side / max(image.size)
-    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    if size != image.size:
-        image = image.resize(size, PILImage.Resampling.LANCZOS)
-    if size == (side, side):
-        return image
-    pixels = np.asarray(image).astype(np.float64)
-    border = np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
-    red, green, blue = (round(value) for value in border.mean(axis=0).tolist())
-    square = PILImage.new("RGB", (side, side), (red, green, blue))
-    square.paste(image, ((side - size[0]) // 2, (side - size[1]) // 2))
-    return square
+def picture_settings(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of :class:`Processor` in a manifest that holds :meth:`Processor.picture_settings`.
+
+    Raises:
+        InputError: A value is of the wrong kind.
+    """
+    fit, pixels = manifest.get("image_fit", "pad"), manifest.get("image_pixels")
+    if fit not in ("pad", "crop"):
+        raise InputError(f'"image_fit" must be "pad" or "crop", not {fit!r}')
+    is_range = isinstance(pixels, list) and len(pixels) == 2 and all(isinstance(n, int) and n > 0 for n in pixels)
+    if pixels is not None and not is_range:
+        raise InputError(f'"image_pixels" must be two positive integers, not {pixels!r}')
+    return {"image_size": manifest["image_size"], "image_fit": fit, "image_pixels": pixels and tuple(pixels)}
 
 
 def _in_batches(

@@ -80,7 +80,10 @@ def test_what_is_written_is_read(height: int, width: int, count: int, kind: str,
     last = rows.view(height, -1)[-1]
     assert len(last) == syntax.row_length(width)
     assert torch.equal(syntax.read_rows(last, width, first=height), codes[:, -1:])
-    assert syntax.read_head(ids[: head - 1].tolist()) is None and syntax.read_head(ids[:head].tolist()) == (height, width)
+    assert syntax.read_head(ids[: head - 1].tolist()) is None and syntax.read_head(ids[:head].tolist()) == (
+        height,
+        width,
+    )
     for cut in range(len(ids)):
         with pytest.raises(InputError, match="cut off"):
             syntax.read(ids[:cut])

@@ -26,15 +26,14 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from unitok.components import COMPONENTS
 from unitok.data.documents import OnError, line_blocks, read_documents
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, merge_caches, vocabulary_hash
 from unitok.data.world.tasks import sample_documents
 from unitok.document import Document, Image, Turn
-from unitok.processor import Processor
+from unitok.processor import Processor, picture_settings
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.image import ImageTokenizer
-from unitok_tokenizers.text import TextTokenizer
 
 log = logging.getLogger(__name__)
 
@@ -64,18 +63,22 @@ def load_processor(folder: str | Path, image_size: int | None = None) -> Process
         image_size: sides of pictures; none: as `unitok.json` says, or any size where there is no such file.
     """
     folder = find_folder(folder)
-    if image_size is None and (folder / "unitok.json").is_file():
+    classes = {"text_tokenizer": "TextTokenizer", "image_tokenizer": "ImageTokenizer"}
+    settings: dict[str, Any] = {"image_size": None}
+    if (folder / "unitok.json").is_file():
         try:
-            image_size = json.loads((folder / "unitok.json").read_text(encoding="utf-8"))["image_size"]
+            manifest = json.loads((folder / "unitok.json").read_text(encoding="utf-8"))
+            settings = picture_settings(manifest)
+            classes = {name: entry["class"] for name, entry in manifest["components"].items() if name in classes}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{folder / 'unitok.json'} is not readable; copy the checkpoint again") from error
-    images = folder / "image_tokenizer"
-    return Processor(
-        TextTokenizer.from_pretrained(folder / "text_tokenizer"),
-        Vocabulary.load(folder / "vocabulary.json"),
-        ImageTokenizer.from_pretrained(images).eval() if images.is_dir() else None,
-        image_size=image_size,
-    )
+    if image_size is not None:
+        settings["image_size"] = image_size
+    parts = {name: COMPONENTS[name].get(kind) for name, kind in classes.items() if (folder / name).is_dir()}
+    if None in parts.values() or "text_tokenizer" not in parts:
+        raise InputError(f"{folder} does not hold tokenizers that are known here; upgrade unitok")
+    read = {name: reader(folder / name) for name, reader in parts.items() if reader is not None}
+    return Processor(vocabulary=Vocabulary.load(folder / "vocabulary.json"), **read, **settings)
 
 
 def encode_documents(processor: Processor, documents: Sequence[Document]) -> list[Encoded]:

@@ -1,0 +1,28 @@
+"""The classes that a checkpoint's folders may hold; nothing else is ever built from one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from unitok_detokenizers.image import ImageDetokenizer
+from unitok_detokenizers.released import Emu3ImageDetokenizer, VqganImageDetokenizer
+from unitok_tokenizers.image import ImageTokenizer
+from unitok_tokenizers.released import ChameleonImageTokenizer, Emu3ImageTokenizer
+from unitok_tokenizers.text import TextTokenizer
+
+COMPONENTS: Final[Mapping[str, Mapping[str, Callable[[Path], Any]]]] = {
+    "text_tokenizer": {"TextTokenizer": TextTokenizer.from_pretrained},
+    "image_tokenizer": {
+        "ImageTokenizer": ImageTokenizer.from_pretrained,
+        "ChameleonImageTokenizer": ChameleonImageTokenizer.from_pretrained,
+        "Emu3ImageTokenizer": Emu3ImageTokenizer.from_pretrained,
+    },
+    "image_detokenizer": {
+        "ImageDetokenizer": ImageDetokenizer.from_pretrained,
+        "VqganImageDetokenizer": VqganImageDetokenizer.from_pretrained,
+        "Emu3ImageDetokenizer": Emu3ImageDetokenizer.from_pretrained,
+    },
+}
+"""By component and class name, how its folder is read. The decoder is apart: it is cast as it is read."""

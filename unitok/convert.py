@@ -1,0 +1,53 @@
+"""`python -m unitok.convert`: a released model as a unitok checkpoint."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from unitok.terminal import ArgumentParser, run
+from unitok_tokenizers.errors import InputError
+
+
+def build_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        "python -m unitok.convert",
+        "Writes a released unified model (Chameleon, Anole, Lumina-mGPT, Emu3; as transformers saves them) as a "
+        "checkpoint. Weights are copied piece by piece, so that the memory does not have to hold the model.",
+    )
+    parser.add_argument("source", metavar="SOURCE", help="the model's folder, or its name owner/model on the Hub")
+    parser.add_argument("output", type=Path, metavar="OUTPUT", help="the checkpoint's folder; it must not exist")
+    parser.add_argument(
+        "--vqgan",
+        type=Path,
+        metavar="FOLDER",
+        help="Chameleon: the original release's tokenizer folder (vqgan.ckpt, vqgan.yaml), which image output needs",
+    )
+    return parser
+
+
+def command(argv: Sequence[str]) -> None:
+    """Parses `argv` and writes the checkpoint. Raises `InputError`."""
+    options = build_parser().parse_args(argv)
+    if options.output.exists():
+        raise InputError(f"{options.output} exists already; remove it or choose another output folder")
+    # Imported late, so that --help and mistakes are answered at once.
+    from unitok.conversion import convert
+
+    converted = convert(options.source, options.output, options.vqgan)
+    if converted.processor.image_detokenizer is None:
+        print(
+            "note: no vqgan.ckpt was found: this checkpoint reads pictures, but cannot show what it draws; see --vqgan",
+            file=sys.stderr,
+        )
+    print(options.output)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns the exit code, which `unitok.terminal.run` defines."""
+    return run(command, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""How a picture is made to fit a code grid.
+
+Shape letters: H W pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from PIL import Image as PILImage
+
+from unitok_tokenizers.errors import InputError
+
+MAX_ASPECT: Final = 200
+"""A picture is at most this many times longer than wide where its area is fitted."""
+
+
+def pad_to_square(image: PILImage.Image, side: int) -> PILImage.Image:
+    """Scales a picture into a square and fills the rest with the mean color of its border."""
+    scale = side / max(image.size)
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    if size != image.size:
+        image = image.resize(size, PILImage.Resampling.LANCZOS)
+    if size == (side, side):
+        return image
+    pixels = np.asarray(image).astype(np.float64)
+    border = np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
+    red, green, blue = (round(value) for value in border.mean(axis=0).tolist())
+    square = PILImage.new("RGB", (side, side), (red, green, blue))
+    square.paste(image, ((side - size[0]) // 2, (side - size[1]) // 2))
+    return square
+
+
+def crop_to_square(image: PILImage.Image, side: int) -> PILImage.Image:
+    """Scales a picture until its shorter side fits, and cuts the middle out, as Chameleon does."""
+    short, long = sorted(image.size)
+    longer = max(side, int(side * long / short))
+    size = (side, longer) if image.width <= image.height else (longer, side)
+    if size != image.size:
+        image = image.resize(size, PILImage.Resampling.LANCZOS)
+    left, top = (size[0] - side) // 2, (size[1] - side) // 2
+    return image.crop((left, top, left + side, top + side))
+
+
+def resize_to_area(image: PILImage.Image, cell: int, least: int, most: int) -> PILImage.Image:
+    """Scales a picture to whole cells and an area of ``least`` to ``most`` pixels, as Emu3 does.
+
+    Raises:
+        InputError: It is too narrow for that.
+    """
+    height, width = image.height, image.width
+    if max(height, width) > MAX_ASPECT * min(height, width):
+        raise InputError(f"the picture is {width}x{height}, more than {MAX_ASPECT} times longer than wide; cut it")
+    tall, wide = round(height / cell) * cell, round(width / cell) * cell
+    if tall * wide > most:
+        ratio = math.sqrt(height * width / most)
+        tall, wide = (max(cell, math.floor(side / ratio / cell) * cell) for side in (height, width))
+    elif tall * wide < least:
+        ratio = math.sqrt(least / (height * width))
+        tall, wide = (math.ceil(side * ratio / cell) * cell for side in (height, width))
+    return image if (wide, tall) == image.size else image.resize((wide, tall), PILImage.Resampling.BICUBIC)
+
+
+def pad_to_cells(image: PILImage.Image, cell: int, most: int) -> PILImage.Image:
+    """Repeats a picture's last pixels on the right and below, up to whole cells.
+
+    Raises:
+        InputError: It is more than ``most`` pixels high or wide.
+    """
+    if max(image.size) > most:
+        raise InputError(
+            f"the picture is {image.width}x{image.height}, above the {most} pixels a side that this vocabulary can "
+            "hold; scale it down"
+        )
+    right, below = -image.width % cell, -image.height % cell
+    if not right and not below:
+        return image
+    return PILImage.fromarray(np.pad(np.asarray(image), ((0, below), (0, right), (0, 0)), mode="edge"))

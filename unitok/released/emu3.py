@@ -1,0 +1,114 @@
+"""Emu3, chat and generation (Wang et al. 2024, arXiv:2409.18869), as converted for `transformers`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from transformers import Emu3Config, LlamaConfig
+
+from unitok.engine.sampling import Sampling
+from unitok.processor import Processor
+from unitok.released.source import (
+    TOKENIZER_FILES,
+    Released,
+    decoder_names,
+    fill_control,
+    pixel_scale,
+    read_json,
+    read_tokenizer,
+    require_files,
+    text_block,
+)
+from unitok.syntax import SpelledImages, SpokenTurns
+from unitok.vocabulary import Codebooks, Vocabulary
+from unitok.weight_files import WeightFiles, read_into
+from unitok_detokenizers.released import Emu3ImageDetokenizer
+from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.released import Emu3ImageTokenizer
+from unitok_tokenizers.spec import CodebookSpec
+from unitok_tokenizers.text import TextTokenizer
+
+CODE_NAME = re.compile(r"<\|visual token (\d+)\|>")
+RESERVED_NAME = re.compile(r"<\|extra_\d+\|>")
+CHAT = SpokenTurns("You are a helpful assistant. ", "USER: ", "ASSISTANT: ", " ")
+SIDE = 90
+"""The grid of a picture whose size nobody asked for, as in the release: 720 x 720 pixels."""
+
+_PREFIXES = (  # of the layout since transformers 4.52, and of the one before
+    ("model.text_model.", "model."),
+    ("text_model.model.", "model."),
+    ("text_model.lm_head.", "lm_head."),
+    ("lm_head.", "lm_head."),
+)
+
+
+def read_emu3(folder: Path, vqgan: Path | None = None) -> Released:
+    """Reads a folder; see :func:`unitok.released.read_released`."""
+    if vqgan is not None:
+        raise InputError("Emu3 brings its image detokenizer: leave the VQGAN out")
+    require_files(folder, ["config.json", "preprocessor_config.json", *TOKENIZER_FILES])
+    config = Emu3Config(**read_json(folder / "config.json"))
+    files, picture = WeightFiles(folder), read_json(folder / "preprocessor_config.json")
+    tokenizer, scale = read_tokenizer(folder), pixel_scale(picture)
+    weights = {**files.under("vqmodel."), **files.under("model.vqmodel.")}
+    images = Emu3ImageTokenizer(config.vq_config, scale).eval()
+    read_into(images.vq, weights, f"the image tokenizer in {folder}")
+    pictures = Emu3ImageDetokenizer(config.vq_config, scale).eval()
+    read_into(pictures.vq, weights, f"the image detokenizer in {folder}")
+    text = TextTokenizer.from_pretrained(folder)
+    decoder = _llama(config.text_config)
+    vocabulary = _vocabulary(tokenizer, text, decoder.vocab_size, images.spec)
+    pixels = int(picture.get("min_pixels", 512 * 512)), int(picture.get("max_pixels", 1024 * 1024))
+    processor = Processor(text, vocabulary, images, pictures, None, image_pixels=pixels)
+    names = decoder_names(files, decoder, _rename, folder)
+    return Released(processor, Sampling(max_tokens=decoder.max_position_embeddings), decoder, files, names)
+
+
+def _llama(text: Any) -> LlamaConfig:
+    """Emu3's decoder has the architecture of Llama, with dropout that only training uses."""
+    same = (
+        "vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads num_key_value_heads hidden_act "
+        "max_position_embeddings rms_norm_eps pad_token_id bos_token_id eos_token_id rope_parameters mlp_bias "
+        "attention_bias initializer_range tie_word_embeddings"
+    )
+    return LlamaConfig(**{name: getattr(text, name) for name in same.split()}, architectures=["LlamaForCausalLM"])
+
+
+def _rename(name: str) -> str | None:
+    return next((new + name.removeprefix(old) for old, new in _PREFIXES if name.startswith(old)), None)
+
+
+def _vocabulary(tokenizer: Any, text: TextTokenizer, size: int, spec: CodebookSpec) -> Vocabulary:
+    names: dict[str, int] = tokenizer.get_vocab()
+    codes = {int(found[1]): token_id for name, token_id in names.items() if (found := CODE_NAME.fullmatch(name))}
+    if sorted(codes) != list(range(spec.codebook_size)):
+        raise InputError(f"the tokenizer names {len(codes)} image codes, the image tokenizer has {spec.codebook_size}")
+    known = {
+        "<bos>": tokenizer.bos_token_id,
+        "<eos>": tokenizer.eos_token_id,
+        "<pad>": tokenizer.pad_token_id,
+        "<boi>": names.get(getattr(tokenizer, "boi_token", "<|image start|>")),
+        "<eoi>": names.get(getattr(tokenizer, "eoi_token", "<|image end|>")),
+        "begin": names.get(getattr(tokenizer, "image_wrapper_token", "<|image token|>")),
+        "row_end": names.get("<|extra_200|>"),
+        "end": names.get(getattr(tokenizer, "eof_token", "<|extra_201|>")),
+    }
+    lacking = [name for name, token_id in known.items() if token_id is None]
+    if lacking:
+        raise InputError(f"the tokenizer does not say which token is {', '.join(lacking)}")
+    ids = {name: int(token_id) for name, token_id in known.items() if token_id is not None}
+    begin, row_end, end = (ids.pop(name) for name in ("begin", "row_end", "end"))
+    reserved = {token_id for name, token_id in names.items() if RESERVED_NAME.fullmatch(name)}
+    control = fill_control(ids, reserved - {begin, row_end, end})
+    digits, times = [text.encode(str(digit)) for digit in range(10)], text.encode("*")
+    spelled = [one for letter in "1024*73" for one in (times if letter == "*" else digits[int(letter)])]
+    if text.encode("1024*73") != spelled or {len(one) for one in [*digits, times]} != {1}:
+        raise InputError("the tokenizer joins digits, so that the size of an image cannot be spelled digit by digit")
+    images = SpelledImages(tuple(one for (one,) in digits), times[0], begin, row_end, end, SIDE, SIDE)
+    block = tuple(codes[code] for code in range(spec.codebook_size))
+    others = [*control.values(), *block, begin, row_end, end]
+    turns = CHAT if getattr(tokenizer, "chat_template", None) else SpokenTurns()
+    blocks = text_block(text.vocab_size, others), control, (), [Codebooks(spec, (block,))]
+    return Vocabulary.from_blocks(*blocks, size, images, turns)

@@ -1,0 +1,156 @@
+"""What the released models have in common: a folder's files, the decoder's weights, the ids that they do not use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PretrainedConfig, PreTrainedModel
+
+from unitok.decoder_folder import no_progress_bars
+from unitok.engine.sampling import Sampling
+from unitok.processor import Processor
+from unitok.vocabulary import CONTROL_TOKENS
+from unitok.vocabulary_manifest import NO_ID
+from unitok.weight_files import INDEX, SINGLE, WeightFiles, copy_weights
+from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.released import PixelScale
+
+SHARD_SIZE: Final = 4 << 30
+TOKENIZER_FILES: Final = ("tokenizer.json", "tokenizer_config.json")
+
+
+@dataclass(frozen=True)
+class Released:
+    """The parts of a released model; the decoder's weights are still in their files.
+
+    Attributes:
+        processor: The tokenizers, the detokenizers and the vocabulary.
+        sampling: How answers are drawn by default.
+        config: The decoder's configuration, of an architecture that ``AutoModelForCausalLM`` knows.
+        files: Where the weights are.
+        names: The decoder's own name of each of its weights, and what it is called in ``files``.
+    """
+
+    processor: Processor
+    sampling: Sampling
+    config: PretrainedConfig
+    files: WeightFiles
+    names: dict[str, str]
+
+    def decoder(self, dtype: torch.dtype | None = None) -> PreTrainedModel:
+        """The decoder, in evaluation mode; by default with the weights' own dtype."""
+        weights = {new: self.files.get(old) for new, old in self.names.items()}
+        dtype = dtype or next(iter(weights.values())).dtype
+        kind: Any = type(_skeleton(self.config))
+        with no_progress_bars():
+            return kind.from_pretrained(None, config=self.config, state_dict=weights, dtype=dtype).eval()
+
+    def write_decoder(self, folder: Path, copied: Callable[[int], Any] | None = None) -> None:
+        """The decoder's folder; its weights are copied byte by byte, never loaded."""
+        folder.mkdir(parents=True)
+        self.config.save_pretrained(str(folder))
+        copy_weights(((new, self.files.entries[old]) for new, old in self.names.items()), folder, SHARD_SIZE, copied)
+
+    @property
+    def decoder_bytes(self) -> int:
+        """The size of the decoder's weights."""
+        return sum(self.files.entries[old].size for old in self.names.values())
+
+
+def require_files(folder: Path, names: Iterable[str]) -> None:
+    """Raises InputError with all of the files that are missing; weights may be one file or shards."""
+    missing = [name for name in names if not (folder / name).is_file()]
+    if not any((folder / name).is_file() for name in (SINGLE, INDEX)):
+        missing.append(f"{SINGLE} (or {INDEX})")
+    if missing:
+        raise InputError(f"{folder} is incomplete: {', '.join(missing)} missing; copy the whole model")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file that holds an object."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(f"{path} cannot be read as JSON; copy the model again") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path} does not hold an object; copy the model again")
+    return values
+
+
+def read_tokenizer(folder: Path) -> Any:
+    """The tokenizer of `transformers`, whose attributes name the special tokens."""
+    try:
+        return AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # a damaged file raises nearly anything
+        raise InputError(f"the tokenizer in {folder} cannot be read: {' '.join(str(error).split())}") from error
+
+
+def pixel_scale(values: dict[str, Any]) -> PixelScale:
+    """The range of pixels that ``preprocessor_config.json`` asks for."""
+    factor = values.get("rescale_factor", 1 / 255) if values.get("do_rescale", True) else 1.0
+    if not values.get("do_normalize", True):
+        return PixelScale(factor, (0.0,) * 3, (1.0,) * 3)
+    return PixelScale(factor, tuple(values["image_mean"]), tuple(values["image_std"]))
+
+
+def decoder_names(
+    files: WeightFiles, config: PretrainedConfig, rename: Callable[[str], str | None], folder: Path
+) -> dict[str, str]:
+    """The files' name of each weight of the decoder, by the decoder's own.
+
+    Args:
+        files: The weights.
+        config: The decoder's configuration.
+        rename: What the decoder calls a tensor of the files; None of those that are not its own.
+        folder: For the error message.
+
+    Raises:
+        InputError: A weight is missing or has another shape.
+    """
+    names = {new: old for old in files.entries if (new := rename(old)) is not None}
+    skeleton = _skeleton(config)
+    wanted = {name: tuple(value.shape) for name, value in skeleton.state_dict().items()}
+    if config.tie_word_embeddings:
+        wanted.pop("lm_head.weight", None)
+        names.pop("lm_head.weight", None)
+    missing, strange = sorted(set(wanted) - set(names)), sorted(set(names) - set(wanted))
+    if missing or strange:
+        what, which = ("lacks", missing) if missing else ("has unknown", strange)
+        raise InputError(f"{folder} {what} {len(which)} weights of the decoder: {', '.join(which[:5])}; copy it again")
+    for name, shape in wanted.items():
+        if files.entries[names[name]].shape != shape:
+            found = list(files.entries[names[name]].shape)
+            raise InputError(f"{folder}: {names[name]} is {found}, but config.json says {list(shape)}")
+    return {name: names[name] for name in wanted}
+
+
+def _skeleton(config: PretrainedConfig) -> PreTrainedModel:
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(config)
+
+
+def fill_control(known: dict[str, int], reserved: Iterable[int]) -> dict[str, int]:
+    """Ids for all control tokens: those of the model, and of its reserved ids for what it does not have.
+
+    Raises:
+        InputError: There are too few reserved ids.
+    """
+    spare = iter(sorted(set(reserved) - set(known.values())))
+    try:
+        return {name: known[name] if name in known else next(spare) for name in CONTROL_TOKENS}
+    except StopIteration:
+        raise InputError("the model's tokenizer has too few reserved tokens for those that unitok adds") from None
+
+
+def text_block(size: int, others: Iterable[int]) -> list[int]:
+    """Token ids of the ids of a tokenizer that also names what is not text."""
+    block = list(range(size))
+    for token_id in others:
+        if token_id < size:
+            block[token_id] = NO_ID
+    return block

@@ -36,10 +36,11 @@ CHAT = SpokenTurns("You are a helpful assistant. ", "USER: ", "ASSISTANT: ", " "
 SIDE = 90
 """The grid of a picture whose size nobody asked for, as in the release: 720 x 720 pixels."""
 
-_PREFIXES = (  # of the layout since transformers 4.52, and of the one before
+_PREFIXES = (  # as modules are named since transformers 4.52, and as they were before, which files still have
     ("model.text_model.", "model."),
     ("text_model.model.", "model."),
     ("text_model.lm_head.", "lm_head."),
+    ("text_model.", "model."),
     ("lm_head.", "lm_head."),
 )
 

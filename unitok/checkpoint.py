@@ -174,7 +174,7 @@ def _write(checkpoint: Checkpoint, folder: Path, write_decoder: Callable[[Path],
         kind = type(part).__name__
         if kind not in classes:
             raise TypeError(f"a {name} of class {kind} cannot be saved; known are {', '.join(classes)}")
-        part.save_pretrained(folder / name)
+        part.write(folder / name)
         components[name] = {"class": kind}
     if write_decoder is not None:
         write_decoder(folder / DECODER)

@@ -13,16 +13,16 @@ from unitok_tokenizers.released import ChameleonImageTokenizer, Emu3ImageTokeniz
 from unitok_tokenizers.text import TextTokenizer
 
 COMPONENTS: Final[Mapping[str, Mapping[str, Callable[[Path], Any]]]] = {
-    "text_tokenizer": {"TextTokenizer": TextTokenizer.from_pretrained},
+    "text_tokenizer": {"TextTokenizer": TextTokenizer.read},
     "image_tokenizer": {
-        "ImageTokenizer": ImageTokenizer.from_pretrained,
-        "ChameleonImageTokenizer": ChameleonImageTokenizer.from_pretrained,
-        "Emu3ImageTokenizer": Emu3ImageTokenizer.from_pretrained,
+        "ImageTokenizer": ImageTokenizer.read,
+        "ChameleonImageTokenizer": ChameleonImageTokenizer.read,
+        "Emu3ImageTokenizer": Emu3ImageTokenizer.read,
     },
     "image_detokenizer": {
-        "ImageDetokenizer": ImageDetokenizer.from_pretrained,
-        "VqganImageDetokenizer": VqganImageDetokenizer.from_pretrained,
-        "Emu3ImageDetokenizer": Emu3ImageDetokenizer.from_pretrained,
+        "ImageDetokenizer": ImageDetokenizer.read,
+        "VqganImageDetokenizer": VqganImageDetokenizer.read,
+        "Emu3ImageDetokenizer": Emu3ImageDetokenizer.read,
     },
 }
 """By component and class name, how its folder is read. The decoder is apart: it is cast as it is read."""

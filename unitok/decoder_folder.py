@@ -17,6 +17,7 @@ from unitok_tokenizers.errors import InputError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+    from transformers.utils.quantization_config import QuantizationConfigMixin
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model")
 NOISE = 0.1
@@ -24,7 +25,10 @@ NOISE = 0.1
 
 
 def load_decoder(
-    folder: str | Path, dtype: torch.dtype | None = None, attn_implementation: str | None = None
+    folder: str | Path,
+    dtype: torch.dtype | None = None,
+    attn_implementation: str | None = None,
+    quantization: QuantizationConfigMixin | None = None,
 ) -> PreTrainedModel:
     """The causal LM in a folder, in evaluation mode.
 
@@ -32,6 +36,7 @@ def load_decoder(
         folder: Holds ``config.json`` and weights.
         dtype: Of the weights; None as they were saved.
         attn_implementation: As in transformers; None for its default.
+        quantization: As in transformers; None for none.
 
     Raises:
         InputError: It is no decoder's folder, or something in it is damaged or does not fit.
@@ -49,6 +54,7 @@ def load_decoder(
                 str(folder),
                 dtype=dtype or "auto",
                 attn_implementation=attn_implementation,
+                quantization_config=quantization,
                 use_safetensors=True,
                 local_files_only=True,
                 trust_remote_code=False,
@@ -69,6 +75,7 @@ def load_for_vocabulary(
     vocabulary: Vocabulary,
     dtype: torch.dtype | None = None,
     attn_implementation: str | None = None,
+    quantization: QuantizationConfigMixin | None = None,
 ) -> PreTrainedModel:
     """:func:`load_decoder` of a decoder over a vocabulary, or of a language model, which gets rows for the rest of it.
 
@@ -77,7 +84,7 @@ def load_for_vocabulary(
     Raises:
         InputError: As for :func:`load_decoder`, or the decoder was trained on another vocabulary.
     """
-    decoder = load_decoder(folder, dtype, attn_implementation)
+    decoder = load_decoder(folder, dtype, attn_implementation, quantization)
     known, needed = int(decoder.config.vocab_size), vocabulary.size
     if known == needed:
         return decoder

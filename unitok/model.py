@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 import torch
+from huggingface_hub import HfApi
 from torch import Tensor, nn
 
 from unitok import checkpoint
@@ -17,9 +18,11 @@ from unitok.document import Document
 from unitok.engine import Engine, Sampling
 from unitok.grammar import Grammar, Request
 from unitok.image_syntax import image_syntax
+from unitok.model_card import model_card
 from unitok.processor import Processor
 from unitok.stream import Event, EventReader
 from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.hub import HUB_NAME, download
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -27,9 +30,6 @@ if TYPE_CHECKING:
 Modality = Literal["auto", "text", "image"]
 SHIPPED = ("tiny",)
 """Checkpoints inside the package, by name."""
-
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]  # no code, no pickles
 
 
 class UniTok:
@@ -90,6 +90,29 @@ class UniTok:
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes a checkpoint folder, whole or not at all; see :func:`unitok.checkpoint.save`."""
         checkpoint.save(checkpoint.Checkpoint(self.processor, self.decoder, self.sampling), folder)
+
+    def push_to_hub(
+        self, repo_id: str, private: bool | None = None, token: str | None = None, evaluation: str | Path | None = None
+    ) -> str:
+        """Puts the checkpoint on the Hugging Face Hub, with a model card.
+
+        Args:
+            repo_id: ``owner/model``; it is made if need be.
+            private: Whether it is made private; None: as the owner's settings have it.
+            token: The access token; by default the one that is logged in.
+            evaluation: The ``evaluation.md`` that the card shows.
+
+        Returns:
+            The address of the commit.
+        """
+        api = HfApi(token=token)
+        card = model_card(self.processor, self.decoder, repo_id, evaluation)
+        repo_id = api.create_repo(repo_id=repo_id, private=private, exist_ok=True).repo_id
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            card.save(Path(folder) / "README.md")
+            message = "Upload a unitok checkpoint"
+            return str(api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=message))
 
     @property
     def device(self) -> torch.device:
@@ -274,24 +297,11 @@ def find_checkpoint(name_or_folder: str | Path) -> Path:
         if not checkpoint.is_checkpoint(folder):
             raise InputError(f"the model {name} is not in this installation ({folder}); install unitok again")
         return folder
-    if Path(name).exists() or not _HUB_NAME.fullmatch(name):
+    if Path(name).exists() or not HUB_NAME.fullmatch(name):
         if not Path(name).is_dir():
             raise InputError(
                 f"there is no model {name!r}; give {', '.join(SHIPPED)}, a folder that holds "
                 f"{checkpoint.MANIFEST}, or a name owner/model on the Hugging Face Hub"
             )
         return Path(name)
-    return _download(name)
-
-
-def _download(name: str) -> Path:
-    # Imported here, since only this needs a network.
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
-    except Exception as error:  # no network, no such name, no permission: each has classes of its own
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(
-            f"there is no folder {name!r}, and it could not be fetched from the Hugging Face Hub: {reason}"
-        ) from error
+    return download(name)

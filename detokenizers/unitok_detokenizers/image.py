@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unitok_tokenizers.hub import HubComponent
 from unitok_tokenizers.image import CodebookConfig
 from unitok_tokenizers.layers import ChannelNorm, ResidualBlock
 from unitok_tokenizers.module_io import load_module, save_module
@@ -73,7 +74,7 @@ class ImageDecoder(nn.Module):
         return F.pixel_shuffle(self.to_pixels(F.silu(self.norm(x))), self.patch)
 
 
-class ImageDetokenizer(nn.Module):
+class ImageDetokenizer(HubComponent, nn.Module):
     """Codes to pictures."""
 
     def __init__(self, config: ImageDetokenizerConfig) -> None:
@@ -95,10 +96,10 @@ class ImageDetokenizer(nn.Module):
         vectors = self.codebook.lookup(codes.permute(0, 2, 3, 1).reshape(-1, books))
         return self.decoder(vectors.view(batch, height, width, -1).permute(0, 3, 1, 2)).clamp(-1, 1)
 
-    def save_pretrained(self, folder: str | Path) -> None:
+    def write(self, folder: str | Path) -> None:
         """Write ``config.json`` and ``model.safetensors``."""
         save_module(self, self.config.to_dict(), folder)
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path) -> ImageDetokenizer:
+    def read(cls, folder: str | Path) -> ImageDetokenizer:
         return load_module(folder, lambda values: cls(ImageDetokenizerConfig.from_dict(values)))

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.hub import HubComponent
 from unitok_tokenizers.module_io import load_module, save_module
 from unitok_tokenizers.released import ReleasedCodec, emu3_spec
 from unitok_tokenizers.spec import CodebookSpec
@@ -49,7 +50,7 @@ class Emu3ImageDetokenizer(ReleasedCodec):
         return self.scale.revert(self.vq.decode(codes[:, 0]))
 
 
-class VqganImageDetokenizer(nn.Module):
+class VqganImageDetokenizer(HubComponent, nn.Module):
     """The decoder of a VQGAN (Esser et al. 2021), such as Chameleon's, as ``VQModel`` of `diffusers`.
 
     Args:
@@ -79,12 +80,12 @@ class VqganImageDetokenizer(nn.Module):
         vectors = self.vq.quantize.embedding(codes[:, 0]).permute(0, 3, 1, 2)
         return self.vq.decoder(self.vq.post_quant_conv(vectors)).clamp(-1, 1)
 
-    def save_pretrained(self, folder: str | Path) -> None:
+    def write(self, folder: str | Path) -> None:
         """Write ``config.json`` and ``model.safetensors``."""
         save_module(self, {"vq": self.settings}, folder)
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path) -> VqganImageDetokenizer:
+    def read(cls, folder: str | Path) -> VqganImageDetokenizer:
         return load_module(folder, lambda values: cls(values["vq"]))
 
     @classmethod

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unitok_tokenizers.codebook import Codebook, Metric
+from unitok_tokenizers.hub import HubComponent
 from unitok_tokenizers.layers import ChannelNorm, ResidualBlock, pad_to_multiple
 from unitok_tokenizers.module_io import load_module, save_module
 from unitok_tokenizers.spec import CodebookSpec
@@ -99,7 +100,7 @@ class ImageEncoder(nn.Module):
         return self.project(self.norm(self.layers(x)))
 
 
-class ImageTokenizer(nn.Module):
+class ImageTokenizer(HubComponent, nn.Module):
     """Pictures to codes."""
 
     def __init__(self, config: ImageTokenizerConfig) -> None:
@@ -125,10 +126,10 @@ class ImageTokenizer(nn.Module):
         codes = self.codebook.search(x.permute(0, 2, 3, 1).reshape(-1, channels))
         return codes.view(batch, height, width, -1).permute(0, 3, 1, 2).contiguous()
 
-    def save_pretrained(self, folder: str | Path) -> None:
+    def write(self, folder: str | Path) -> None:
         """Write ``config.json`` and ``model.safetensors``."""
         save_module(self, self.config.to_dict(), folder)
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path) -> ImageTokenizer:
+    def read(cls, folder: str | Path) -> ImageTokenizer:
         return load_module(folder, lambda values: cls(ImageTokenizerConfig.from_dict(values)))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from unitok_tokenizers.hub import HubComponent
 from unitok_tokenizers.layers import pad_to_multiple
 from unitok_tokenizers.module_io import load_module, save_module
 from unitok_tokenizers.spec import CodebookSpec
@@ -46,7 +47,7 @@ class PixelScale:
         return tuple(torch.tensor(values, device=like.device).view(-1, 1, 1) for values in (self.mean, self.std))  # type: ignore[return-value]
 
 
-class ReleasedCodec(nn.Module):
+class ReleasedCodec(HubComponent, nn.Module):
     """What the codecs of released models have in common: a module of `transformers` and its pixel range."""
 
     def __init__(self, config: Any, scale: PixelScale) -> None:
@@ -68,12 +69,12 @@ class ReleasedCodec(nn.Module):
     def spec(self) -> CodebookSpec:
         raise NotImplementedError
 
-    def save_pretrained(self, folder: str | Path) -> None:
+    def write(self, folder: str | Path) -> None:
         """Write ``config.json`` and ``model.safetensors``."""
         save_module(self, {"vq": self.config.to_dict(), "scale": asdict(self.scale)}, folder)
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path) -> Any:
+    def read(cls, folder: str | Path) -> Any:
         def build(values: dict[str, Any]) -> ReleasedCodec:
             return cls(cls.read_config(values["vq"]), PixelScale.from_dict(values["scale"]))
 

@@ -10,12 +10,13 @@ from typing import Any, Final
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
 from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.hub import HubComponent
 
 _NATIVE_KEY: Final = "unitok_text_tokenizer"
 """In ``tokenizer_config.json``: this folder is fully described by its ``tokenizer.json``."""
 
 
-class TextTokenizer:
+class TextTokenizer(HubComponent):
     """Text to ids in ``[0, vocab_size)`` and back.
 
     Nothing is added to the text and nothing in it is special: the names of control tokens, of this
@@ -67,8 +68,8 @@ class TextTokenizer:
         return cls(backend)
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path) -> TextTokenizer:
-        """Reads a folder written by :meth:`save_pretrained` or by any transformers tokenizer.
+    def read(cls, folder: str | Path) -> TextTokenizer:
+        """Reads a folder written by :meth:`write` or by any transformers tokenizer.
 
         Raises:
             InputError: The folder is missing or holds no tokenizer that can be used.
@@ -93,8 +94,8 @@ class TextTokenizer:
             raise InputError(f"{name} has no fast form; convert it to one with a tokenizer.json")
         return cls(backend, pretrained)
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Writes a folder that :meth:`from_pretrained` and transformers' ``AutoTokenizer`` read."""
+    def write(self, folder: str | Path) -> None:
+        """Writes a folder that :meth:`read` and transformers' ``AutoTokenizer`` read."""
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
         if self._pretrained is not None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+from transformers.utils.quantization_config import QuantizationConfigMixin
 
 from unitok.data.tokenizing import find_folder
 from unitok.decoder_folder import load_for_vocabulary, no_progress_bars
@@ -65,9 +66,14 @@ def build_decoder(config: PretrainedConfig, attn_implementation: str) -> PreTrai
     return AutoModelForCausalLM.from_config(config, attn_implementation=attn_implementation)
 
 
-def pretrained_decoder(folder: str | Path, vocabulary: Vocabulary, attn_implementation: str) -> PreTrainedModel:
-    """A pretrained causal LM in fp32, with rows for the whole vocabulary."""
-    model = load_for_vocabulary(folder, vocabulary, torch.float32, attn_implementation).train()
+def pretrained_decoder(
+    folder: str | Path,
+    vocabulary: Vocabulary,
+    attn_implementation: str,
+    quantization: QuantizationConfigMixin | None = None,
+) -> PreTrainedModel:
+    """A pretrained causal LM with rows for the whole vocabulary, in fp32 but for layers that are quantized."""
+    model = load_for_vocabulary(folder, vocabulary, torch.float32, attn_implementation, quantization).train()
     model.config.use_cache = False
     return model
 

@@ -35,7 +35,7 @@ from unitok.training.backbone import (
     shard_decoder,
 )
 from unitok.training.code_embeddings import start_from_codes
-from unitok.training.finetuning import FreezeConfig, LoraConfig, add_lora, freeze
+from unitok.training.finetuning import FreezeConfig, LoraConfig, add_lora, freeze, quantization
 from unitok.training.loss import LossConfig, LossOutput, chunked_cross_entropy
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule
 from unitok.vocabulary import AUDIO, CONTROL, IMAGE, TEXT, Vocabulary
@@ -134,7 +134,8 @@ class DecoderModule(L.LightningModule):
 
     def _build(self) -> PreTrainedModel:
         if self.init_from:
-            return pretrained_decoder(self.init_from, self.vocabulary, self.attn_implementation)
+            bits = quantization(self.lora_config)
+            return pretrained_decoder(self.init_from, self.vocabulary, self.attn_implementation, bits)
         model = build_decoder(self.decoder_config, self.attn_implementation)
         if self.codes_from:
             start_from_codes(model, self.vocabulary, self.codes_from)

@@ -8,14 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import BitsAndBytesConfig, PreTrainedModel
 
 from unitok.training.backbone import embedding_parameters
 from unitok.vocabulary import TEXT, UNUSED, Vocabulary
+from unitok.vocabulary_manifest import NO_ID
 from unitok_tokenizers.errors import InputError
 
 ALL = "all"
@@ -43,6 +45,8 @@ class LoraConfig:
         alpha: Their output is scaled by `alpha / rank`.
         dropout: On their input.
         targets: Names of the linear layers to adapt; none: all but the head.
+        bits: Hold the base's layers in 4 or 8 bits (`bitsandbytes`, on a GPU), as QLoRA does (Dettmers et al. 2023);
+            none: as they are. The adapters are merged into the base as it was stored.
         rows: Train and save the embedding and head rows of everything that is not text as well. A language
             model has never seen these tokens, so that without their rows nothing is learned.
     """
@@ -51,7 +55,30 @@ class LoraConfig:
     alpha: float = 32.0
     dropout: float = 0.0
     targets: list[str] | None = None
+    bits: Literal[4, 8] | None = None
     rows: bool = True
+
+
+def quantization(config: LoraConfig | None) -> BitsAndBytesConfig | None:
+    """How the base is held while adapters are trained.
+
+    Raises:
+        InputError: There is no GPU, or `bitsandbytes` is not installed.
+    """
+    if config is None or config.bits is None:
+        return None
+    if not torch.cuda.is_available():
+        raise InputError(f"lora.bits: {config.bits} needs a GPU; leave it out on this machine")
+    if find_spec("bitsandbytes") is None:
+        raise InputError("lora.bits needs bitsandbytes: pip install bitsandbytes")
+    if config.bits == 8:
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_use_double_quant=True,
+    )
 
 
 def freeze(decoder: PreTrainedModel, config: FreezeConfig, vocabulary: Vocabulary) -> None:
@@ -72,6 +99,7 @@ def freeze(decoder: PreTrainedModel, config: FreezeConfig, vocabulary: Vocabular
         parameter.requires_grad_(False)
     if config.text_rows:
         text = vocabulary.text_ids
+        text = text[text != NO_ID]
         for table in {id(p): p for p in embeddings}.values():
             table.register_hook(lambda gradient: gradient.index_fill(0, text.to(gradient.device), 0.0))
 

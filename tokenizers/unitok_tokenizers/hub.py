@@ -1,0 +1,102 @@
+"""Tokenizers and detokenizers on the Hugging Face Hub, each alone: the mixin of `huggingface_hub` and a model card."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import huggingface_hub
+from huggingface_hub import ModelCard, ModelHubMixin
+
+from unitok_tokenizers.errors import InputError
+
+HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+HUB_FILES: Final = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")  # no code, no pickles
+Component = TypeVar("Component", bound="HubComponent")
+
+CARD: Final = """---
+{{ card_data }}
+---
+
+# {{ name }}
+
+{{ about }}
+
+```python
+from {{ module }} import {{ name }}
+
+component = {{ name }}.from_pretrained("FOLDER OR OWNER/NAME")
+```
+
+Written by unitok's `{{ name }}.save_pretrained`; a whole model holds it as a component.
+"""
+
+
+class HubComponent(ModelHubMixin, library_name="unitok", tags=["discrete-tokens"], model_card_template=CARD):
+    """A part of a model that is saved, loaded and pushed alone: `save_pretrained`, `from_pretrained`, `push_to_hub`."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return object.__new__(cls)  # not the mixin's, which would collect the arguments: `write` saves them
+
+    def write(self, folder: str | Path) -> None:
+        """Write the component's own files into a folder, which is made if need be."""
+        raise NotImplementedError
+
+    @classmethod
+    def read(cls: type[Component], folder: str | Path) -> Component:
+        """Read what :meth:`write` wrote; InputError names what is missing or damaged."""
+        raise NotImplementedError
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        self.write(save_directory)
+
+    @classmethod
+    def from_pretrained(  # type: ignore[override]  # damaged files are our own errors
+        cls: type[Component], name_or_folder: str | Path
+    ) -> Component:
+        """Read a component.
+
+        Args:
+            name_or_folder: A folder, or the name `owner/model` of one on the Hub, which is downloaded.
+
+        Raises:
+            InputError: There is none, or it is damaged.
+        """
+        return cls.read(find_folder(name_or_folder))
+
+    def generate_model_card(self, *args: Any, **kwargs: Any) -> ModelCard:
+        """The card that is saved beside the weights."""
+        about = (type(self).__doc__ or "").strip().splitlines()[0]
+        spec = getattr(self, "spec", None)
+        if spec is not None:
+            about += f" Codes: {spec}."
+        names = {"name": type(self).__name__, "module": type(self).__module__, "about": about}
+        return super().generate_model_card(**{**names, **kwargs})
+
+
+def find_folder(name_or_folder: str | Path) -> Path:
+    """A folder, or where a name on the Hub was downloaded to.
+
+    Raises:
+        InputError: It is neither.
+    """
+    path = Path(name_or_folder)
+    if path.exists() or not HUB_NAME.fullmatch(str(name_or_folder)):
+        return path
+    return download(str(name_or_folder))
+
+
+def download(name: str) -> Path:
+    """Fetch a model or a component from the Hub, without code and pickles.
+
+    Raises:
+        InputError: It could not be fetched.
+    """
+    try:
+        return Path(huggingface_hub.snapshot_download(name, allow_patterns=list(HUB_FILES)))
+    except Exception as error:  # no network, no such name, no permission: each has classes of its own
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(
+            f"there is no folder {name!r}, and it could not be fetched from the Hugging Face Hub: {reason}"
+        ) from error

@@ -1,0 +1,78 @@
+"""The model card of a checkpoint, written from what the checkpoint is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from huggingface_hub import ModelCard, ModelCardData
+
+from unitok.processor import Processor
+from unitok_tokenizers.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+TEMPLATE: Final = """---
+{{ card_data }}
+---
+
+# {{ name }}
+
+A unitok checkpoint: one decoder reads and writes {{ modalities }} as ids of one vocabulary.
+
+| part | what |
+|---|---|
+{% for part, what in parts.items() -%}
+| {{ part }} | {{ what }} |
+{% endfor %}
+```python
+from unitok import Document, UniTok
+
+model = UniTok.from_pretrained("{{ name }}")
+answer = model.generate(Document.user("..."), modality="auto")[0]
+```
+{% if figures %}
+## Figures
+
+{{ figures }}
+{% endif %}"""
+
+
+def model_card(
+    processor: Processor, decoder: PreTrainedModel, name: str, evaluation: str | Path | None = None
+) -> ModelCard:
+    """The card.
+
+    Args:
+        processor: The tokenizers, the detokenizers and the vocabulary.
+        decoder: The decoder.
+        name: What the model is called, such as its name on the Hub.
+        evaluation: The ``evaluation.md`` that `python -m unitok.evaluate` saved, which is then shown.
+
+    Raises:
+        InputError: ``evaluation`` cannot be read.
+    """
+    vocabulary = processor.vocabulary
+    modalities = ["text", *vocabulary.specs]
+    size = sum(parameter.numel() for parameter in decoder.parameters())
+    config: Any = decoder.config
+    parts = {
+        "vocabulary": f"{vocabulary.size:,} ids, {vocabulary.text_size:,} of them text",
+        **{f"{one} codes": str(spec) for one, spec in vocabulary.specs.items()},
+        "decoder": f"{config.model_type}, {config.num_hidden_layers} layers x {config.hidden_size}, {size / 1e6:.1f}M "
+        f"parameters, context of {config.max_position_embeddings:,} ids",
+    }
+    if processor.image_size:
+        parts["pictures"] = f"{processor.image_size} x {processor.image_size} pixels"
+    for one in ("image_tokenizer", "image_detokenizer"):
+        part = getattr(processor, one)
+        parts[one.replace("_", " ")] = type(part).__name__ if part is not None else "none"
+    data = ModelCardData(library_name="unitok", tags=["any-to-any", "discrete-tokens"], pipeline_tag="any-to-any")
+    try:
+        figures = Path(evaluation).read_text(encoding="utf-8").strip() if evaluation is not None else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{evaluation} cannot be read: {error}") from None
+    return ModelCard.from_template(
+        data, template_str=TEMPLATE, name=name, modalities=" and ".join(modalities), parts=parts, figures=figures
+    )

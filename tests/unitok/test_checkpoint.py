@@ -116,8 +116,8 @@ def test_the_dtype_is_fp32_on_a_cpu_unless_asked(parts: Checkpoint, tmp_path: Pa
 def test_decoders_are_sharded(
     parts: Checkpoint, make_decoder: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert checkpoint.SHARD_SIZE == "14MB"
-    monkeypatch.setattr(checkpoint, "SHARD_SIZE", "40KB")
+    assert checkpoint.SMALL_SHARD == "14MB"
+    monkeypatch.setattr(checkpoint, "SMALL_SHARD", "40KB")
     decoder = make_decoder(parts.processor.vocabulary.size)
     save(Checkpoint(parts.processor, decoder, SAMPLING), tmp_path / "model")
     shards = list((tmp_path / "model/decoder").glob("*.safetensors"))
@@ -127,6 +127,9 @@ def test_decoders_are_sharded(
     shards[0].unlink()
     with pytest.raises(InputError, match=f"{shards[0].name} is missing"):
         load(tmp_path / "model")
+    monkeypatch.setattr(checkpoint, "SMALL_DECODER", 1000)
+    save(Checkpoint(parts.processor, decoder, SAMPLING), tmp_path / "large")
+    assert len(list((tmp_path / "large/decoder").glob("*.safetensors"))) == 1  # hosts of models take larger files
 
 
 # ---- writing is whole or not at all

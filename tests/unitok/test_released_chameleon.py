@@ -135,7 +135,7 @@ class Original(nn.Module):
     def __init__(self, attend_at: tuple[int, ...]) -> None:
         super().__init__()
         widths = [32 * factor for factor in VQ["channel_multiplier"]]
-        self.quantize = nn.Module()
+        self.quantize: Any = nn.Module()
         self.quantize.embedding = nn.Embedding(CODES, 8)
         self.post_quant_conv = nn.Conv2d(8, 8, 1)
         self.decoder = nn.Module()

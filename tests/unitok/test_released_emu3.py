@@ -164,7 +164,8 @@ def test_the_vocabulary_is_the_tokenizers(model: UniTok) -> None:
 def test_prompts_and_codes_are_those_of_transformers(
     model: UniTok, reference: Any, source: Path, size: tuple[int, int]
 ) -> None:
-    processor, image = Emu3Processor.from_pretrained(str(source)), picture(*size)
+    image = picture(*size)
+    processor: Any = Emu3Processor.from_pretrained(str(source))
     messages = [
         {"role": "system", "content": [{"type": "text", "text": "You are a helpful assistant."}]},
         {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "What is it?"}]},
@@ -242,7 +243,7 @@ def test_generation_has_no_roles(tmp_path: Path) -> None:
     """Emu3-Gen continues the prompt with an image: `<bos> text <boi> ...`."""
     source = save_model(tmp_path / "gen", chat=False)
     model, known = UniTok.from_pretrained(source), names()
-    processor = Emu3Processor.from_pretrained(str(source))
+    processor: Any = Emu3Processor.from_pretrained(str(source))
     prompt = processor(text="a cat", return_for_image_generation=True, image_area=32 * 24 * 4, return_tensors="pt")
     document = Document.user("a cat").reply(Image(codes=torch.zeros(1, 7, 7, dtype=torch.int64)))
     ids = model.processor.encode(document)

@@ -32,6 +32,7 @@ from unitok.data.tokenizing import (
     write_cache,
 )
 from unitok.processor import Processor
+from unitok.syntax import RoleTurns
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 
@@ -53,11 +54,13 @@ class _PackedDataModule(L.LightningDataModule):
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The model's vocabulary."""
+        """The model's vocabulary, which must have what the options need."""
         module = self.trainer.lightning_module if self.trainer else None
         vocabulary = getattr(module, "vocabulary", None)
         if not isinstance(vocabulary, Vocabulary):
             raise InputError(f"{type(self).__name__} needs a model with a vocabulary, such as DecoderModule")
+        if self.condition_dropout and vocabulary.turns != RoleTurns():
+            raise InputError("data.condition_dropout: this vocabulary has no prompt that says nothing; set it to 0")
         return vocabulary
 
     @property

@@ -49,6 +49,7 @@ def build_parser() -> ArgumentParser:
     whole.add_argument(
         "--image-codec", metavar="FOLDER", help="take the detokenizer from here, such as a better trained one"
     )
+    whole.add_argument("--refiner", metavar="FOLDER", help="a trained refiner, for --refine")
     whole.add_argument("--temperature", type=number(0), default=1.0, help="of image codes (default 1)")
     whole.add_argument("--top-p", type=number(0, 1, above=True), default=1.0, help="of image codes (default 1)")
     whole.add_argument("--top-k", type=integer(0), default=0, help="of image codes; 0: all (default 0)")
@@ -77,7 +78,9 @@ def command(argv: Sequence[str]) -> None:
         return
     image = SamplingParams(options.temperature, options.top_k, options.top_p)
     sampling = Sampling(text=SamplingParams(temperature=0.0), image=image, guidance_scale=options.guidance_scale)
-    assembly.make_checkpoint(options.base, options.decoder, options.output, sampling, options.image_codec)
+    assembly.make_checkpoint(
+        options.base, options.decoder, options.output, sampling, options.image_codec, options.refiner
+    )
     print(options.output)
 
 

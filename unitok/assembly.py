@@ -68,6 +68,7 @@ def make_checkpoint(
     output: str | Path,
     sampling: Sampling,
     image_codec: str | Path | None = None,
+    refiner: str | Path | None = None,
 ) -> None:
     """Write a checkpoint from a base and a decoder that was trained on it.
 
@@ -78,6 +79,7 @@ def make_checkpoint(
         output: The checkpoint's folder; an older checkpoint there is replaced.
         sampling: How answers are drawn by default.
         image_codec: Where to take the detokenizer from instead of the base, such as one that was trained for longer.
+        refiner: The folder of a trained refiner.
 
     Raises:
         InputError: A part is missing or damaged, or parts do not fit together.
@@ -85,4 +87,7 @@ def make_checkpoint(
     processor = load_processor(base)
     processor.image_detokenizer = ImageDetokenizer.from_pretrained(Path(image_codec or base) / "image_detokenizer")
     model = load_for_vocabulary(decoder, processor.vocabulary)
-    UniTok(processor, model, sampling).save_pretrained(output)
+    whole = UniTok(processor, model, sampling, refiner)
+    if refiner is not None:
+        assert whole.refiner  # that it can be read
+    whole.save_pretrained(output)

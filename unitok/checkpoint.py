@@ -37,6 +37,8 @@ SMALL_SHARD, LARGE_SHARD = "14MB", "4GB"
 extra tools, and of a larger one."""
 
 DECODER, DECODER_CLASS = "decoder", "AutoModelForCausalLM"
+REFINER, REFINER_CLASS = "refiner", "RefinerPipeline"
+LAZY = {DECODER: [DECODER_CLASS], REFINER: [REFINER_CLASS]}
 REQUIRED = ("text_tokenizer", DECODER)
 
 
@@ -48,11 +50,13 @@ class Checkpoint:
         processor: The tokenizers, the detokenizers and the vocabulary.
         decoder: A ``transformers`` causal LM; None in a base, on which one is yet to be trained.
         sampling: How answers are drawn when the caller does not say.
+        refiner: The folder of the refiner, which is loaded when it is first used; None without one.
     """
 
     processor: Processor
     decoder: PreTrainedModel | None
     sampling: Sampling
+    refiner: Path | None = None
 
 
 def save(checkpoint: Checkpoint, folder: str | Path, write_decoder: Callable[[Path], Any] | None = None) -> None:
@@ -109,7 +113,7 @@ def load(folder: str | Path, device: torch.device | str = "cpu", dtype: torch.dt
     parts = {
         name: COMPONENTS[name][entry["class"]](folder / name)
         for name, entry in manifest["components"].items()
-        if name != DECODER
+        if name in COMPONENTS
     }
     for part in parts.values():
         if isinstance(part, torch.nn.Module):
@@ -120,7 +124,8 @@ def load(folder: str | Path, device: torch.device | str = "cpu", dtype: torch.dt
     except InputError as error:
         raise InputError(f"{folder / MANIFEST}: {error}") from None
     decoder = load_decoder(folder / DECODER, default_dtype(device, dtype)).to(device)  # type: ignore[arg-type]
-    return Checkpoint(processor, decoder, sampling)
+    refiner = folder / REFINER if REFINER in manifest["components"] else None
+    return Checkpoint(processor, decoder, sampling, refiner)
 
 
 def default_dtype(device: torch.device | str, dtype: torch.dtype | None) -> torch.dtype | None:
@@ -179,6 +184,9 @@ def _write(checkpoint: Checkpoint, folder: Path, write_decoder: Callable[[Path],
     if write_decoder is not None:
         write_decoder(folder / DECODER)
         components[DECODER] = {"class": DECODER_CLASS}
+    if checkpoint.refiner is not None:
+        shutil.copytree(checkpoint.refiner, folder / REFINER)
+        components[REFINER] = {"class": REFINER_CLASS}
     processor.vocabulary.save(folder / VOCABULARY)
     manifest = {
         "format_version": FORMAT_VERSION,
@@ -191,7 +199,7 @@ def _write(checkpoint: Checkpoint, folder: Path, write_decoder: Callable[[Path],
 
 
 def _copy_others(source: Path, target: Path) -> None:
-    ours = {MANIFEST, VOCABULARY, DECODER, *COMPONENTS}
+    ours = {MANIFEST, VOCABULARY, *LAZY, *COMPONENTS}
     for path in source.iterdir():
         if path.name in ours:
             continue
@@ -244,7 +252,7 @@ def _check_components(components: dict[str, Any], path: Path) -> None:
         if name not in components:
             raise InputError(f"{path}: the component {name} is missing")
     for name, entry in components.items():
-        known = [DECODER_CLASS] if name == DECODER else list(COMPONENTS.get(name, ()))
+        known = LAZY[name] if name in LAZY else list(COMPONENTS.get(name, ()))
         kind = entry.get("class") if isinstance(entry, dict) else None
         if kind not in known:
             raise InputError(f"{path}: the component {name!r} has an unknown class {kind!r}; upgrade unitok")

@@ -44,6 +44,8 @@ class Options:
     top_p: float | None
     guidance_scale: float | None
     max_tokens: int | None
+    refine: bool
+    refine_steps: int
     json: bool
     chat: bool
 
@@ -106,6 +108,8 @@ def parser() -> ArgumentParser:
     )
     add("--max-tokens", metavar="N", type=integer(1), help="the longest answer")
     add = result.add_argument_group("ways to run").add_argument
+    add("--refine", action="store_true", help="a second stage makes each picture sharper and twice as large")
+    add("--refine-steps", metavar="N", type=integer(1, 1000), default=4, help="its steps (default: 4)")
     add("--json", action="store_true", help="print one JSON object with everything, and nothing else")
     add("--chat", action="store_true", help="keep a conversation; a prompt, if given, is its first message")
     return result
@@ -117,6 +121,8 @@ def parse(argv: Sequence[str]) -> Options:
     if options.chat:
         if options.json:
             raise InputError("--json does not go with --chat; leave one of them out")
+        if options.refine:
+            raise InputError("--refine does not go with --chat; leave one of them out")
         if options.num > 1:
             raise InputError("--num does not go with --chat, where each message has one answer; leave it out")
     elif options.prompt is None:
@@ -176,6 +182,8 @@ def generate(argv: Sequence[str]) -> None:
             num=options.num,
             seed=options.seed,
             progress=progress,
+            refine=options.refine,
+            refine_steps=options.refine_steps,
         )
     report(options, sampling, documents, loaded - started, time.perf_counter() - loaded)
 

@@ -20,12 +20,15 @@ from unitok.grammar import Grammar, Request
 from unitok.image_syntax import image_syntax
 from unitok.model_card import model_card
 from unitok.processor import Processor
+from unitok.refining import refine_answers
 from unitok.stream import Event, EventReader
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.hub import HUB_NAME, download
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+    from unitok_detokenizers.refiner import RefinerPipeline
 
 Modality = Literal["auto", "text", "image"]
 SHIPPED = ("tiny",)
@@ -39,15 +42,24 @@ class UniTok:
         processor: The tokenizers, the detokenizers and the vocabulary.
         decoder: A ``transformers`` causal LM over the vocabulary; it is put into eval mode.
         sampling: How answers are drawn when the caller does not say.
+        refiner: The folder of a refiner, which is loaded when it is first used.
 
     Raises:
         InputError: The decoder and the vocabulary do not fit together.
     """
 
-    def __init__(self, processor: Processor, decoder: PreTrainedModel, sampling: Sampling | None = None) -> None:
+    def __init__(
+        self,
+        processor: Processor,
+        decoder: PreTrainedModel,
+        sampling: Sampling | None = None,
+        refiner: str | Path | None = None,
+    ) -> None:
         self.processor = processor
         self.decoder = decoder.eval()
         self.sampling = sampling or Sampling()
+        self._refiner_folder = None if refiner is None else Path(refiner)
+        self._refiner: RefinerPipeline | None = None
         self._build_engine()
 
     def _build_engine(self) -> None:
@@ -85,11 +97,29 @@ class UniTok:
             loaded = _load_released(folder, device, dtype)
         assert loaded.decoder is not None  # a base is refused when it is read
         decoder = loaded.decoder if adapter is None else merge_adapter(loaded.decoder, adapter)
-        return cls(loaded.processor, decoder, loaded.sampling)
+        return cls(loaded.processor, decoder, loaded.sampling, loaded.refiner)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes a checkpoint folder, whole or not at all; see :func:`unitok.checkpoint.save`."""
-        checkpoint.save(checkpoint.Checkpoint(self.processor, self.decoder, self.sampling), folder)
+        parts = checkpoint.Checkpoint(self.processor, self.decoder, self.sampling, self._refiner_folder)
+        checkpoint.save(parts, folder)
+
+    @property
+    def refiner(self) -> RefinerPipeline:
+        """The second stage, which makes pictures of twice the size.
+
+        Raises:
+            InputError: The checkpoint has none, or it is damaged, or `diffusers` is not installed.
+        """
+        if self._refiner is None:
+            if self._refiner_folder is None:
+                raise InputError("this model has no refiner; leave refine out")
+            try:
+                from unitok_detokenizers.refiner import load_refiner  # only here: slow to import, and an extra
+            except ImportError:
+                raise InputError("the refiner needs diffusers: pip install unitok-multimodal[diffusion]") from None
+            self._refiner = load_refiner(self._refiner_folder).to(self.device)
+        return self._refiner
 
     def push_to_hub(
         self, repo_id: str, private: bool | None = None, token: str | None = None, evaluation: str | Path | None = None
@@ -136,6 +166,8 @@ class UniTok:
         seed: int | Sequence[int] = 0,
         batch_size: int = 64,
         progress: Callable[[int, int], None] | None = None,
+        refine: bool = False,
+        refine_steps: int = 4,
     ) -> list[Document]:
         """Answers documents.
 
@@ -151,6 +183,8 @@ class UniTok:
             batch_size: Answers that are generated at once.
             progress: Called now and then with the tokens generated so far and an estimate of all that will
                 be.
+            refine: Pictures go through the refiner, which doubles their size; their codes stay as they are.
+            refine_steps: Its steps.
 
         Returns:
             ``num`` documents for each given one, in order and side by side: the document with the assistant's
@@ -164,6 +198,8 @@ class UniTok:
         seeds = self._seeds(seed, len(documents), num)
         if batch_size < 1:
             raise InputError(f"batch_size must be at least 1, not {batch_size}")
+        if refine:
+            self._check_refine(refine_steps)
         sampling = sampling or self.sampling
         prompts = self._prompts(documents)
         requests = self._requests(prompts, modality, sampling)
@@ -186,9 +222,10 @@ class UniTok:
             answers += [row.clone() for row in torch.cat(pieces, dim=1)]
             meter.finish(start, len(batch))
         turns = [self.processor.parse_turn(answer) for answer in answers]
-        return self.processor.with_pictures([
+        answered = self.processor.with_pictures([
             Document((*documents[place].turns, turn)) for (place, _), turn in zip(rows, turns, strict=True)
         ])  # fmt: skip
+        return refine_answers(answered, [one for _, one in rows], self.refiner, refine_steps) if refine else answered
 
     def stream(
         self, document: Document, modality: Modality = "auto", sampling: Sampling | None = None, seed: int = 0
@@ -208,6 +245,12 @@ class UniTok:
         unconditional = self.processor.unconditional()
         for piece in self.engine.steps(prompts, requests, sampling, [seed], unconditional, every=1):
             yield from reader.read(int(piece))
+
+    def _check_refine(self, steps: int) -> None:
+        """Loads the refiner, so that what is wrong with it is known before anything is drawn."""
+        if steps < 1:
+            raise InputError(f"refine_steps must be at least 1, not {steps}")
+        assert self.refiner
 
     def _prompts(self, documents: Sequence[Document]) -> list[Tensor]:
         if not all(any(turn.parts for turn in document.turns) for document in documents):

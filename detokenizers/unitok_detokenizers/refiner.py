@@ -1,0 +1,144 @@
+"""An optional second stage: a picture from the image detokenizer becomes one of twice the size, sharper.
+
+A flow from noise to the picture (Lipman et al. 2022, Liu et al. 2022), given the detokenizer's picture: a U-Net of
+`diffusers` sees the noisy picture beside the enlarged one and predicts the velocity ``noise - picture``.
+
+Shape letters: B batch, H W pixels of the picture that is given.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, ImagePipelineOutput, UNet2DModel
+from diffusers.utils import logging
+from diffusers.utils.torch_utils import randn_tensor
+from PIL import Image as PILImage
+from torch import Tensor
+from torch.nn import functional as F
+
+from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.image_io import to_pil, to_tensor
+
+SCALE = 2
+Generators = torch.Generator | list[torch.Generator]
+StepEnd = Callable[["RefinerPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
+
+
+def enlarge(pixels: Tensor) -> Tensor:
+    """Pictures ``[B, 3, H, W]`` in [-1, 1] at twice the size, by bicubic interpolation."""
+    return F.interpolate(pixels, scale_factor=SCALE, mode="bicubic", align_corners=False).clamp(-1, 1)
+
+
+class RefinerPipeline(DiffusionPipeline):
+    """Pictures to pictures of twice their size, in the manner of a `diffusers` pipeline.
+
+    Args:
+        unet: From 6 channels (the noisy picture and the enlarged one) to 3 (the velocity).
+        scheduler: Euler steps of flow matching; schedulers with flow sigmas, such as UniPC's and DPM-Solver's
+            (``use_flow_sigmas=True, prediction_type="flow_prediction"``), can take its place.
+    """
+
+    def __init__(self, unet: UNet2DModel, scheduler: FlowMatchEulerDiscreteScheduler) -> None:
+        super().__init__()
+        self.register_modules(unet=unet, scheduler=scheduler)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        image: PILImage.Image | Sequence[PILImage.Image] | Tensor,
+        num_inference_steps: int = 4,
+        generator: Generators | None = None,
+        output_type: Literal["pil", "pt", "np"] = "pil",
+        return_dict: bool = True,
+        callback_on_step_end: StepEnd | None = None,
+    ) -> ImagePipelineOutput | tuple[Any]:
+        """Refine pictures.
+
+        Args:
+            image: RGB pictures of one size, or a tensor ``[B, 3, H, W]`` in [-1, 1].
+            num_inference_steps: Steps of the flow, at least 1.
+            generator: Where the noise comes from; a list has one for each picture, whose result then does not depend
+                on the others.
+            output_type: ``"pil"``: pictures; ``"pt"``: a tensor ``[B, 3, 2H, 2W]`` in [-1, 1]; ``"np"``: an array
+                ``[B, 2H, 2W, 3]`` in [0, 1].
+            return_dict: Whether an ``ImagePipelineOutput`` is returned instead of a tuple.
+            callback_on_step_end: Called behind each step with the pipeline, the step, the timestep and
+                ``{"latents": ...}``, and may return other ``latents``.
+
+        Raises:
+            InputError: An argument is out of range.
+        """
+        if num_inference_steps < 1:
+            raise InputError(f"num_inference_steps must be at least 1, not {num_inference_steps}")
+        if output_type not in ("pil", "pt", "np"):
+            raise InputError(f"output_type must be pil, pt or np, not {output_type!r}")
+        unet, scheduler = self.unet, self.scheduler
+        given = enlarge(self._pixels(image))
+        height, width = given.shape[-2:]
+        given = _pad(given, 2 ** (len(unet.config.block_out_channels) - 1))
+        steps = self._timesteps(num_inference_steps)
+        latents = randn_tensor(given.shape, generator=generator, device=given.device, dtype=given.dtype)
+        for step, timestep in enumerate(self.progress_bar(steps)):
+            velocity = unet(torch.cat([latents, given], dim=1).to(unet.dtype), timestep).sample.to(given.dtype)
+            latents = scheduler.step(velocity, timestep, latents, return_dict=False)[0]
+            if callback_on_step_end is not None:
+                changed = callback_on_step_end(self, step, timestep, {"latents": latents})
+                latents = changed.get("latents", latents)
+        pixels = latents[..., :height, :width].clamp(-1, 1).float()
+        images: Any = pixels
+        if output_type == "pil":
+            images = [to_pil(one.cpu()) for one in pixels]
+        elif output_type == "np":
+            images = ((pixels + 1) / 2).permute(0, 2, 3, 1).cpu().numpy()
+        return ImagePipelineOutput(images=images) if return_dict else (images,)
+
+    def _pixels(self, image: PILImage.Image | Sequence[PILImage.Image] | Tensor) -> Tensor:
+        if not isinstance(image, Tensor):
+            pictures = [image] if isinstance(image, PILImage.Image) else list(image)
+            if len({picture.size for picture in pictures}) != 1:
+                raise InputError(
+                    "pictures that are refined together must have one size, and there must be one at least"
+                )
+            image = torch.stack([to_tensor(picture.convert("RGB")) for picture in pictures])
+        if image.ndim != 4 or image.shape[1] != 3:
+            raise InputError(f"pictures must be [B, 3, H, W], not {list(image.shape)}")
+        return image.to(self.device, torch.float32)
+
+    def _timesteps(self, count: int) -> Tensor:
+        if "sigmas" in inspect.signature(self.scheduler.set_timesteps).parameters:
+            # Evenly from 1 to 1 / count: by itself the scheduler would spend its last step on next to nothing.
+            self.scheduler.set_timesteps(sigmas=np.linspace(1.0, 1.0 / count, count), device=self.device)
+        else:
+            self.scheduler.set_timesteps(count, device=self.device)
+        return self.scheduler.timesteps
+
+
+def _pad(pixels: Tensor, multiple: int) -> Tensor:
+    below, right = -pixels.shape[-2] % multiple, -pixels.shape[-1] % multiple
+    return F.pad(pixels, (0, right, 0, below), mode="replicate") if below or right else pixels
+
+
+def load_refiner(folder: str | Path) -> RefinerPipeline:
+    """Read a refiner's folder.
+
+    Raises:
+        InputError: It is no refiner's, or damaged.
+    """
+    if not (Path(folder) / "model_index.json").is_file():
+        raise InputError(f"{folder} is not a refiner's folder: it has no model_index.json")
+    logging.disable_progress_bar()  # reading takes a moment
+    try:
+        pipeline: Any = RefinerPipeline.from_pretrained(str(folder), use_safetensors=True, local_files_only=True)
+    except Exception as error:  # a damaged file raises nearly anything
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise InputError(f"{folder} does not hold a refiner that can be read: {reason}") from error
+    finally:
+        logging.enable_progress_bar()
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline

@@ -1,0 +1,247 @@
+"""The refiner: a pipeline in the manner of diffusers, a component of a checkpoint, an option of the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DPMSolverMultistepScheduler, FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler
+from PIL import Image as PILImage
+
+from unitok.checkpoint import load
+from unitok.document import Document
+from unitok.generate import main
+from unitok.model import UniTok
+from unitok.training.refiner import RefinerConfig, RefinerModule, psnr, sharpness
+from unitok.training.refiner_data import PairPool, RefinerPairs
+from unitok_detokenizers.refiner import RefinerPipeline, enlarge, load_refiner
+from unitok_tokenizers.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def refiner() -> RefinerPipeline:
+    torch.manual_seed(0)
+    unet = RefinerConfig([8, 16, 16], 1, 4).build()
+    pipeline = RefinerPipeline(unet, FlowMatchEulerDiscreteScheduler())
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+@pytest.fixture(scope="module")
+def folder(refiner: RefinerPipeline, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("refiner") / "refiner"
+    refiner.save_pretrained(path)
+    return path
+
+
+def pictures(count: int, width: int = 16, height: int = 16) -> list[PILImage.Image]:
+    rng = np.random.default_rng(0)
+    return [PILImage.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)) for _ in range(count)]
+
+
+def seeds(*numbers: int) -> list[torch.Generator]:
+    return [torch.Generator().manual_seed(number) for number in numbers]
+
+
+def test_pictures_come_out_at_twice_the_size(refiner: RefinerPipeline) -> None:
+    for width, height in ((16, 16), (13, 9), (5, 22)):  # of which not all are whole to the network
+        images: Any = refiner(pictures(2, width, height), generator=seeds(0, 1)).images
+        assert [image.size for image in images] == [(2 * width, 2 * height)] * 2
+    one: Any = refiner(pictures(1)[0], return_dict=False)
+    assert isinstance(one, tuple) and one[0][0].mode == "RGB"
+
+
+def test_the_forms_of_the_output_agree(refiner: RefinerPipeline) -> None:
+    as_tensor: Any = refiner(pictures(1), generator=seeds(3), output_type="pt").images
+    as_array: Any = refiner(pictures(1), generator=seeds(3), output_type="np").images
+    as_picture: Any = refiner(pictures(1), generator=seeds(3)).images
+    assert as_tensor.shape == (1, 3, 32, 32) and as_array.shape == (1, 32, 32, 3)
+    assert np.allclose((as_tensor[0].permute(1, 2, 0).numpy() + 1) / 2, as_array[0], atol=1e-6)
+    assert np.abs(np.asarray(as_picture[0]) / 255 - as_array[0]).max() < 0.003
+
+
+def test_a_picture_depends_on_its_own_seed_alone(refiner: RefinerPipeline) -> None:
+    both: Any = refiner(pictures(2), generator=seeds(7, 8), output_type="pt").images
+    alone: Any = refiner(pictures(2)[1], generator=seeds(8), output_type="pt").images
+    other: Any = refiner(pictures(2)[1], generator=seeds(9), output_type="pt").images
+    assert torch.allclose(both[1], alone[0], atol=1e-5)
+    assert not torch.allclose(other[0], alone[0], atol=1e-2)
+
+
+def test_it_follows_the_flow(refiner: RefinerPipeline) -> None:
+    """A network that knows the velocity leads from any noise to the picture, in any number of steps."""
+    truth = torch.rand(1, 3, 32, 32) * 2 - 1
+
+    class Knowing(torch.nn.Module):
+        dtype, device, config = torch.float32, torch.device("cpu"), refiner.unet.config
+
+        def forward(self, given: torch.Tensor, timestep: torch.Tensor) -> Any:
+            time = timestep / 1000
+            noise = (given[:, :3] - (1 - time) * truth) / time
+            return type("Output", (), {"sample": noise - truth})
+
+    for scheduler in (
+        FlowMatchEulerDiscreteScheduler(),
+        UniPCMultistepScheduler(use_flow_sigmas=True, prediction_type="flow_prediction"),
+        DPMSolverMultistepScheduler(use_flow_sigmas=True, prediction_type="flow_prediction"),
+    ):
+        for steps in (1, 2, 4, 9):
+            if steps == 1 and not isinstance(scheduler, FlowMatchEulerDiscreteScheduler):
+                continue
+            pipeline = RefinerPipeline(refiner.unet, scheduler)  # type: ignore[arg-type]
+            pipeline.unet = Knowing()
+            pipeline.set_progress_bar_config(disable=True)
+            found: Any = pipeline(pictures(1), steps, seeds(0), "pt").images
+            assert torch.allclose(found, truth, atol=2e-2), (type(scheduler).__name__, steps)
+
+
+def test_each_step_is_told(refiner: RefinerPipeline) -> None:
+    seen = []
+
+    def at_step_end(
+        pipeline: RefinerPipeline, step: int, timestep: torch.Tensor, values: dict[str, Any]
+    ) -> dict[str, Any]:
+        seen.append((step, float(timestep)))
+        return {"latents": torch.zeros_like(values["latents"])} if step == 2 else {}
+
+    found: Any = refiner(pictures(1), 3, output_type="pt", callback_on_step_end=at_step_end).images
+    assert [step for step, _ in seen] == [0, 1, 2] and seen[0][1] == 1000 and not found.any()
+
+
+def test_it_is_saved_as_diffusers_saves(refiner: RefinerPipeline, folder: Path) -> None:
+    assert (folder / "model_index.json").is_file() and (folder / "unet/diffusion_pytorch_model.safetensors").is_file()
+    again = load_refiner(folder)
+    a, b = (one(pictures(1), generator=seeds(1), output_type="pt").images for one in (refiner, again))
+    assert torch.allclose(a, b, atol=1e-5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"num_inference_steps": 0}, "num_inference_steps"),
+        ({"output_type": "jpg"}, "output_type"),
+        ({"image": []}, "one size"),
+        ({"image": [*pictures(1), *pictures(1, 8)]}, "one size"),
+        ({"image": torch.zeros(3, 8, 8)}, r"\[B, 3, H, W\]"),
+    ],
+)
+def test_bad_arguments_are_named(refiner: RefinerPipeline, arguments: dict[str, Any], named: str) -> None:
+    with pytest.raises(InputError, match=named):
+        refiner(**{"image": pictures(1), **arguments})
+
+
+def test_damaged_folders_are_named(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"model_index\.json"):
+        load_refiner(tmp_path)
+    (tmp_path / "model_index.json").write_text((folder / "model_index.json").read_text())
+    with pytest.raises(InputError, match="can be read"):
+        load_refiner(tmp_path)
+
+
+# ---- in a model
+
+
+@pytest.fixture
+def model(tiny_model: UniTok, folder: Path) -> UniTok:
+    return UniTok(tiny_model.processor, tiny_model.decoder, refiner=folder)
+
+
+def test_a_model_refines_what_it_draws(model: UniTok) -> None:
+    documents = [Document.user("draw two green stars"), Document.user("a red star")]
+    plain = model.generate(documents, "image", num=2, seed=4)
+    refined = model.generate(documents, "image", num=2, seed=4, refine=True, refine_steps=2)
+    for a, b in zip(plain, refined, strict=True):
+        (before,), (after,) = a.turns[-1].images, b.turns[-1].images
+        assert before.image is not None and after.image is not None
+        assert after.image.size == (2 * before.image.width, 2 * before.image.height)
+        assert torch.equal(before.codes, after.codes)  # type: ignore[arg-type]
+    (alone,) = model.generate(documents[1], "image", seed=5, refine=True, refine_steps=2)
+    difference = np.asarray(alone.turns[-1].images[0].image, int) - np.asarray(
+        refined[3].turns[-1].images[0].image, int
+    )
+    assert np.abs(difference).max() <= 1
+
+
+def test_a_conversation_goes_on_behind_a_refined_picture(model: UniTok) -> None:
+    (first,) = model.generate(Document.user("draw"), "image", seed=4, refine=True, refine_steps=1)
+    (second,) = model.generate(first.ask("now a star"), "image", seed=5, refine=True, refine_steps=1)
+    assert torch.equal(second.turns[1].images[0].codes, first.turns[1].images[0].codes)  # type: ignore[arg-type]
+
+
+def test_a_checkpoint_keeps_its_refiner(model: UniTok, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path / "model")
+    manifest = json.loads((tmp_path / "model/unitok.json").read_text())
+    assert manifest["components"]["refiner"] == {"class": "RefinerPipeline"}
+    assert any(name.startswith("refiner/unet/") for name in manifest["weights"])
+    again = UniTok.from_pretrained(tmp_path / "model")
+    a, b = (one.generate(Document.user("draw"), "image", refine=True, refine_steps=1) for one in (model, again))
+    assert a == b
+    again.save_pretrained(tmp_path / "model")  # over itself
+    assert load(tmp_path / "model").refiner == tmp_path / "model/refiner"
+    weights = next((tmp_path / "model/refiner").rglob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(InputError, match="damaged"):
+        load(tmp_path / "model")
+
+
+def test_without_a_refiner_nothing_is_begun(tiny_model: UniTok, model: UniTok) -> None:
+    with pytest.raises(InputError, match="has no refiner"):
+        tiny_model.generate(Document.user("draw"), "image", refine=True)
+    with pytest.raises(InputError, match="refine_steps"):
+        model.generate(Document.user("draw"), "image", refine=True, refine_steps=0)
+
+
+def test_the_command_line(model: UniTok, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model.save_pretrained(tmp_path / "model")
+    argv = ["--model", str(tmp_path / "model"), "--output", str(tmp_path / "out"), "--modality", "image", "--json"]
+    assert main([*argv, "--prompt", "a star", "--refine", "--refine-steps", "1"]) == 0
+    (file,) = json.loads(capsys.readouterr().out)["answers"][0]["images"]
+    assert PILImage.open(file).size == (32, 32)
+    assert main([*argv, "--prompt", "a star", "--refine-steps", "0"]) == 2
+    assert main(["--chat", "--refine"]) == 2
+    assert capsys.readouterr().err.count("error:") == 2
+
+
+# ---- training
+
+
+def test_pairs_are_cut_in_the_same_place() -> None:
+    small = np.random.default_rng(0).integers(0, 256, (3, 12, 12, 3), dtype=np.uint8)
+    pool = PairPool((small.repeat(2, axis=1).repeat(2, axis=2), small), crop=5)
+    torch.manual_seed(0)
+    for index in range(3):
+        large, piece = pool[index]
+        assert piece.shape == (3, 5, 5) and large.shape == (3, 10, 10)
+        assert torch.equal(large[:, ::2, ::2], piece)
+
+
+def test_the_figures_know_what_is_sharp() -> None:
+    truth = torch.zeros(1, 3, 16, 16)
+    truth[..., 4:12, 4:12] = 1.0
+    blurred = enlarge(torch.nn.functional.avg_pool2d(truth, 2))
+    assert float(sharpness(truth, truth)) == 1 and float(sharpness(blurred, truth)) < 0.9
+    assert float(psnr(blurred, truth)) < 40 < float(psnr(truth, truth))
+
+
+def test_a_step_learns(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    data = RefinerPairs("tiny", size=16, scenes=6, textures=2, crop=8, validation=2, batch_size=4)
+    data.setup("fit")
+    large, small = next(iter(data.train_dataloader()))
+    assert large.shape == (4, 3, 16, 16) and small.shape == (4, 3, 8, 8)
+    module = RefinerModule(RefinerConfig([8, 16], 1, 4))
+    module.log = lambda *_, **__: None  # type: ignore[method-assign]
+    optimizer = torch.optim.AdamW(module.parameters(), lr=3e-3)
+    losses = []
+    for step in range(60):
+        torch.manual_seed(step % 4)
+        loss = module.training_step((large, small), 0)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert sum(losses[-8:]) < 0.6 * sum(losses[:8])

@@ -1,0 +1,137 @@
+"""Trains the refiner: pairs of a picture at double size and what the image codec makes of it.
+
+Shape letters: B batch, H W pixels of the large picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DModel
+from torch import Tensor
+from torch.nn import functional as F
+
+from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule
+from unitok_detokenizers.refiner import RefinerPipeline, enlarge
+from unitok_tokenizers.image_io import save_image, to_pil
+
+
+@dataclass(frozen=True)
+class RefinerConfig:
+    """The U-Net.
+
+    Args:
+        widths: Channels of each resolution; a multiple of `groups`. The picture is halved between two of them.
+        layers: Residual blocks of each.
+        groups: Of the group norms.
+    """
+
+    widths: list[int] = field(default_factory=lambda: [32, 64, 96])
+    layers: int = 2
+    groups: int = 8
+
+    def build(self) -> UNet2DModel:
+        """Without attention, so that it takes pictures of any size, at a cost in proportion to it."""
+        count = len(self.widths)
+        return UNet2DModel(
+            in_channels=6,
+            out_channels=3,
+            block_out_channels=tuple(self.widths),
+            down_block_types=("DownBlock2D",) * count,
+            up_block_types=("UpBlock2D",) * count,
+            layers_per_block=self.layers,
+            norm_num_groups=self.groups,
+            add_attention=False,
+        )
+
+
+class RefinerModule(L.LightningModule):
+    """Flow matching from noise to the large picture, given the small one enlarged.
+
+    Args:
+        unet: The network.
+        optimizer: Of its weights.
+        schedule: Of the learning rate.
+        noisy_share: How often the flow's time is drawn from its first half, where the picture is still to be decided,
+            beyond a uniform draw.
+        steps: Steps of the flow in validation.
+        export: Folder that receives the refiner after each validation.
+    """
+
+    def __init__(
+        self,
+        unet: RefinerConfig = RefinerConfig(),
+        optimizer: OptimizerConfig = OptimizerConfig(lr=1e-3, weight_decay=1e-3),  # noqa: B008
+        schedule: ScheduleConfig = ScheduleConfig(),  # noqa: B008
+        noisy_share: float = 0.5,
+        steps: int = 4,
+        export: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.unet = unet.build().to(memory_format=torch.channels_last)
+        self.optimizer_config, self.schedule_config = optimizer, schedule
+        self.noisy_share, self.steps, self.export_folder = noisy_share, steps, export
+
+    def configure_optimizers(self) -> Any:
+        optimizer = build_optimizer(self.unet, self.optimizer_config, [*self.unet.conv_out.parameters()])
+        schedule = build_schedule(optimizer, self.schedule_config, self.trainer.max_steps)
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        large, small = batch
+        time = torch.rand(len(large), device=large.device)  # 1: noise, 0: the picture
+        time = torch.where(torch.rand_like(time) < self.noisy_share, (1 + time) / 2, time)
+        noise, at = torch.randn_like(large), time.view(-1, 1, 1, 1)
+        given = torch.cat([large.lerp(noise, at), enlarge(small)], dim=1).contiguous(memory_format=torch.channels_last)
+        loss = F.mse_loss(self.unet(given, 1000 * time).sample.float(), noise - large)
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        large, small = batch
+        refined = self.pipeline()(small, self.steps, _generators(large), "pt", return_dict=False)[0]
+        bicubic = enlarge(small)
+        self.log("val/psnr", psnr(refined, large), prog_bar=True)
+        self.log("val/gain", psnr(refined, large) - psnr(bicubic, large), prog_bar=True)
+        self.log("val/sharpness", sharpness(refined, large), prog_bar=True)
+        self.log("val/sharpness_bicubic", sharpness(bicubic, large))
+        if batch_idx == 0:
+            rows = [torch.cat(list(images[:6]), dim=-1) for images in (bicubic, refined, large)]
+            folder = Path(self.trainer.default_root_dir) / "pictures"
+            folder.mkdir(parents=True, exist_ok=True)
+            sheet = to_pil(torch.cat(rows, dim=-2).float().cpu())
+            save_image(sheet, folder / f"step-{self.global_step:06d}.png", overwrite=True)
+
+    def on_validation_epoch_end(self) -> None:
+        if self.export_folder and not self.trainer.sanity_checking:
+            self.pipeline().save_pretrained(self.export_folder)
+
+    def pipeline(self) -> RefinerPipeline:
+        """The refiner as it is now."""
+        pipeline = RefinerPipeline(self.unet, FlowMatchEulerDiscreteScheduler())
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
+
+
+def _generators(pictures: Tensor) -> list[torch.Generator]:
+    """One for each picture, the same each time."""
+    return [torch.Generator("cpu").manual_seed(seed) for seed in range(len(pictures))]
+
+
+def psnr(pictures: Tensor, truth: Tensor) -> Tensor:
+    """The mean over pictures ``[B, 3, H, W]`` in [-1, 1], in dB."""
+    error = (pictures - truth).square().mean((1, 2, 3)) / 4
+    return (-10 * torch.log10(error + 1e-10)).mean()
+
+
+def sharpness(pictures: Tensor, truth: Tensor) -> Tensor:
+    """Energy of the gradients of pictures ``[B, 3, H, W]``, relative to the truth's."""
+
+    def energy(pixels: Tensor) -> Tensor:
+        return pixels.diff(dim=-1).square().sum() + pixels.diff(dim=-2).square().sum()
+
+    return energy(pictures) / energy(truth).clamp(min=1e-10)

@@ -1,0 +1,169 @@
+"""Pairs for the refiner: a picture at double size, and what the shipped codec makes of it at the model's size.
+
+Shape letters: n pairs, B batch, s side of a small picture in pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from unitok.data.textures import sample_texture
+from unitok.data.tokenizing import find_folder
+from unitok.data.world.render import CANONICAL, Style, render
+from unitok.data.world.requests import sample_request
+from unitok.data.world.scene import sample_scene
+from unitok.document import Document
+from unitok.evaluation.oracle import is_known, read
+from unitok.model import UniTok
+from unitok_detokenizers.image import ImageDetokenizer
+from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.image import ImageTokenizer
+from unitok_tokenizers.image_io import to_tensor
+
+SCALE = 2
+TOGETHER = 64  # pictures that go through the codec, or are drawn by the decoder, at once
+Pools = tuple[np.ndarray, np.ndarray]  # uint8 [n, 2s, 2s, 3] and [n, s, s, 3]
+
+
+class PairPool(Dataset[tuple[Tensor, Tensor]]):
+    """Item ``i`` is a pair of floats in [-1, 1]: ``[3, 2c, 2c]`` and ``[3, c, c]``.
+
+    Args:
+        pools: The pictures as bytes.
+        crop: c, the side of a random piece that is cut out of both; none: the whole.
+    """
+
+    def __init__(self, pools: Pools, crop: int | None = None) -> None:
+        self.large, self.small = pools
+        self.crop = crop
+
+    def __len__(self) -> int:
+        return len(self.small)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        large, small = self.large[index], self.small[index]
+        if self.crop is not None and self.crop < len(small):
+            top, left = torch.randint(len(small) - self.crop + 1, (2,)).tolist()
+            small = small[top : top + self.crop, left : left + self.crop]
+            large = large[SCALE * top :, SCALE * left :][: SCALE * self.crop, : SCALE * self.crop]
+        return to_tensor(large), to_tensor(small)
+
+
+class RefinerPairs(L.LightningDataModule):
+    """Scenes and textures through the codec, and pictures that the decoder drew.
+
+    What a picture of the decoder should have looked like is what the oracle reads in it, drawn at double size.
+
+    Args:
+        checkpoint: Folder with the codec (and, for `drawn`, the decoder), or the name of a shipped one.
+        size: Side of the small pictures.
+        scenes: Scenes in the pool that training draws from, half of them in other looks than the canonical.
+        textures: Textures in it.
+        drawn: Pictures in it that the decoder draws, of requests; those that the oracle cannot read are left out.
+        crop: Side of the pieces that are trained on, in pixels of the small picture; none: whole pictures.
+        validation: Held-out scenes.
+        batch_size: Pairs a step.
+        seed: Of everything here; validation draws from another stream.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str = "tiny",
+        size: int = 80,
+        scenes: int = 8000,
+        textures: int = 800,
+        drawn: int = 0,
+        crop: int | None = 40,
+        validation: int = 96,
+        batch_size: int = 16,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if crop is not None and not 1 <= crop <= size:
+            raise InputError(f"data.crop must be from 1 to data.size, {size}, not {crop}")
+        self.checkpoint, self.size, self.crop = checkpoint, size, crop
+        self.scenes, self.textures, self.drawn, self.validation = scenes, textures, drawn, validation
+        self.batch_size, self.seed = batch_size, seed
+        self.train_pools: Pools | None = None
+        self.validation_pools: Pools | None = None
+
+    def setup(self, stage: str) -> None:
+        folder = find_folder(self.checkpoint)
+        codec = (
+            ImageTokenizer.from_pretrained(folder / "image_tokenizer"),
+            ImageDetokenizer.from_pretrained(folder / "image_detokenizer"),
+        )
+        if self.validation_pools is None:
+            rng = np.random.default_rng([self.seed, 1])
+            self.validation_pools = self._through(codec, *self._scenes(rng, self.validation))
+        if stage == "fit" and self.train_pools is None:
+            rng = np.random.default_rng([self.seed, 0])
+            pools = [self._through(codec, *self._scenes(rng, self.scenes))]
+            if self.textures:
+                large = np.stack([sample_texture(rng, SCALE * self.size) for _ in range(self.textures)])
+                pools.append(self._through(codec, large, np.stack([_halved(one) for one in large])))
+            if self.drawn:
+                pools.append(self._drawn(rng))
+            large, small = (np.concatenate(parts) for parts in zip(*pools, strict=True))
+            self.train_pools = large, small
+
+    def _scenes(self, rng: np.random.Generator, count: int) -> Pools:
+        """Scenes as they should look at double size, and as they are given to the codec."""
+        large, small = [], []
+        for _ in tqdm(range(count), desc="drawing scenes", unit="picture", mininterval=1.0):
+            style = CANONICAL if rng.random() < 0.5 else Style.sample(rng)
+            scene = sample_scene(rng)
+            # What is jagged or blurred in the small picture is not so in the large one: that is what is refined.
+            large.append(render(scene, SCALE * self.size, replace(style, supersample=CANONICAL.supersample, blur=0.0)))
+            small.append(render(scene, self.size, style))
+        return np.stack(large), np.stack(small)
+
+    def _through(self, codec: tuple[ImageTokenizer, ImageDetokenizer], large: np.ndarray, small: np.ndarray) -> Pools:
+        decoded = []
+        for start in tqdm(range(0, len(small), TOGETHER), desc="through the codec", unit="batch", mininterval=1.0):
+            pictures = torch.stack([to_tensor(one) for one in small[start : start + TOGETHER]])
+            with torch.inference_mode():
+                decoded.append(_bytes(codec[1].decode(codec[0].encode(pictures))))
+        return large, np.concatenate(decoded)
+
+    def _drawn(self, rng: np.random.Generator) -> Pools:
+        model = UniTok.from_pretrained(self.checkpoint)
+        large, small = [], []
+        for start in tqdm(range(0, self.drawn, TOGETHER), desc="drawing by the decoder", unit="batch", mininterval=1.0):
+            count = min(TOGETHER, self.drawn - start)
+            documents = [Document.user(sample_request(rng).text) for _ in range(count)]
+            for answer in model.generate(documents, "image", seed=rng.integers(1 << 31, size=count).tolist()):
+                picture = np.asarray(answer.turns[-1].images[0].image)
+                scene = read(picture)
+                if is_known(scene):
+                    large.append(render(scene, SCALE * self.size))
+                    small.append(picture)
+        if not small:
+            raise InputError("data.drawn: the decoder drew nothing that the oracle can read; set it to 0")
+        return np.stack(large), np.stack(small)
+
+    def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+        assert self.train_pools is not None
+        return DataLoader(PairPool(self.train_pools, self.crop), self.batch_size, shuffle=True, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+        assert self.validation_pools is not None
+        return DataLoader(PairPool(self.validation_pools), self.batch_size)
+
+
+def _halved(picture: np.ndarray) -> np.ndarray:
+    """A picture ``[2s, 2s, 3]`` at half its size, each pixel the mean of four."""
+    side = len(picture) // SCALE
+    return picture.reshape(side, SCALE, side, SCALE, 3).mean(axis=(1, 3)).round().astype(np.uint8)
+
+
+def _bytes(pixels: Tensor) -> np.ndarray:
+    """uint8 ``[B, s, s, 3]`` of floats ``[B, 3, s, s]`` in [-1, 1]."""
+    return ((pixels + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()

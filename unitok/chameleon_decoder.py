@@ -39,8 +39,9 @@ class ChameleonDecoder(ChameleonPreTrainedModel, GenerationMixin):
         use_cache: bool | None = None,
         logits_to_keep: int | Tensor = 0,
         **kwargs: Any,
-    ) -> CausalLMOutputWithPast:
+    ) -> CausalLMOutputWithPast | tuple[Any, ...]:
         """As of every causal LM of `transformers`; ids int64 ``[B, S]`` to logits ``[B, S, V]``."""
+        as_dict = kwargs.pop("return_dict", None)
         output = self.model(
             input_ids=input_ids,
             attention_mask=attention_mask,
@@ -56,13 +57,14 @@ class ChameleonDecoder(ChameleonPreTrainedModel, GenerationMixin):
         loss = None
         if labels is not None:
             loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.vocab_size, **kwargs)
-        return CausalLMOutputWithPast(
+        result = CausalLMOutputWithPast(
             loss=loss,
             logits=logits,
             past_key_values=output.past_key_values,
             hidden_states=output.hidden_states,
             attentions=output.attentions,
         )
+        return result.to_tuple() if as_dict is False else result
 
 
 def decoder_config(values: dict[str, Any], dtype: torch.dtype | None = None) -> ChameleonConfig:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from unitok.terminal import ArgumentParser, run
+from unitok.terminal import ArgumentParser, integer, run
 from unitok_tokenizers.errors import InputError
 
 
@@ -24,6 +24,15 @@ def build_parser() -> ArgumentParser:
         metavar="FOLDER",
         help="Chameleon: the original release's tokenizer folder (vqgan.ckpt, vqgan.yaml), which image output needs",
     )
+    parser.add_argument(
+        "--variant",
+        choices=("chameleon", "lumina", "chat", "generation"),
+        help="which release it is, which the files do not tell: chameleon (Anole too; the default) or lumina; for Emu3 "
+        "chat (the default) or generation",
+    )
+    parser.add_argument(
+        "--image-size", type=integer(1), metavar="N", help="Lumina-mGPT: side of pictures (default 768)"
+    )
     return parser
 
 
@@ -35,7 +44,7 @@ def command(argv: Sequence[str]) -> None:
     # Imported late, so that --help and mistakes are answered at once.
     from unitok.conversion import convert
 
-    converted = convert(options.source, options.output, options.vqgan)
+    converted = convert(options.source, options.output, options.vqgan, options.variant, options.image_size)
     if converted.processor.image_detokenizer is None:
         print(
             "note: no vqgan.ckpt was found: this checkpoint reads pictures, but cannot show what it draws; see --vqgan",

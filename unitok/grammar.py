@@ -219,7 +219,8 @@ class _TemplateSpan:
 
     PLACE: Final = 10
 
-    def __init__(self, vocabulary: Vocabulary, default: Grid, masks: _Masks) -> None:
+    def __init__(self, vocabulary: Vocabulary, default: Grid, masks: _Masks, device: torch.device) -> None:
+        self._device = device
         self._syntax = image_syntax(vocabulary)
         self._default = default
         self.count = vocabulary.spec("image").num_codebooks
@@ -244,8 +245,8 @@ class _TemplateSpan:
         if grid not in self._numbers:
             self._numbers[grid] = len(self._rows)
             self._rows.append(self._mask_rows(*grid))
-            self._table = nn.utils.rnn.pad_sequence(self._rows, batch_first=True)
-            self._lengths = torch.tensor([len(rows) for rows in self._rows])
+            self._table = nn.utils.rnn.pad_sequence(self._rows, batch_first=True).to(self._device)
+            self._lengths = torch.tensor([len(rows) for rows in self._rows], device=self._device)
         return self._numbers[grid]
 
     def _mask_rows(self, height: int, width: int) -> Tensor:
@@ -263,13 +264,13 @@ class _TemplateSpan:
 
     def mask(self, state: GrammarState) -> Tensor:
         """Mask row for rows whose phase is this span's."""
-        table, lengths = self._table.to(state.codes.device), self._lengths.to(state.codes.device)
-        return table[state.template, (lengths[state.template] - state.codes).clamp(max=table.shape[1] - 1)]
+        place = self._lengths[state.template] - state.codes
+        return self._table[state.template, place.clamp(max=self._table.shape[1] - 1)]
 
     def advance(self, state: GrammarState, size: Tensor, opened: Tensor) -> GrammarState:
         """The state behind a token, which is <boi> where ``opened``."""
         inside = state.phase == self.PLACE
-        length = self._lengths.to(state.codes.device)[state.template]
+        length = self._lengths[state.template]
         codes = torch.where(opened, length - 1, state.codes - inside.long())
         phase = torch.where(opened, self.PLACE, state.phase)
         after = torch.where(state.ends_after_image > 0, _Turn.END_NEXT, _Turn.OPEN)
@@ -301,7 +302,7 @@ class Grammar:
             raise InputError("the grammar has no text token that may be generated")
         masks = _Masks(vocabulary.size)
         self._turn = _Turn(vocabulary, vocabulary.text_ids[usable], masks)
-        self._image = _image_span(vocabulary, masks) if "image" in vocabulary.specs else None
+        self._image = _image_span(vocabulary, masks, self.device) if "image" in vocabulary.specs else None
         self._table = masks.table().to(self.device)
         sizes = torch.zeros(vocabulary.size, dtype=torch.int64)
         sizes[vocabulary.size_ids] = torch.arange(1, len(vocabulary.size_ids) + 1)
@@ -370,8 +371,8 @@ class Grammar:
         return torch.where(state.phase >= _SizedSpan.HEIGHT, IMAGE, TEXT).to(torch.int8)
 
 
-def _image_span(vocabulary: Vocabulary, masks: _Masks) -> _SizedSpan | _TemplateSpan:
+def _image_span(vocabulary: Vocabulary, masks: _Masks, device: torch.device) -> _SizedSpan | _TemplateSpan:
     settings = vocabulary.images
     if isinstance(settings, SizedImages):
         return _SizedSpan(vocabulary, settings, masks)
-    return _TemplateSpan(vocabulary, (settings.height, settings.width), masks)
+    return _TemplateSpan(vocabulary, (settings.height, settings.width), masks, device)

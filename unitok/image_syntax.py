@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from unitok.syntax import FixedImages, SizedImages, SpelledImages
+from unitok.syntax import FixedImages, MeasuredImages, SizedImages, SpelledImages
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 
@@ -156,6 +156,38 @@ class FixedSyntax(ImageSyntax):
         return [self._vocabulary.boi, self._vocabulary.eoi]
 
 
+class MeasuredSyntax(ImageSyntax):
+    """:class:`~unitok.syntax.MeasuredImages`."""
+
+    def __init__(self, vocabulary: Vocabulary, settings: MeasuredImages) -> None:
+        super().__init__(vocabulary)
+        self._settings = settings
+        self._sizes = {token_id: n * settings.unit for n, token_id in enumerate(settings.sizes, 1)}
+
+    def head(self, height: int, width: int) -> list[int]:
+        unit, sizes = self._settings.unit, self._settings.sizes
+        for side in (height, width):
+            if side % unit or not 1 <= side // unit <= len(sizes):
+                most = unit * len(sizes)
+                raise InputError(f"code grids are multiples of {unit} up to {most}, which {height}x{width} is not")
+        return [self._vocabulary.boi, *(sizes[side // unit - 1] for side in (height, width))]
+
+    def read_head(self, ids: list[int]) -> Grid | None:
+        self._begins(ids)
+        for token_id in ids[1:3]:
+            if token_id not in self._sizes:
+                raise InputError(f"token ids are malformed: {token_id} is not the size of an image")
+        sizes = [self._sizes[token_id] for token_id in ids[1:3]]
+        return (sizes[0], sizes[1]) if len(sizes) == 2 else None
+
+    def row_marks(self, row: int) -> tuple[list[int], list[int]]:
+        return [], [self._settings.row_end]
+
+    @property
+    def marks(self) -> list[int]:
+        return [self._vocabulary.boi, *self._settings.sizes, self._settings.row_end, self._vocabulary.eoi]
+
+
 class SpelledSyntax(ImageSyntax):
     """:class:`~unitok.syntax.SpelledImages`."""
 
@@ -204,6 +236,8 @@ def image_syntax(vocabulary: Vocabulary) -> ImageSyntax:
     settings = vocabulary.images
     if isinstance(settings, FixedImages):
         return FixedSyntax(vocabulary, settings)
+    if isinstance(settings, MeasuredImages):
+        return MeasuredSyntax(vocabulary, settings)
     if isinstance(settings, SpelledImages):
         return SpelledSyntax(vocabulary, settings)
     return SizedSyntax(vocabulary, settings)

@@ -168,6 +168,7 @@ class UniTok:
         progress: Callable[[int, int], None] | None = None,
         refine: bool = False,
         refine_steps: int = 4,
+        grid: tuple[int, int] | None = None,
     ) -> list[Document]:
         """Answers documents.
 
@@ -185,6 +186,7 @@ class UniTok:
                 be.
             refine: Pictures go through the refiner, which doubles their size; their codes stay as they are.
             refine_steps: Its steps.
+            grid: Code grid ``(h, w)`` of the pictures; by default as the model was trained, or as it chooses.
 
         Returns:
             ``num`` documents for each given one, in order and side by side: the document with the assistant's
@@ -202,7 +204,7 @@ class UniTok:
             self._check_refine(refine_steps)
         sampling = sampling or self.sampling
         prompts = self._prompts(documents)
-        requests = self._requests(prompts, modality, sampling)
+        requests = self._requests(prompts, modality, sampling, grid)
         rows = [(place, one) for place, chosen in enumerate(seeds) for one in chosen]
         meter = _Meter([self._estimate(requests[place]) for place, _ in rows], progress)
         answers: list[Tensor] = []
@@ -228,7 +230,12 @@ class UniTok:
         return refine_answers(answered, [one for _, one in rows], self.refiner, refine_steps) if refine else answered
 
     def stream(
-        self, document: Document, modality: Modality = "auto", sampling: Sampling | None = None, seed: int = 0
+        self,
+        document: Document,
+        modality: Modality = "auto",
+        sampling: Sampling | None = None,
+        seed: int = 0,
+        grid: tuple[int, int] | None = None,
     ) -> Iterator[Event]:
         """Answers a document piece by piece; the whole is what :meth:`generate` returns for the same seed.
 
@@ -240,7 +247,7 @@ class UniTok:
         """
         sampling = sampling or self.sampling
         prompts = self._prompts([document])
-        requests = self._requests(prompts, modality, sampling)
+        requests = self._requests(prompts, modality, sampling, grid)
         reader = EventReader(self.processor, document)
         unconditional = self.processor.unconditional()
         for piece in self.engine.steps(prompts, requests, sampling, [seed], unconditional, every=1):
@@ -266,9 +273,11 @@ class UniTok:
             raise InputError(f"{len(first)} seeds were given for {documents} documents; give one, or one for each")
         return [[one + sample for sample in range(num)] for one in first]
 
-    def _requests(self, prompts: Sequence[Tensor], modality: Modality, sampling: Sampling) -> list[Request]:
+    def _requests(
+        self, prompts: Sequence[Tensor], modality: Modality, sampling: Sampling, grid: tuple[int, int] | None
+    ) -> list[Request]:
         """What the answer to each prompt may hold; checked before the first of them is begun."""
-        wanted = Request(modality, sampling.max_tokens, grid=self._grid())
+        wanted = Request(modality, sampling.max_tokens, grid=grid or self._grid())
         unconditional, requests = self.processor.unconditional(), []
         for number, prompt in enumerate(prompts, 1):
             try:

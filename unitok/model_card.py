@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from huggingface_hub import ModelCard, ModelCardData
 
 from unitok.processor import Processor
+from unitok.vocabulary_manifest import NO_ID
 from unitok_tokenizers.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ TEMPLATE: Final = """---
 
 # {{ name }}
 
-A unitok checkpoint: one decoder reads and writes {{ modalities }} as ids of one vocabulary.
+A unitok checkpoint: one decoder over one vocabulary reads {{ reads }} and writes {{ writes }}.
 
 | part | what |
 |---|---|
@@ -54,12 +55,17 @@ def model_card(
         InputError: ``evaluation`` cannot be read.
     """
     vocabulary = processor.vocabulary
-    modalities = ["text", *vocabulary.specs]
+    text = int((vocabulary.text_ids != NO_ID).sum())
+    reads = ["text"] + ["images"] * (processor.image_tokenizer is not None)
+    writes = ["text"] + ["images"] * (processor.image_detokenizer is not None)
     size = sum(parameter.numel() for parameter in decoder.parameters())
     config: Any = decoder.config
     parts = {
-        "vocabulary": f"{vocabulary.size:,} ids, {vocabulary.text_size:,} of them text",
-        **{f"{one} codes": str(spec) for one, spec in vocabulary.specs.items()},
+        "vocabulary": f"{vocabulary.size:,} ids, {text:,} of them text",
+        **{
+            f"{one} codes": f"{spec.num_codebooks} x {spec.codebook_size:,}, for cells of {spec.downsample} pixels"
+            for one, spec in vocabulary.specs.items()
+        },
         "decoder": f"{config.model_type}, {config.num_hidden_layers} layers x {config.hidden_size}, {size / 1e6:.1f}M "
         f"parameters, context of {config.max_position_embeddings:,} ids",
     }
@@ -74,5 +80,11 @@ def model_card(
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{evaluation} cannot be read: {error}") from None
     return ModelCard.from_template(
-        data, template_str=TEMPLATE, name=name, modalities=" and ".join(modalities), parts=parts, figures=figures
+        data,
+        template_str=TEMPLATE,
+        name=name,
+        reads=" and ".join(reads),
+        writes=" and ".join(writes),
+        parts=parts,
+        figures=figures,
     )

@@ -13,6 +13,7 @@ from PIL import Image as PILImage
 
 from unitok_tokenizers.errors import InputError
 
+MAX_PATCH_ASPECT: Final = 4
 MAX_ASPECT: Final = 200
 """A picture is at most this many times longer than wide where its area is fitted."""
 
@@ -42,6 +43,33 @@ def crop_to_square(image: PILImage.Image, side: int) -> PILImage.Image:
         image = image.resize(size, PILImage.Resampling.LANCZOS)
     left, top = (size[0] - side) // 2, (size[1] - side) // 2
     return image.crop((left, top, left + side, top + side))
+
+
+def crop_to_patches(image: PILImage.Image, patch: int, side: int) -> PILImage.Image:
+    """Scales a picture to cover a rectangle of whole patches and cuts the middle out, as Lumina-mGPT does.
+
+    The rectangle is the one nearest to the picture's shape among those of at most the area of a square with sides
+    of ``side`` pixels, and at most `MAX_PATCH_ASPECT` times longer than wide.
+    """
+    count = (side // patch) ** 2
+    sizes = [
+        (wide * patch, tall * patch)
+        for wide in range(1, count + 1)
+        for tall in range(max(1, count // (wide + 1)), count // wide + 1)
+        if max(wide, tall) <= MAX_PATCH_ASPECT * min(wide, tall)
+    ]
+
+    def kept(size: tuple[int, int]) -> tuple[float, tuple[int, int]]:
+        ratios = size[0] / image.width, size[1] / image.height
+        return min(ratios) / max(ratios), size
+
+    width, height = max(sizes, key=kept)
+    scale = max(width / image.width, height / image.height)
+    scaled = max(width, round(image.width * scale)), max(height, round(image.height * scale))
+    if scaled != image.size:
+        image = image.resize(scaled, PILImage.Resampling.BICUBIC)
+    left, top = (scaled[0] - width) // 2, (scaled[1] - height) // 2
+    return image.crop((left, top, left + width, top + height))
 
 
 def resize_to_area(image: PILImage.Image, cell: int, least: int, most: int) -> PILImage.Image:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, get_args
 
 import torch
 from PIL import Image as PILImage
@@ -16,15 +16,16 @@ from torch import Tensor, nn
 
 from unitok.document import Document, Image, Part, Role, Text, Turn
 from unitok.image_syntax import image_syntax
-from unitok.picture_fit import crop_to_square, pad_to_cells, pad_to_square, resize_to_area
+from unitok.picture_fit import crop_to_patches, crop_to_square, pad_to_cells, pad_to_square, resize_to_area
 from unitok.spans import Span, parse_spans, parse_turn
+from unitok.syntax import MeasuredImages
 from unitok.turn_syntax import Piece, turn_syntax
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers import Detokenizer, Tokenizer
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import to_pil, to_rgb, to_tensor
 
-ImageFit = Literal["pad", "crop"]
+ImageFit = Literal["pad", "crop", "patches"]
 
 _PIXELS_PER_BATCH: Final = 64 * 64 * 64
 """Pictures go through the codecs in batches of about this many pixels, to bound the memory."""
@@ -55,7 +56,8 @@ class Processor:
         image_detokenizer: Codes to pictures; without it, decoded images hold codes alone.
         image_size: Pictures become squares with sides of this many pixels; None keeps their shape and pads to
             whole cells of the code grid.
-        image_fit: How they become squares: padded around with the mean color of their border, or cropped.
+        image_fit: How they become squares: padded around with the mean color of their border, or cropped. ``patches``:
+            cropped to a rectangle of about the same area instead, near their own shape.
         image_pixels: Without an ``image_size``: pictures are scaled to an area of at least and at most so many pixels.
 
     Raises:
@@ -118,8 +120,15 @@ class Processor:
         """The code grid ``(h, w)`` of every prepared picture, or None where pictures keep their size."""
         if self.image_size is None or "image" not in self.vocabulary.specs:
             return None
+        if self.image_fit == "patches":
+            return None
         side = self.image_size // self._cell()
         return side, side
+
+    def _unit(self) -> int:
+        """Grids are multiples of this."""
+        images = self.vocabulary.images
+        return images.unit if isinstance(images, MeasuredImages) else 1
 
     def _cell(self) -> int:
         """Pixels per cell of an image's code grid, along each axis."""
@@ -154,13 +163,14 @@ class Processor:
 
     def _encode(self, document: Document, generation_prompt: bool, codes: dict[int, Tensor]) -> Tensor:
         vocabulary, syntax = self.vocabulary, self._turns
+        syntax.check(document.turns)
         pieces: list[Piece | Tensor] = [vocabulary.bos, *syntax.system]
         for turn in document.turns:
             if turn.role is not None:
                 pieces += syntax.begin(turn.role)
             for part in turn.parts:
                 if isinstance(part, Text):
-                    pieces.append(part.text)
+                    pieces.append(syntax.text(part.text))
                 elif isinstance(part, Image):
                     pieces.append(self.image_span(codes[id(part)]))
                 else:
@@ -285,6 +295,8 @@ class Processor:
         """
         image = to_rgb(image)
         if self.image_size is not None:
+            if self.image_fit == "patches":
+                return crop_to_patches(image, self._cell() * self._unit(), self.image_size)
             fit = crop_to_square if self.image_fit == "crop" else pad_to_square
             return fit(image, self.image_size)
         cell = self._cell()
@@ -306,8 +318,8 @@ def picture_settings(manifest: Mapping[str, Any]) -> dict[str, Any]:
         InputError: A value is of the wrong kind.
     """
     fit, pixels = manifest.get("image_fit", "pad"), manifest.get("image_pixels")
-    if fit not in ("pad", "crop"):
-        raise InputError(f'"image_fit" must be "pad" or "crop", not {fit!r}')
+    if fit not in get_args(ImageFit):
+        raise InputError(f'"image_fit" must be one of {", ".join(get_args(ImageFit))}, not {fit!r}')
     is_range = isinstance(pixels, list) and len(pixels) == 2 and all(isinstance(n, int) and n > 0 for n in pixels)
     if pixels is not None and not is_range:
         raise InputError(f'"image_pixels" must be two positive integers, not {pixels!r}')

@@ -35,6 +35,32 @@ class FixedImages:
     height: int
     width: int
 
+    def __post_init__(self) -> None:
+        _check_grid(self.height, self.width)
+
+
+@dataclass(frozen=True)
+class MeasuredImages:
+    """``<boi>``, the height, the width, rows that each end with a mark, ``<eoi>``: Lumina-mGPT.
+
+    Attributes:
+        sizes: ``sizes[n - 1]`` is the id that stands for ``n * unit`` rows, or codes in a row.
+        unit: Grids are multiples of this.
+        row_end: Id behind each row.
+        height: Rows of an image whose grid nobody asked for.
+        width: And its codes in a row.
+    """
+
+    sizes: tuple[int, ...]
+    unit: int
+    row_end: int
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        _check_grid(self.unit, self.unit)
+        _check_grid(self.height, self.width)
+
 
 @dataclass(frozen=True)
 class SpelledImages:
@@ -59,8 +85,9 @@ class SpelledImages:
     width: int
 
     def __post_init__(self) -> None:
-        if len(self.digits) != 10:
-            raise InputError(f"there are ten digits, not {len(self.digits)}")
+        if len({*self.digits, self.times}) != 11:
+            raise InputError("the ten digits and * need eleven different ids")
+        _check_grid(self.height, self.width)
 
 
 @dataclass(frozen=True)
@@ -84,7 +111,7 @@ class SpokenTurns:
         system: Text in front of the first turn.
         user: Text in front of what the user says.
         assistant: Text in front of what the assistant says.
-        end: Text behind each turn.
+        end: Text behind each text that somebody says.
     """
 
     system: str = ""
@@ -93,11 +120,12 @@ class SpokenTurns:
     end: str = ""
 
 
-ImageSettings = SizedImages | FixedImages | SpelledImages
+ImageSettings = SizedImages | FixedImages | MeasuredImages | SpelledImages
 TurnSettings = RoleTurns | SeparatedTurns | SpokenTurns
 _NAMES: dict[str, type[Any]] = {
     "sized": SizedImages,
     "fixed": FixedImages,
+    "measured": MeasuredImages,
     "spelled": SpelledImages,
     "roles": RoleTurns,
     "separated": SeparatedTurns,
@@ -121,13 +149,16 @@ def from_json(values: Any, kinds: Any) -> Any:
         raise InputError(f"unknown syntax {values!r}; upgrade unitok")
     kind = _NAMES[values["name"]]
     fields = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key != "name"}
-    try:
-        settings = kind(**fields)
-    except TypeError:
-        raise InputError(f"the syntax {values['name']!r} has missing or unknown fields") from None
-    if not isinstance(settings, kinds) or not all(_is_like(kind, key, value) for key, value in fields.items()):
+    if not issubclass(kind, kinds) or set(fields) != set(kind.__annotations__):
+        raise InputError(f"the syntax {values['name']!r} has missing or unknown fields")
+    if not all(_is_like(kind, key, value) for key, value in fields.items()):
         raise InputError(f"the syntax {values['name']!r} has a field of the wrong kind")
-    return settings
+    return kind(**fields)
+
+
+def _check_grid(height: int, width: int) -> None:
+    if min(height, width) < 1:
+        raise InputError(f"a code grid of {height}x{width} is below 1x1")
 
 
 def _is_like(kind: type[Any], key: str, value: Any) -> bool:

@@ -33,6 +33,14 @@ class TurnSyntax(ABC):
         return []
 
     @abstractmethod
+    def check(self, turns: Sequence[Turn]) -> None:
+        """Raises InputError for turns that could not be told apart again."""
+
+    def text(self, text: str) -> str:
+        """A text part as it is written."""
+        return text
+
+    @abstractmethod
     def begin(self, role: Role) -> list[Piece]:
         """In front of the parts of a turn with a role."""
 
@@ -67,6 +75,9 @@ class TurnSyntax(ABC):
 class RoleSyntax(TurnSyntax):
     """:class:`~unitok.syntax.RoleTurns`."""
 
+    def check(self, turns: Sequence[Turn]) -> None:
+        """All turns can be told apart."""
+
     def begin(self, role: Role) -> list[Piece]:
         return [self._vocabulary.user if role == "user" else self._vocabulary.assistant]
 
@@ -98,6 +109,12 @@ class RoleSyntax(TurnSyntax):
 
 class SeparatedSyntax(TurnSyntax):
     """:class:`~unitok.syntax.SeparatedTurns`; the user has the first turn."""
+
+    def check(self, turns: Sequence[Turn]) -> None:
+        wanted: list[Role] = ["user", "assistant"]
+        plain = len(turns) == 1 and turns[0].role is None
+        if not plain and any(turn.role != wanted[place % 2] for place, turn in enumerate(turns)):
+            raise InputError("this model's documents are turns of user and assistant by turns, the user first")
 
     def begin(self, role: Role) -> list[Piece]:
         return []
@@ -131,6 +148,13 @@ class SpokenSyntax(TurnSyntax):
         self._words: dict[str, Role] = {settings.user.strip(): "user", settings.assistant.strip(): "assistant"}
         self._plain = not (settings.user or settings.assistant)
 
+    def check(self, turns: Sequence[Turn]) -> None:
+        if not self._plain and any(turn.role is None for turn in turns) and len(turns) > 1:
+            raise InputError("this model's documents are turns with roles, or one without")
+
+    def text(self, text: str) -> str:
+        return text + self._settings.end
+
     @property
     def system(self) -> list[Piece]:
         return [self._settings.system]
@@ -139,7 +163,7 @@ class SpokenSyntax(TurnSyntax):
         return [self._settings.user if role == "user" else self._settings.assistant]
 
     def end(self, role: Role) -> list[Piece]:
-        return [self._settings.end]
+        return []
 
     @property
     def prompt(self) -> list[Piece]:
@@ -158,6 +182,8 @@ class SpokenSyntax(TurnSyntax):
     def turns(self, turn: Turn) -> list[Turn]:
         if self._plain:
             return [turn]
+        if not any(word in turn.text for word in self._words):
+            return [Turn(self._stripped(turn.parts))]
         pattern = re.compile("|".join(f"({re.escape(word)})" for word in self._words))
         found: list[tuple[Role | None, list[Part]]] = [(None, [])]
         for part in turn.parts:
@@ -174,10 +200,9 @@ class SpokenSyntax(TurnSyntax):
         return [Turn(self._stripped(parts), role) for role, parts in found]
 
     def _stripped(self, parts: Sequence[Part]) -> tuple[Part, ...]:
-        """Without the space behind the turn's word, and without the turn's end."""
-        kept = list(parts)
-        if kept and isinstance(kept[-1], Text):
-            kept[-1] = Text(kept[-1].text.removesuffix(self._settings.end))
+        """Without the space behind the turn's word, and without what ends a text."""
+        end = self._settings.end
+        kept = [Text(part.text.removesuffix(end)) if isinstance(part, Text) else part for part in parts]
         if kept and isinstance(kept[0], Text):
             kept[0] = Text(kept[0].text.removeprefix(" "))
         return tuple(part for part in kept if part != Text(""))

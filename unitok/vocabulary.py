@@ -19,6 +19,7 @@ from torch import Tensor
 from unitok.syntax import (
     FixedImages,
     ImageSettings,
+    MeasuredImages,
     RoleTurns,
     SizedImages,
     SpelledImages,
@@ -182,8 +183,13 @@ class Vocabulary:
             raise InputError("vocabulary: the text block has no id that is text")
         self._claim("control", list(control.values()), CONTROL)
         self._sizes = self._claim("size", sizes, CONTROL)
+        if isinstance(self.images, MeasuredImages):
+            self._claim("image mark", [*self.images.sizes, self.images.row_end], CONTROL)
         if isinstance(self.images, SpelledImages):
             self._claim("image mark", [self.images.begin, self.images.row_end, self.images.end], CONTROL)
+            spelled = torch.tensor([*self.images.digits, self.images.times])
+            if int(spelled.max()) >= size or bool((self._kind[spelled] != TEXT).any()):
+                raise InputError("vocabulary: the digits that spell an image's grid must be text")
         self._blocks: dict[str, list[Tensor]] = {}
         for entry in codebooks:
             spec = entry.spec
@@ -223,6 +229,8 @@ class Vocabulary:
         """An image's code grid is at most this high and wide; the largest size token where there are any."""
         if isinstance(self.images, FixedImages):
             return max(self.images.height, self.images.width)
+        if isinstance(self.images, MeasuredImages):
+            return len(self.images.sizes) * self.images.unit
         return MAX_SPELLED if isinstance(self.images, SpelledImages) else len(self._sizes)
 
     @property
@@ -384,7 +392,7 @@ class Vocabulary:
             block_from_json(get(manifest, "sizes", dict), "sizes") if manifest.get("sizes") else (),
             codebooks,
             get(manifest, "size", int),
-            from_json(manifest["images"], ImageSettings) if "images" in manifest else None,
+            _image_settings(manifest),
             from_json(manifest["turns"], TurnSettings) if "turns" in manifest else None,
         )
 
@@ -411,6 +419,12 @@ class Vocabulary:
 
     def __repr__(self) -> str:
         return f"Vocabulary(size={self.size}, text_size={self.text_size}, specs={list(self.specs.values())})"
+
+
+def _image_settings(manifest: dict[str, Any]) -> ImageSettings | None:
+    if manifest.get("numbered_rows") is True:  # how it was written at first
+        return SizedImages(numbered_rows=True)
+    return from_json(manifest["images"], ImageSettings) if "images" in manifest else None
 
 
 def _check_names(control: dict[str, int]) -> None:

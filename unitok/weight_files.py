@@ -58,7 +58,7 @@ class WeightFiles:
             hint = f"; {pickles[0]} is a pickle, which is not read: save the model as safetensors" if pickles else ""
             raise InputError(f"{self.folder} has neither {SINGLE} nor {INDEX}{hint}")
         try:
-            names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+            names = sorted({str(name) for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise InputError(f"{index} is not an index of weights; copy the model again") from None
         missing = [name for name in names if not (self.folder / name).is_file()]

@@ -62,7 +62,7 @@ class VqganImageDetokenizer(HubComponent, nn.Module):
             from diffusers import VQModel  # type: ignore[attr-defined]  # an extra, and slow to import
         except ImportError:
             raise InputError(
-                "this image detokenizer needs diffusers: pip install unitok-multimodal[released]"
+                "this image detokenizer needs diffusers: pip install unitok-multimodal[diffusion]"
             ) from None
         super().__init__()
         self.settings = dict(settings)
@@ -104,12 +104,7 @@ class VqganImageDetokenizer(HubComponent, nn.Module):
             settings, levels = _settings(values), len(values["ddconfig"]["ch_mult"])
         except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"{config} does not describe a VQGAN: {error!r}") from None
-        try:
-            loaded = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-        except Exception as error:  # a damaged file raises nearly anything
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
-            raise InputError(f"{checkpoint} cannot be read as weights: {reason}") from None
-        weights = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
+        weights = load_original(checkpoint)
         with torch.device("meta"):
             model = cls(settings)
         model = model.to_empty(device="cpu")
@@ -124,6 +119,21 @@ class VqganImageDetokenizer(HubComponent, nn.Module):
             first = str(error).strip().splitlines()[-1].strip()
             raise InputError(f"{checkpoint} does not fit {config}: {first}") from None
         return model.eval()
+
+
+def load_original(checkpoint: str | Path) -> dict[str, Tensor]:
+    """The weights of an original VQGAN, encoder and decoder, under their own names; nothing in the file is run.
+
+    Raises:
+        InputError: It cannot be read as weights.
+    """
+    try:
+        loaded = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file raises nearly anything
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"{checkpoint} cannot be read as weights: {reason}") from None
+    weights = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
+    return {name: value for name, value in weights.items() if isinstance(value, Tensor)}
 
 
 def _settings(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,12 +22,14 @@ from unitok.stream import ImageFinished, ImageRow
 from unitok.syntax import (
     FixedImages,
     ImageSettings,
+    MeasuredImages,
     RoleTurns,
     SeparatedTurns,
     SizedImages,
     SpelledImages,
     SpokenTurns,
     TurnSettings,
+    to_json,
 )
 from unitok.vocabulary import CONTROL_TOKENS, Codebooks, Vocabulary
 from unitok_tokenizers.errors import InputError
@@ -40,6 +42,7 @@ KINDS: dict[str, ImageSettings] = {
     "sized": SizedImages(),
     "numbered": SizedImages(numbered_rows=True),
     "fixed": FixedImages(3, 2),
+    "measured": MeasuredImages((43, 44), unit=2, row_end=41, height=2, width=4),
     "spelled": SpelledImages(tuple(range(3, 13)), times=14, begin=40, row_end=41, end=42, height=2, width=4),
 }
 TURNS: dict[str, TurnSettings] = {
@@ -59,6 +62,8 @@ def vocabulary(count: int, kind: str = "numbered", turns: str = "roles") -> Voca
 
 
 def grid_of(kind: str, height: int, width: int) -> tuple[int, int]:
+    if kind == "measured":
+        return 2 + 2 * (height > 3), 2 + 2 * (width > 3)
     return (3, 2) if kind == "fixed" else (height, width)
 
 
@@ -94,7 +99,7 @@ def test_what_is_no_image_is_refused_or_another_image(kind: str, place: int, tok
     """One id of an image is changed: it is no image any more, or one that is written in just that way."""
     v = vocabulary(1, kind)
     syntax = image_syntax(v)
-    ids = syntax.write(torch.zeros(1, 3, 2, dtype=torch.int64))
+    ids = syntax.write(torch.zeros(1, *grid_of(kind, 3, 2), dtype=torch.int64))
     ids[place % len(ids)] = token_id % v.size
     try:
         codes, length = syntax.read(ids)
@@ -122,6 +127,9 @@ def test_a_row_that_begins_with_another_number_is_refused() -> None:
 def test_other_grids_than_the_fixed_one_are_refused() -> None:
     with pytest.raises(InputError, match="code grid of 3x2, not 2x2"):
         image_syntax(vocabulary(1, "fixed")).write(torch.zeros(1, 2, 2, dtype=torch.int64))
+    for grid in ((3, 2), (2, 6), (0, 2)):
+        with pytest.raises(InputError, match="multiples of 2 up to 4"):
+            image_syntax(vocabulary(1, "measured")).head(*grid)
 
 
 def test_the_manifest_keeps_it() -> None:
@@ -136,6 +144,15 @@ def test_the_manifest_keeps_it() -> None:
     assert not {"images", "turns"} & set(vocabulary(2, "sized").to_dict())  # as manifests were before
 
 
+SPELLED = to_json(KINDS["spelled"])
+
+
+def test_the_manifest_of_before_is_read() -> None:
+    """`numbered_rows` stood by itself until there were other ways."""
+    manifest = {**vocabulary(1, "sized").to_dict(), "numbered_rows": True}
+    assert Vocabulary.from_dict(manifest) == vocabulary(1, "numbered")
+
+
 @pytest.mark.parametrize(
     "images",
     [
@@ -144,6 +161,13 @@ def test_the_manifest_keeps_it() -> None:
         {"name": "sized", "numbered_rows": 1},
         {"name": "fixed", "height": 3},
         {"name": "fixed", "height": -3, "width": 2},
+        {"name": "fixed", "height": 0, "width": 2},
+        {"name": "measured", "sizes": [43], "unit": 0, "row_end": 41, "height": 2, "width": 2},
+        {"name": "measured", "sizes": [41], "unit": 2, "row_end": 41, "height": 2, "width": 2},
+        SPELLED | {"times": 10**9},
+        SPELLED | {"times": 3},
+        SPELLED | {"times": 40},
+        SPELLED | {"digits": [3, 4]},
         {"name": "sized", "other": True},
         {"name": ["sized"]},
         "sized",
@@ -165,7 +189,7 @@ def test_everything_that_the_grammar_allows_is_read(count: int, kind: str, turns
     length = image_syntax(v).length(*smallest)
     grammar = Grammar(v)
     for round_ in range(6):
-        least = (length if kind != "spelled" else image_syntax(v).length(2, 4)) + 1
+        least = (length if kind not in ("spelled", "measured") else image_syntax(v).length(2, 4)) + 1
         requests = [
             Request(
                 ("image", "auto", "text")[row % 3],

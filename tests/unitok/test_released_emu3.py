@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from transformers import (
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers
 from unitok.convert import main
-from unitok.document import Document, Image
+from unitok.document import Document, Image, Text, Turn
 from unitok.engine.sampling import Sampling, SamplingParams
 from unitok.grammar import Request
 from unitok.model import UniTok
@@ -43,11 +44,11 @@ VQ = {
     "hidden_size": 32,
     "temporal_downsample_factor": 4,
 }
-TEMPLATE = (
+TEMPLATE = (  # the release's: pictures first, a space behind each text
     "{% for message in messages %}{% if message['role'] != 'system' %}{{ message['role'].upper() + ': ' }}{% endif %}"
-    "{% for content in message['content'] %}{% if content['type'] == 'image' %}{{ '<image>' }}"
-    "{% else %}{{ content['text'] }}{% endif %}{% endfor %}{{ ' ' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
+    "{% for content in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>' }}{% endfor %}"
+    "{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{{ content['text'] + ' ' }}"
+    "{% endfor %}{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
 )
 SPECIAL = [
     "<|endoftext|>",
@@ -69,7 +70,7 @@ def names() -> dict[str, int]:
     return {name: place for place, name in enumerate([*letters, *SPECIAL, *map(code_name, order)])}
 
 
-def save_tokenizer(folder: Path, chat: bool) -> PreTrainedTokenizerFast:
+def save_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     backend = tokenizers.Tokenizer(models.BPE(vocab=names(), merges=[]))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
@@ -87,14 +88,12 @@ def save_tokenizer(folder: Path, chat: bool) -> PreTrainedTokenizerFast:
             "eof_token": "<|extra_201|>",
         },
     )
-    if chat:
-        tokenizer.chat_template = TEMPLATE
     tokenizer.save_pretrained(str(folder))
     return tokenizer
 
 
-def save_model(folder: Path, chat: bool = True) -> Path:
-    tokenizer = save_tokenizer(folder, chat)
+def save_model(folder: Path) -> Path:
+    tokenizer = save_tokenizer(folder)
     torch.manual_seed(0)
     known = names()
     config = Emu3Config(
@@ -121,9 +120,7 @@ def save_model(folder: Path, chat: bool = True) -> Path:
     images = Emu3ImageProcessor(
         image_mean=[0.5] * 3, image_std=[0.5] * 3, min_pixels=32 * 32, max_pixels=64 * 64, spatial_factor=CELL
     )
-    Emu3Processor(images, tokenizer, chat_template=TEMPLATE if chat else None).save_pretrained(str(folder))
-    if not (folder / "preprocessor_config.json").is_file():
-        images.save_pretrained(str(folder))  # as released; newer versions keep it in processor_config.json
+    Emu3Processor(images, tokenizer, chat_template=TEMPLATE).save_pretrained(str(folder))
     return folder
 
 
@@ -160,6 +157,12 @@ def test_the_vocabulary_is_the_tokenizers(model: UniTok) -> None:
     assert {name: vocabulary.control[name] for name in wanted} == {name: known[text] for name, text in wanted.items()}
 
 
+REPLY: list[dict[str, Any]] = [
+    {"role": "assistant", "content": [{"type": "text", "text": "so"}]},
+    {"role": "user", "content": [{"type": "text", "text": "why"}]},
+]
+
+
 @pytest.mark.parametrize("size", [(32, 32), (40, 56), (100, 50), (20, 20), (37, 45)])
 def test_prompts_and_codes_are_those_of_transformers(
     model: UniTok, reference: Any, source: Path, size: tuple[int, int]
@@ -177,6 +180,16 @@ def test_prompts_and_codes_are_those_of_transformers(
     expected[expected == names()["<image>"]] = codes.to(expected.dtype)
     ids = model.processor.encode(Document.user(image, "What is it?"), generation_prompt=True)
     assert ids.tolist() == expected.tolist()
+    for parts in (["Hello"], [image], [image, "a", "b"]):
+        content = [{"type": "text", "text": part} if isinstance(part, str) else {"type": "image"} for part in parts]
+        prompt = processor.apply_chat_template(
+            [messages[0], {"role": "user", "content": content}, *REPLY], add_generation_prompt=True
+        )
+        given = [image] if image in parts else None
+        expected = processor(images=given, text=[prompt], return_tensors="pt")["input_ids"][0]
+        ids = model.processor.encode(Document.user(*parts).reply("so").ask("why"), generation_prompt=True)
+        placeholder = expected == names()["<image>"]
+        assert len(ids) == len(expected) and torch.equal(ids[~placeholder], expected[~placeholder])
 
 
 def test_logits_are_those_of_transformers(model: UniTok, reference: Any) -> None:
@@ -198,6 +211,22 @@ def test_pictures_are_those_of_transformers(model: UniTok, reference: Any) -> No
         assert float(expected.std()) > 0.01
 
 
+def test_it_is_a_llama_for_every_server(model: UniTok, source: Path, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path / "saved")
+    config = json.loads((tmp_path / "saved/decoder/config.json").read_text())
+    assert config["model_type"] == "llama" and config["dtype"] == "float32"
+    with pytest.raises(InputError, match="turns with roles"):
+        model.processor.encode(Document((Turn((Text("a"),)), Turn((Text("b"),), "user"))))
+
+
+def test_it_draws_as_released(source: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "drawing"
+    shutil.copytree(source, folder)
+    (folder / "generation_config.json").write_text(json.dumps({"do_sample": True, "top_k": 2048, "temperature": 0.9}))
+    sampling = read_released(folder).sampling
+    assert sampling.image == sampling.text == SamplingParams(0.9, 2048) and sampling.max_tokens == 2048
+
+
 @pytest.mark.parametrize("guidance", [1.0, 3.0])
 def test_it_draws(model: UniTok, guidance: float) -> None:
     sampling = Sampling(SamplingParams(), SamplingParams(), guidance_scale=guidance, max_tokens=300)
@@ -213,11 +242,10 @@ def test_it_draws(model: UniTok, guidance: float) -> None:
     )
 
 
-def test_pictures_arrive_row_by_row(model: UniTok, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model, "_grid", lambda: (3, 4))
+def test_pictures_arrive_row_by_row(model: UniTok) -> None:
     document = Document.user("draw")
-    (answer,) = model.generate(document, "image", seed=2)
-    events = list(model.stream(document, "image", seed=2))
+    (answer,) = model.generate(document, "image", seed=2, grid=(3, 4))
+    events = list(model.stream(document, "image", seed=2, grid=(3, 4)))
     rows = [event.codes for event in events if isinstance(event, ImageRow)]
     assert torch.equal(torch.stack(rows, dim=1), answer.turns[-1].images[0].codes)  # type: ignore[arg-type]
 
@@ -241,8 +269,9 @@ def test_conversations_survive_their_ids(model: UniTok) -> None:
 
 def test_generation_has_no_roles(tmp_path: Path) -> None:
     """Emu3-Gen continues the prompt with an image: `<bos> text <boi> ...`."""
-    source = save_model(tmp_path / "gen", chat=False)
-    model, known = UniTok.from_pretrained(source), names()
+    source, known = save_model(tmp_path / "gen"), names()
+    assert main([str(source), str(tmp_path / "out"), "--variant", "generation"]) == 0
+    model = UniTok.from_pretrained(tmp_path / "out")
     processor: Any = Emu3Processor.from_pretrained(str(source))
     prompt = processor(text="a cat", return_for_image_generation=True, image_area=32 * 24 * 4, return_tensors="pt")
     document = Document.user("a cat").reply(Image(codes=torch.zeros(1, 7, 7, dtype=torch.int64)))
@@ -289,4 +318,6 @@ def test_digits_that_are_joined_are_refused(source: Path, tmp_path: Path) -> Non
 
 def test_a_vqgan_is_for_chameleon(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(source), str(tmp_path / "out"), "--vqgan", str(tmp_path)]) == 2
-    assert "leave the VQGAN out" in capsys.readouterr().err
+    assert "leave these options out" in capsys.readouterr().err
+    assert main([str(source), str(tmp_path / "out"), "--variant", "lumina"]) == 2
+    assert "chat and generation" in capsys.readouterr().err

@@ -12,7 +12,8 @@ from huggingface_hub import ModelCard, ModelHubMixin
 from unitok_tokenizers.errors import InputError
 
 HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-HUB_FILES: Final = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")  # no code, no pickles
+# No code. The only pickle is that of the original VQGAN, which is read with `weights_only`.
+HUB_FILES: Final = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*vqgan.ckpt", "*vqgan.yaml")
 Component = TypeVar("Component", bound="HubComponent")
 
 CARD: Final = """---

@@ -41,8 +41,9 @@ def load_module(folder: str | Path, build: Callable[[dict], Module]) -> Module:
         with torch.device("meta"):
             skeleton = build(values)
         module = skeleton.to_empty(device="cpu")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{config} does not describe a component: {error}") from None
+    except Exception as error:  # a value of the wrong kind raises nearly anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{config} does not describe a component: {reason}") from None
     try:
         module.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError, OSError) as error:

@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Final
 
 from unitok.released.chameleon import read_chameleon
 from unitok.released.emu3 import read_emu3
-from unitok.released.source import Released
+from unitok.released.source import Options, Released, read_json
 from unitok_tokenizers.errors import InputError
 
 READERS = {"chameleon": read_chameleon, "emu3": read_emu3}
-"""By the ``model_type`` in ``config.json``. Anole and Lumina-mGPT are Chameleons."""
+"""By the ``model_type`` in ``config.json``."""
 
-NOT_ONE_VOCABULARY = {"janus": "Janus predicts images with a head and embeddings of their own"}
+VARIANTS: Final = {"chameleon": ("chameleon", "lumina"), "emu3": ("chat", "generation")}
+"""Releases that share a layout and write differently; the first is read by default. Anole is a Chameleon."""
 
-
-def model_type(folder: str | Path) -> str | None:
-    """What ``config.json`` calls the model in a folder; None where there is no such file."""
-    path = Path(folder) / "config.json"
-    if not path.is_file():
-        return None
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as JSON; copy the model again") from error
-    return str(values.get("model_type")) if isinstance(values, dict) else None
+NOT_ONE_VOCABULARY: Final = {"janus": "Janus predicts images with a head and embeddings of their own"}
 
 
-def read_released(folder: str | Path, vqgan: str | Path | None = None) -> Released:
+def read_released(
+    folder: str | Path,
+    vqgan: str | Path | None = None,
+    variant: str | None = None,
+    image_size: int | None = None,
+) -> Released:
     """A released model's parts.
 
     Args:
-        folder: With ``config.json``, weights as safetensors, the tokenizer and ``preprocessor_config.json``.
+        folder: With ``config.json``, weights as safetensors, the tokenizer, and ``preprocessor_config.json`` or
+            ``processor_config.json``.
         vqgan: Chameleon only: folder with ``vqgan.ckpt`` and ``vqgan.yaml`` of the original release, which hold the
             image detokenizer that `transformers` leaves out; by default they are looked for in ``folder``.
+        variant: Which of the releases that share its layout it is (:data:`VARIANTS`): the files do not tell.
+        image_size: Lumina-mGPT only: the side of its square pictures, 768 by default.
 
     Raises:
         InputError: It is no model that can be read, or something is missing; the message lists what.
@@ -42,11 +41,21 @@ def read_released(folder: str | Path, vqgan: str | Path | None = None) -> Releas
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}")
-    kind = model_type(folder)
-    if kind is None:
+    if not (folder / "config.json").is_file():
         raise InputError(f"{folder} is not a released model: it has no config.json")
+    kind = read_json(folder / "config.json").get("model_type")
     if kind in NOT_ONE_VOCABULARY:
         raise InputError(f"{folder} cannot be read: {NOT_ONE_VOCABULARY[kind]}, not over one vocabulary")
     if kind not in READERS:
         raise InputError(f"{folder} holds a model of type {kind!r}; {', '.join(READERS)} can be read")
-    return READERS[kind](folder, None if vqgan is None else Path(vqgan))
+    variant = variant or VARIANTS[kind][0]
+    if variant not in VARIANTS[kind]:
+        raise InputError(f"{folder} is of type {kind}, of which there is {' and '.join(VARIANTS[kind])}, not {variant}")
+    options = Options(None if vqgan is None else Path(vqgan), variant, image_size)
+    try:
+        return READERS[kind](folder, options)
+    except InputError:
+        raise
+    except Exception as error:  # a configuration with a value of the wrong kind raises nearly anything
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise InputError(f"{folder}: its configuration cannot be used: {reason} ({type(error).__name__})") from error

@@ -8,15 +8,17 @@ from typing import Any
 
 from transformers import Emu3Config, LlamaConfig
 
-from unitok.engine.sampling import Sampling
 from unitok.processor import Processor
 from unitok.released.source import (
     TOKENIZER_FILES,
+    Options,
     Released,
     decoder_names,
     fill_control,
     pixel_scale,
     read_json,
+    read_picture_settings,
+    read_sampling,
     read_tokenizer,
     require_files,
     text_block,
@@ -45,13 +47,13 @@ _PREFIXES = (  # as modules are named since transformers 4.52, and as they were 
 )
 
 
-def read_emu3(folder: Path, vqgan: Path | None = None) -> Released:
+def read_emu3(folder: Path, options: Options) -> Released:
     """Reads a folder; see :func:`unitok.released.read_released`."""
-    if vqgan is not None:
-        raise InputError("Emu3 brings its image detokenizer: leave the VQGAN out")
-    require_files(folder, ["config.json", "preprocessor_config.json", *TOKENIZER_FILES])
+    if options.vqgan is not None or options.image_size is not None:
+        raise InputError("Emu3 brings its image detokenizer and takes pictures of any size: leave these options out")
+    require_files(folder, ["config.json", *TOKENIZER_FILES])
     config = Emu3Config(**read_json(folder / "config.json"))
-    files, picture = WeightFiles(folder), read_json(folder / "preprocessor_config.json")
+    files, picture = WeightFiles(folder), read_picture_settings(folder)
     tokenizer, scale = read_tokenizer(folder), pixel_scale(picture)
     weights = {**files.under("vqmodel."), **files.under("model.vqmodel.")}
     images = Emu3ImageTokenizer(config.vq_config, scale).eval()
@@ -59,29 +61,34 @@ def read_emu3(folder: Path, vqgan: Path | None = None) -> Released:
     pictures = Emu3ImageDetokenizer(config.vq_config, scale).eval()
     read_into(pictures.vq, weights, f"the image detokenizer in {folder}")
     text = TextTokenizer.from_pretrained(folder)
-    decoder = _llama(config.text_config)
-    vocabulary = _vocabulary(tokenizer, text, decoder.vocab_size, images.spec)
-    pixels = int(picture.get("min_pixels", 512 * 512)), int(picture.get("max_pixels", 1024 * 1024))
+    decoder = _llama(config)
+    turns = CHAT if options.variant == "chat" else SpokenTurns()
+    vocabulary = _vocabulary(tokenizer, text, decoder.vocab_size, images.spec, turns)
+    pixels = picture.get("min_pixels", 512 * 512), picture.get("max_pixels", 1024 * 1024)
+    if not all(isinstance(n, int) and n > 0 for n in pixels) or pixels[0] > pixels[1]:
+        raise InputError(f"preprocessor_config.json: min_pixels and max_pixels must be a range, not {pixels}")
     processor = Processor(text, vocabulary, images, pictures, None, image_pixels=pixels)
     names = decoder_names(files, decoder, _rename, folder)
-    return Released(processor, Sampling(max_tokens=decoder.max_position_embeddings), decoder, files, names)
+    return Released(processor, read_sampling(folder, decoder.max_position_embeddings), decoder, files, names)
 
 
-def _llama(text: Any) -> LlamaConfig:
+def _llama(config: Emu3Config) -> LlamaConfig:
     """Emu3's decoder has the architecture of Llama, with dropout that only training uses."""
+    text: Any = config.text_config
     same = (
         "vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads num_key_value_heads hidden_act "
         "max_position_embeddings rms_norm_eps pad_token_id bos_token_id eos_token_id rope_parameters mlp_bias "
         "attention_bias initializer_range tie_word_embeddings"
     )
-    return LlamaConfig(**{name: getattr(text, name) for name in same.split()}, architectures=["LlamaForCausalLM"])
+    values = {name: getattr(text, name) for name in same.split()}
+    return LlamaConfig(**values, architectures=["LlamaForCausalLM"], dtype=config.dtype or text.dtype)
 
 
 def _rename(name: str) -> str | None:
     return next((new + name.removeprefix(old) for old, new in _PREFIXES if name.startswith(old)), None)
 
 
-def _vocabulary(tokenizer: Any, text: TextTokenizer, size: int, spec: CodebookSpec) -> Vocabulary:
+def _vocabulary(tokenizer: Any, text: TextTokenizer, size: int, spec: CodebookSpec, turns: SpokenTurns) -> Vocabulary:
     names: dict[str, int] = tokenizer.get_vocab()
     codes = {int(found[1]): token_id for name, token_id in names.items() if (found := CODE_NAME.fullmatch(name))}
     if sorted(codes) != list(range(spec.codebook_size)):
@@ -109,7 +116,7 @@ def _vocabulary(tokenizer: Any, text: TextTokenizer, size: int, spec: CodebookSp
         raise InputError("the tokenizer joins digits, so that the size of an image cannot be spelled digit by digit")
     images = SpelledImages(tuple(one for (one,) in digits), times[0], begin, row_end, end, SIDE, SIDE)
     block = tuple(codes[code] for code in range(spec.codebook_size))
-    others = [*control.values(), *block, begin, row_end, end]
-    turns = CHAT if getattr(tokenizer, "chat_template", None) else SpokenTurns()
+    others = {*control.values(), *block, *reserved, begin, row_end, end}
+    others |= {names[name] for name in ("<image>",) if name in names}
     blocks = text_block(text.vocab_size, others), control, (), [Codebooks(spec, (block,))]
     return Vocabulary.from_blocks(*blocks, size, images, turns)

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PretrainedConfig, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PretrainedConfig, PreTrainedModel
 
 from unitok.decoder_folder import no_progress_bars
-from unitok.engine.sampling import Sampling
+from unitok.engine.sampling import Sampling, SamplingParams
 from unitok.processor import Processor
+from unitok.turn_syntax import turn_syntax
 from unitok.vocabulary import CONTROL_TOKENS
 from unitok.vocabulary_manifest import NO_ID
 from unitok.weight_files import INDEX, SINGLE, WeightFiles, copy_weights
@@ -21,7 +22,18 @@ from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.released import PixelScale
 
 SHARD_SIZE: Final = 4 << 30
+MAX_ANSWER: Final = 10_000
+"""Tokens of an answer at most, where the context leaves more: an image of Emu3 takes 8,199."""
 TOKENIZER_FILES: Final = ("tokenizer.json", "tokenizer_config.json")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What :func:`unitok.released.read_released` was asked for."""
+
+    vqgan: Path | None
+    variant: str
+    image_size: int | None
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,11 @@ class Released:
         """The decoder's folder; its weights are copied byte by byte, never loaded."""
         folder.mkdir(parents=True)
         self.config.save_pretrained(str(folder))
+        vocabulary = self.processor.vocabulary
+        ends = turn_syntax(vocabulary).ends
+        GenerationConfig(bos_token_id=vocabulary.bos, eos_token_id=ends, pad_token_id=vocabulary.pad).save_pretrained(
+            str(folder)
+        )
         copy_weights(((new, self.files.entries[old]) for new, old in self.names.items()), folder, SHARD_SIZE, copied)
 
     @property
@@ -90,12 +107,53 @@ def read_tokenizer(folder: Path) -> Any:
         raise InputError(f"the tokenizer in {folder} cannot be read: {' '.join(str(error).split())}") from error
 
 
+def read_picture_settings(folder: Path) -> dict[str, Any]:
+    """How pictures are prepared: ``preprocessor_config.json``, or what newer versions put in its place.
+
+    Raises:
+        InputError: There is neither file.
+    """
+    if (folder / "preprocessor_config.json").is_file():
+        return read_json(folder / "preprocessor_config.json")
+    if (folder / "processor_config.json").is_file():
+        values = read_json(folder / "processor_config.json").get("image_processor")
+        if isinstance(values, dict):
+            return values
+    raise InputError(f"{folder} is incomplete: preprocessor_config.json missing; copy the whole model")
+
+
 def pixel_scale(values: dict[str, Any]) -> PixelScale:
-    """The range of pixels that ``preprocessor_config.json`` asks for."""
+    """The range of pixels that the picture settings ask for.
+
+    Raises:
+        InputError: A value is missing or of the wrong kind.
+    """
     factor = values.get("rescale_factor", 1 / 255) if values.get("do_rescale", True) else 1.0
-    if not values.get("do_normalize", True):
-        return PixelScale(factor, (0.0,) * 3, (1.0,) * 3)
-    return PixelScale(factor, tuple(values["image_mean"]), tuple(values["image_std"]))
+    mean, std = (0.0,) * 3, (1.0,) * 3
+    if values.get("do_normalize", True):
+        mean, std = (_three(values, name) for name in ("image_mean", "image_std"))
+    if not isinstance(factor, (int, float)) or not factor > 0:
+        raise InputError(f"preprocessor_config.json: rescale_factor must be a positive number, not {factor!r}")
+    return PixelScale(float(factor), mean, std)
+
+
+def _three(values: dict[str, Any], name: str) -> tuple[float, ...]:
+    given = values.get(name)
+    numbers = [given] * 3 if isinstance(given, (int, float)) else given
+    if not isinstance(numbers, list) or len(numbers) != 3 or not all(isinstance(n, (int, float)) for n in numbers):
+        raise InputError(f"preprocessor_config.json: {name} must be three numbers, not {given!r}")
+    return tuple(float(number) for number in numbers)
+
+
+def read_sampling(folder: Path, context: int) -> Sampling:
+    """How the release draws (``generation_config.json``), for text and images alike."""
+    path = folder / "generation_config.json"
+    values = read_json(path) if path.is_file() else {}
+    if not values.get("do_sample", True):
+        values["temperature"] = 0.0
+    given = {name: values[name] for name in ("temperature", "top_k", "top_p") if values.get(name) is not None}
+    params = SamplingParams(**given)
+    return Sampling(params, params, max_tokens=min(context, MAX_ANSWER))
 
 
 def decoder_names(
@@ -148,7 +206,7 @@ def fill_control(known: dict[str, int], reserved: Iterable[int]) -> dict[str, in
 
 
 def text_block(size: int, others: Iterable[int]) -> list[int]:
-    """Token ids of the ids of a tokenizer that also names what is not text."""
+    """Token ids of the ids of a tokenizer that also names what is not text (``others``)."""
     block = list(range(size))
     for token_id in others:
         if token_id < size:

@@ -15,7 +15,7 @@ import yaml
 from PIL import Image as PILImage
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import ChameleonConfig, ChameleonForConditionalGeneration, PreTrainedTokenizerFast
+from transformers import ChameleonConfig, ChameleonForConditionalGeneration, ChameleonProcessor, PreTrainedTokenizerFast
 from transformers.models.chameleon.image_processing_pil_chameleon import ChameleonImageProcessorPil
 
 import tokenizers
@@ -24,9 +24,12 @@ from unitok.chameleon_decoder import ChameleonDecoder
 from unitok.convert import main
 from unitok.data.tokenizing import load_processor
 from unitok.document import Document, Image, Text, Turn
+from unitok.engine.logits_processor import GrammarLogitsProcessor
 from unitok.engine.sampling import Sampling, SamplingParams
+from unitok.grammar import Request
 from unitok.model import UniTok
 from unitok.released import read_released
+from unitok.training.finetuning import LoraConfig, add_lora
 from unitok.vocabulary import IMAGE, TEXT
 from unitok_tokenizers.errors import InputError
 
@@ -56,11 +59,13 @@ def names() -> dict[str, int]:
     return {name: place for place, name in enumerate([*SPECIAL, *mixed, *RESERVED])}
 
 
-def save_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
-    backend = tokenizers.Tokenizer(models.BPE(vocab=names(), merges=[]))
+def save_tokenizer(folder: Path, reserved: list[str] = RESERVED) -> PreTrainedTokenizerFast:
+    known = names()
+    known |= {name: len(known) + n for n, name in enumerate(name for name in reserved if name not in known)}
+    backend = tokenizers.Tokenizer(models.BPE(vocab=known, merges=[]))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
-    backend.add_special_tokens([*SPECIAL, *RESERVED])
+    backend.add_special_tokens([*SPECIAL, *reserved])
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend, bos_token="<s>", eos_token="</s>", pad_token="<pad>", sep_token="<reserved08706>"
     )
@@ -71,7 +76,7 @@ def save_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
 @pytest.fixture(scope="module", params=[False, True], ids=["plain", "swin"])
 def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("chameleon")
-    save_tokenizer(folder)
+    tokenizer = save_tokenizer(folder)
     torch.manual_seed(0)
     config = ChameleonConfig(
         vocab_size=len(names()) + 6,
@@ -94,9 +99,11 @@ def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         model.model.vqmodel.quantize.embedding.weight.normal_()
     model.save_pretrained(folder, max_shard_size="100KB")
     assert (folder / "model.safetensors.index.json").is_file()
-    ChameleonImageProcessorPil(
-        size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE}
-    ).save_pretrained(str(folder))  # fmt: skip
+    images = ChameleonImageProcessorPil(size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE})
+    if request.param:  # as newer versions of transformers save it, and as it was released
+        ChameleonProcessor(images, tokenizer).save_pretrained(str(folder))
+    else:
+        images.save_pretrained(str(folder))
     save_vqgan(folder)
     return folder
 
@@ -250,16 +257,16 @@ def test_pictures_have_the_codes_of_transformers(model: UniTok, reference: Any, 
         assert torch.equal(model.processor.vocabulary.codes_to_ids("image", codes[None]), expected)
 
 
-def test_prompts_are_those_of_transformers(model: UniTok, source: Path) -> None:
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(str(source))
-    image = Image(codes=torch.arange(16).view(1, 4, 4))
-    ids = model.processor.encode(Document.user("What is ", image, "?"), generation_prompt=True)
-    span = "<racm3:break>" + "".join(code_name(code) for code in range(16)) + "<eoss>"
-    known = names()
-    middle = [known["<racm3:break>"], *(known[code_name(code)] for code in range(16)), known["<eoss>"]]
-    before, after = (tokenizer.encode(text, add_special_tokens=False) for text in ("What is ", "?"))
-    assert ids.tolist() == [known["<s>"], *before, *middle, *after, known["<reserved08706>"]]
-    assert span.count("IMGIMG") == 16
+def test_prompts_are_those_of_transformers(model: UniTok, reference: Any, source: Path) -> None:
+    processor: Any = ChameleonProcessor.from_pretrained(str(source))
+    processor.image_seq_length = 16
+    for before, after in (("What is ", "?"), ("", "Describe it."), ("two ", " and more")):
+        inputs = processor(images=[picture(40, 50)], text=[f"{before}<image>{after}"], return_tensors="pt")
+        expected = inputs["input_ids"][0].clone()
+        expected[expected == names()["<image>"]] = reference.model.get_image_tokens(inputs["pixel_values"])[0].long()
+        ids = model.processor.encode(Document.user(before, picture(40, 50), after), generation_prompt=True)
+        # The release's tokenizer puts <s> in front by itself; this small one does not.
+        assert ids.tolist() == [names()["<s>"], *expected.tolist()]
 
 
 def test_logits_are_the_backbones(model: UniTok, reference: Any) -> None:
@@ -277,6 +284,38 @@ def test_logits_are_the_backbones(model: UniTok, reference: Any) -> None:
         text = model.processor.vocabulary.modality_of(torch.arange(model.processor.vocabulary.size)) != IMAGE
         assert torch.allclose(found[..., text], masked[..., text], atol=1e-4)
         assert float(found.min()) > -1e4 > float(masked.min())  # transformers forbids images
+
+
+def test_the_decoder_is_a_causal_lm_like_any_other(model: UniTok) -> None:
+    ids = model.processor.encode(Document.user("draw"), generation_prompt=True)[None]
+    grammar = GrammarLogitsProcessor(model.grammar, [Request("image", 40, grid=(4, 4))])
+    vocabulary = model.processor.vocabulary
+    ends: Any = [vocabulary.eot, vocabulary.eos]
+    output: Any = model.decoder.generate(
+        ids,
+        logits_processor=[grammar],
+        max_new_tokens=40,
+        do_sample=True,
+        eos_token_id=ends,
+        pad_token_id=vocabulary.pad,
+    )
+    (image,) = model.processor.decode_turn(output[0, ids.shape[1] :]).images
+    assert image.codes is not None and image.codes.shape == (1, 4, 4)
+    with torch.no_grad():
+        plain = model.decoder(input_ids=ids)
+        assert torch.equal(model.decoder(input_ids=ids, return_dict=False)[0], plain.logits)
+        labelled = model.decoder(input_ids=ids, labels=ids, return_dict=True)
+        expected = F.cross_entropy(plain.logits[0, :-1], ids[0, 1:])
+        assert torch.allclose(labelled.loss, expected, atol=1e-4)
+
+
+def test_adapters_are_trained_on_it(converted: Path) -> None:
+    model = UniTok.from_pretrained(converted)
+    ids = model.processor.encode(Document.user("draw").reply("no"))[None]
+    adapted = add_lora(model.decoder, LoraConfig(rank=2), model.processor.vocabulary)
+    adapted(input_ids=ids, labels=ids).loss.backward()
+    moved = [name for name, one in adapted.named_parameters() if one.grad is not None and bool(one.grad.any())]
+    assert any("lora_B" in name for name in moved) and any("trainable_tokens" in name for name in moved)
 
 
 def test_pictures_come_out_as_from_the_original(model: UniTok, source: Path, tmp_path: Path) -> None:
@@ -339,6 +378,25 @@ def test_the_converted_checkpoint_can_be_tokenized_for(converted: Path) -> None:
     assert processor.encode(Document.user(picture(50, 40))).shape == (1 + 18 + 2,)
 
 
+@pytest.mark.parametrize(
+    "roles", [["assistant"], ["user", "user"], ["user", "assistant", "assistant"], [None, "user"], ["user", None]]
+)
+def test_turns_that_it_could_not_tell_apart_are_refused(converted: Path, roles: list[Any]) -> None:
+    processor = load_processor(converted)
+    with pytest.raises(InputError, match="by turns, the user first"):
+        processor.encode(Document(tuple(Turn((Text("a"),), role) for role in roles)))
+
+
+def test_names_that_a_user_types_stay_text(source: Path, model: UniTok) -> None:
+    processor = model.processor
+    text = "IMGIMGAZ <reserved08714> <image> <s>"
+    ids = processor.encode(Document.user(text))
+    assert processor.parse(ids).turns[0].text == text
+    allowed = model.grammar.allowed(model.grammar.start([Request("text", 9)]))[0].nonzero().flatten().tolist()
+    kept = {token_id for name, token_id in names().items() if len(name) <= 2}
+    assert set(allowed) <= kept
+
+
 def test_saving_it_again_changes_nothing(model: UniTok, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path / "again")
     again = UniTok.from_pretrained(tmp_path / "again")
@@ -375,6 +433,23 @@ def edit_config(folder: Path, **changes: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
+def picture_settings(folder: Path) -> Path:
+    released = folder / "preprocessor_config.json"
+    return released if released.is_file() else folder / "processor_config.json"
+
+
+def drop_picture_settings(folder: Path) -> None:
+    picture_settings(folder).unlink()
+
+
+def edit_picture_settings(folder: Path, **changes: Any) -> None:
+    path = picture_settings(folder)
+    values = json.loads(path.read_text())
+    inner = values.get("image_processor", values)
+    inner.update(changes)
+    path.write_text(json.dumps(values))
+
+
 def rename_code(folder: Path) -> None:
     path = folder / "tokenizer.json"
     path.write_text(path.read_text().replace('"IMGIMGFZ"', '"IMGIMX"'))
@@ -383,7 +458,17 @@ def rename_code(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "named"),
     [
-        (lambda folder: (folder / "preprocessor_config.json").unlink(), "preprocessor_config.json"),
+        (drop_picture_settings, "preprocessor_config.json"),
+        (lambda folder: edit_picture_settings(folder, image_mean=None), "image_mean"),
+        (lambda folder: edit_picture_settings(folder, crop_size={"height": 32, "width": 64}), "crop_size"),
+        (lambda folder: edit_picture_settings(folder, crop_size="32"), "crop_size"),
+        (lambda folder: edit_picture_settings(folder, crop_size=20), "whole codes"),
+        (lambda folder: edit_picture_settings(folder, rescale_factor="x"), "rescale_factor"),
+        (lambda folder: edit_config(folder, vq_config=3), "configuration cannot be used"),
+        (lambda folder: edit_config(folder, num_attention_heads="four"), "configuration cannot be used"),
+        (lambda folder: edit_config(folder, hidden_act="nope"), "configuration cannot be used"),
+        (lambda folder: edit_config(folder, hidden_size=-32), "configuration cannot be used"),
+        (lambda folder: (folder / "config.json").write_text("[]"), "config.json"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "tokenizer.json"),
         (drop_weight, "model-00001"),
         (cut_weights, "cut off"),
@@ -435,3 +520,61 @@ def test_without_the_original_release_pictures_stay_codes(
 def test_an_output_that_exists_is_left_alone(source: Path, tmp_path: Path) -> None:
     assert main([str(source), str(tmp_path)]) == 2
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- Lumina-mGPT
+
+
+@pytest.fixture
+def lumina(source: Path, tmp_path: Path) -> Path:
+    """Its folder has Chameleon's decoder, no image tokenizer, and reserved tokens for sizes and rows."""
+    folder = tmp_path / "lumina"
+    folder.mkdir()
+    sizes = [f"<reserved{n:05d}>" for n in range(8799, 8805)]
+    tokenizer = save_tokenizer(folder, [*RESERVED, *sizes])
+    known = tokenizer.get_vocab()
+    config = json.loads((source / "config.json").read_text())
+    config |= {"vocab_size": len(known), "swin_norm": False}
+    torch.manual_seed(0)
+    decoder = ChameleonDecoder(ChameleonConfig(**config))
+    decoder.save_pretrained(folder)
+    shutil.copy(source / "vqgan.yaml", folder)
+    original = torch.load(source / "vqgan.ckpt", weights_only=True)["state_dict"]
+    encoder = ChameleonForConditionalGeneration.from_pretrained(source).model.vqmodel.state_dict()
+    weights = {**original, **{name: value.clone() for name, value in encoder.items() if "post_quant" not in name}}
+    torch.save({"state_dict": weights}, folder / "vqgan.ckpt")
+    return folder
+
+
+def test_lumina_writes_images_of_any_size(lumina: Path, source: Path, tmp_path: Path) -> None:
+    argv = [str(lumina), str(tmp_path / "out"), "--variant", "lumina", "--image-size", "32"]
+    assert main(argv) == 0
+    model = UniTok.from_pretrained(tmp_path / "out")
+    known = PreTrainedTokenizerFast.from_pretrained(str(lumina)).get_vocab()
+    wide = picture(80, 20)
+    (codes,) = model.processor.encode_images([wide])
+    assert codes.shape == (1, 2, 8)  # patches of two codes: 1 x 4 of them have the shape of the picture
+    span = model.processor.image_span(codes).tolist()
+    row_end = known["<reserved08799>"]
+    assert span[:3] == [known["<racm3:break>"], known["<reserved08801>"], known["<reserved08804>"]]
+    assert [place for place, one in enumerate(span) if one == row_end] == [11, 20]
+    assert span[-1] == known["<eoss>"] and len(span) == 3 + 2 * 9 + 1
+    for grid in (None, (2, 6)):
+        answer = model.generate(Document.user("draw"), "image", grid=grid)[0].turns[-1]
+        wanted = grid or (4, 4)
+        assert answer.images[0].codes is not None and tuple(answer.images[0].codes.shape[1:]) == wanted
+        assert answer.images[0].image is not None
+    with pytest.raises(InputError, match="multiples of 2"):
+        model.generate(Document.user("draw"), "image", grid=(3, 4))
+
+
+def test_lumina_needs_the_original_codec(lumina: Path, source: Path) -> None:
+    (lumina / "vqgan.ckpt").unlink()
+    with pytest.raises(InputError, match=r"the image tokenizer in .* lacks"):
+        read_released(lumina, variant="lumina", image_size=32)
+    with pytest.raises(InputError, match="leave the variant out"):
+        read_released(source, variant="lumina", image_size=32)
+    with pytest.raises(InputError, match="image_size is for Lumina"):
+        read_released(source, image_size=32)
+    with pytest.raises(InputError, match="chameleon and lumina"):
+        read_released(source, variant="chat")

@@ -182,6 +182,7 @@ class Engine:
             length = max(length, len(unconditional))
         if self.context is None or length + request.max_tokens <= self.context:
             return request
+        self._grammar.start([request])  # what is wrong with the request itself is not the context's fault
         room = max(self.context - length, 0)
         try:
             fitted = replace(request, max_tokens=room)

@@ -21,6 +21,7 @@ SECTIONS = {
     "captions": "captions of pictures",
     "edits": "pictures changed as told",
     "conversations": "several turns, each after the model's own answers",
+    "refiner": "pictures at twice the size, of a model that has a refiner",
     "speed": "seconds for a picture, and for the first command",
 }
 """What can be measured; the names are those of `unitok.evaluation.suite`, which takes seconds to import."""

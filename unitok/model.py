@@ -105,6 +105,11 @@ class UniTok:
         checkpoint.save(parts, folder)
 
     @property
+    def has_refiner(self) -> bool:
+        """Whether there is a second stage."""
+        return self._refiner_folder is not None
+
+    @property
     def refiner(self) -> RefinerPipeline:
         """The second stage, which makes pictures of twice the size.
 

@@ -14,9 +14,12 @@ from PIL import Image as PILImage
 
 from unitok.checkpoint import load
 from unitok.document import Document
+from unitok.evaluation.metrics import psnr, sharpness
+from unitok.evaluation.refining import measure
+from unitok.evaluation.setup import Setup
 from unitok.generate import main
 from unitok.model import UniTok
-from unitok.training.refiner import RefinerConfig, RefinerModule, psnr, sharpness
+from unitok.training.refiner import RefinerConfig, RefinerModule
 from unitok.training.refiner_data import PairPool, RefinerPairs
 from unitok_detokenizers.refiner import RefinerPipeline, enlarge, load_refiner
 from unitok_tokenizers.errors import InputError
@@ -204,6 +207,15 @@ def test_the_command_line(model: UniTok, tmp_path: Path, capsys: pytest.CaptureF
     assert main([*argv, "--prompt", "a star", "--refine-steps", "0"]) == 2
     assert main(["--chat", "--refine"]) == 2
     assert capsys.readouterr().err.count("error:") == 2
+
+
+def test_the_evaluation_measures_it(model: UniTok, tiny_model: UniTok) -> None:
+    findings = measure(Setup(model, "tiny", samples=3, batch_size=2))
+    names = ["PSNR above bicubic", "edge sharpness", "the oracle reads the same scene", "a picture, warm, batch 1"]
+    assert [figure.name for figure in findings.figures] == names
+    assert all(figure.value is not None for figure in findings.figures)
+    assert [[picture.size for picture in row] for row in findings.pictures] == [[(32, 32)] * 4] * 3
+    assert measure(Setup(tiny_model, "tiny", samples=3)).figures == []
 
 
 # ---- training

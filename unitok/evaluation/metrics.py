@@ -28,6 +28,16 @@ def ssim(pictures: Tensor, others: Tensor) -> Tensor:
     return values.reshape(len(pictures))
 
 
+def sharpness(pictures: Tensor, others: Tensor) -> Tensor:
+    """Energy of the gradients of each picture relative to the other's, float ``[B]``, of ``[B, 3, H, W]``."""
+    _check(pictures, others)
+
+    def energy(pixels: Tensor) -> Tensor:
+        return sum(pixels.diff(dim=axis).square().sum(dim=(1, 2, 3)) for axis in (-1, -2))  # type: ignore[return-value]
+
+    return energy(pictures) / energy(others).clamp(min=1e-10)
+
+
 def usage(counts: Tensor) -> float:
     """The share of codes that occur at all, of counts ``[V]``, in [0, 1]."""
     return counts.count_nonzero().item() / counts.numel()

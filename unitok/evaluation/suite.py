@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from unitok.evaluation import captions, codec, conversations, edits, pictures, questions, speed
+from unitok.evaluation import captions, codec, conversations, edits, pictures, questions, refining, speed
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.setup import Setup
 
@@ -17,5 +17,6 @@ SECTIONS: dict[str, Callable[[Setup], Findings]] = {
     "captions": captions.measure,
     "edits": edits.measure,
     "conversations": conversations.measure,
+    "refiner": refining.measure,
     "speed": speed.measure,
 }

@@ -15,6 +15,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DModel
 from torch import Tensor
 from torch.nn import functional as F
 
+from unitok.evaluation.metrics import psnr, sharpness
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule
 from unitok_detokenizers.refiner import RefinerPipeline, enlarge
 from unitok_tokenizers.image_io import save_image, to_pil
@@ -95,10 +96,10 @@ class RefinerModule(L.LightningModule):
         large, small = batch
         refined = self.pipeline()(small, self.steps, _generators(large), "pt", return_dict=False)[0]
         bicubic = enlarge(small)
-        self.log("val/psnr", psnr(refined, large), prog_bar=True)
-        self.log("val/gain", psnr(refined, large) - psnr(bicubic, large), prog_bar=True)
-        self.log("val/sharpness", sharpness(refined, large), prog_bar=True)
-        self.log("val/sharpness_bicubic", sharpness(bicubic, large))
+        self.log("val/psnr", psnr(large, refined).mean(), prog_bar=True)
+        self.log("val/gain", (psnr(large, refined) - psnr(large, bicubic)).mean(), prog_bar=True)
+        self.log("val/sharpness", sharpness(refined, large).mean(), prog_bar=True)
+        self.log("val/sharpness_bicubic", sharpness(bicubic, large).mean())
         if batch_idx == 0:
             rows = [torch.cat(list(images[:6]), dim=-1) for images in (bicubic, refined, large)]
             folder = Path(self.trainer.default_root_dir) / "pictures"
@@ -120,18 +121,3 @@ class RefinerModule(L.LightningModule):
 def _generators(pictures: Tensor) -> list[torch.Generator]:
     """One for each picture, the same each time."""
     return [torch.Generator("cpu").manual_seed(seed) for seed in range(len(pictures))]
-
-
-def psnr(pictures: Tensor, truth: Tensor) -> Tensor:
-    """The mean over pictures ``[B, 3, H, W]`` in [-1, 1], in dB."""
-    error = (pictures - truth).square().mean((1, 2, 3)) / 4
-    return (-10 * torch.log10(error + 1e-10)).mean()
-
-
-def sharpness(pictures: Tensor, truth: Tensor) -> Tensor:
-    """Energy of the gradients of pictures ``[B, 3, H, W]``, relative to the truth's."""
-
-    def energy(pixels: Tensor) -> Tensor:
-        return pixels.diff(dim=-1).square().sum() + pixels.diff(dim=-2).square().sum()
-
-    return energy(pictures) / energy(truth).clamp(min=1e-10)

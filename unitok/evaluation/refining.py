@@ -1,0 +1,91 @@
+"""The refiner: how near it comes to the picture at double size, and whether it changes what is in it.
+
+Shape letters: B batch, H W pixels.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from unitok.data.world.render import CANONICAL, render
+from unitok.data.world.scene import sample_scene
+from unitok.evaluation.codec import Codec
+from unitok.evaluation.figures import Figure, share
+from unitok.evaluation.findings import Findings
+from unitok.evaluation.metrics import psnr, sharpness
+from unitok.evaluation.oracle import read, same_scene
+from unitok.evaluation.setup import Setup
+from unitok_tokenizers.image_io import to_pil, to_tensor
+
+GAIN_TARGET, SAME_SCENE_TARGET, SECONDS_TARGET = 3.0, 99.5, 2.0
+SHARPNESS_TARGET, SHARPNESS_MOST = 0.9, 1.1
+STEPS = 4
+ROUNDS = 7
+MOST_ROWS = 12  # rows of pictures to look at
+
+
+def measure(setup: Setup) -> Findings:
+    """Refined pictures of held-out scenes beside bicubic enlargements of what the codec gives back; none without a
+    refiner."""
+    if not setup.model.has_refiner:
+        return Findings([])
+    from unitok_detokenizers.refiner import enlarge  # only here: an extra, and slow to import
+
+    codec, refiner = Codec.of(setup), setup.model.refiner
+    gains: list[Tensor] = []
+    same: list[bool] = []
+    sharp: dict[str, list[Tensor]] = {"refined": [], "bicubic": []}
+    rows = []
+    for start in tqdm(range(0, setup.samples, setup.batch_size), desc="refiner", unit="batch", file=sys.stderr):
+        numbers = range(start, min(setup.samples, start + setup.batch_size))
+        small, truth = (torch.stack(pictures) for pictures in zip(*(_draw(setup, n) for n in numbers), strict=True))
+        decoded = codec.through(small)[1]
+        seeds = [torch.Generator().manual_seed(setup.draw_seed("refiner", n)) for n in numbers]
+        refined: Tensor = refiner(decoded, STEPS, seeds, "pt", return_dict=False)[0].cpu()
+        bicubic = enlarge(decoded)
+        gains.append(psnr(truth, refined) - psnr(truth, bicubic))
+        sharp["refined"].append(sharpness(refined, truth))
+        sharp["bicubic"].append(sharpness(bicubic, truth))
+        before, after = ([read(np.asarray(to_pil(one))) for one in pictures] for pictures in (decoded, refined))
+        same += [same_scene(a, b) for a, b in zip(before, after, strict=True)]
+        large = decoded.repeat_interleave(2, -1).repeat_interleave(2, -2)
+        rows += [tuple(map(to_pil, row)) for row in zip(large, bicubic, refined, truth, strict=True)]
+    edges = {name: torch.cat(values).mean().item() for name, values in sharp.items()}
+    note = f"at most {SHARPNESS_MOST} is wanted as well; bicubic {edges['bicubic']:.2f}"
+    figures = [
+        Figure("refiner", "PSNR above bicubic", torch.cat(gains).mean().item(), "dB", GAIN_TARGET, count=setup.samples),
+        Figure("refiner", "edge sharpness", edges["refined"], target=SHARPNESS_TARGET, count=setup.samples, note=note),
+        share("refiner", "the oracle reads the same scene", same, SAME_SCENE_TARGET),
+        _seconds(setup, decoded[:1]),
+    ]
+    return Findings(figures, pictures=[*itertools.islice(rows, MOST_ROWS)])
+
+
+def _draw(setup: Setup, index: int) -> tuple[Tensor, Tensor]:
+    """A held-out scene as it is given to the codec, and as it should look at double size."""
+    rng = setup.rng("refiner", index)
+    _, style = setup.look(rng, index)
+    scene = sample_scene(rng)
+    sharp = replace(style, supersample=CANONICAL.supersample, blur=0.0)
+    return to_tensor(render(scene, setup.size, style)), to_tensor(render(scene, 2 * setup.size, sharp))
+
+
+def _seconds(setup: Setup, picture: Tensor) -> Figure:
+    """What one picture takes, once everything is warm."""
+    seconds = []
+    for index in range(ROUNDS + 1):
+        started = time.perf_counter()
+        setup.model.refiner(picture, STEPS, [torch.Generator().manual_seed(index)], "pt")
+        seconds.append(time.perf_counter() - started)
+    note = f"median; {torch.get_num_threads()} threads, {STEPS} steps"
+    value = statistics.median(seconds[1:])
+    return Figure("refiner", "a picture, warm, batch 1", value, "s", SECONDS_TARGET, True, count=ROUNDS, note=note)

@@ -14,6 +14,7 @@ import torch
 from PIL import Image as PILImage
 
 from unitok import checkpoint
+from unitok.data.world.edits import sample_edit
 from unitok.data.world.questions import sample_questions
 from unitok.data.world.render import render
 from unitok.data.world.requests import sample_request
@@ -26,7 +27,7 @@ from unitok_tokenizers.image_io import to_pil, to_tensor
 
 FOLDER = Path(str(resources.files("unitok"))) / "checkpoints" / "tiny"
 MEGABYTE = 10**6
-PSNR, SAME_SCENE, DRAWN, ANSWERED = 33.0, 0.95, 0.35, 0.55
+PSNR, SAME_SCENE, DRAWN, ANSWERED, EDITED = 33.0, 0.95, 0.60, 0.58, 0.08
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +84,12 @@ def test_it_answers_questions_about_pictures(tiny: UniTok) -> None:
     answers = tiny.generate(asked, modality="text")
     right = [is_one_of(a.turns[-1].text, q.answers) for a, q in zip(answers, questions, strict=True)]
     assert np.mean(right) > ANSWERED
+
+
+def test_it_changes_pictures_as_told(tiny: UniTok) -> None:
+    rng = np.random.default_rng(1_000_039)
+    edits = [edit for edit in (sample_edit(rng, sample_scene(rng)) for _ in range(60)) if edit is not None]
+    asked = [Document.user(to_pil(to_tensor(render(edit.source, 80))), edit.text) for edit in edits]
+    answers = tiny.generate(asked, modality="image")
+    right = [e.accepts(oracle.read(drawn(answer))) for e, answer in zip(edits, answers, strict=True)]
+    assert np.mean(right) > EDITED

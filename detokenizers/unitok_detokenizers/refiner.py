@@ -15,7 +15,9 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, ImagePipelineOutput, UNet2DModel
+from diffusers.models.unets.unet_2d import UNet2DModel
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline, ImagePipelineOutput
+from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 from diffusers.utils import logging
 from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image as PILImage
@@ -78,13 +80,15 @@ class RefinerPipeline(DiffusionPipeline):
             raise InputError(f"num_inference_steps must be at least 1, not {num_inference_steps}")
         if output_type not in ("pil", "pt", "np"):
             raise InputError(f"output_type must be pil, pt or np, not {output_type!r}")
-        unet, scheduler = self.unet, self.scheduler
+        unet: Any = self.unet
+        scheduler: Any = self.scheduler
+        progress: Any = self.progress_bar
         given = enlarge(self._pixels(image))
         height, width = given.shape[-2:]
         given = _pad(given, 2 ** (len(unet.config.block_out_channels) - 1))
         steps = self._timesteps(num_inference_steps)
-        latents = randn_tensor(given.shape, generator=generator, device=given.device, dtype=given.dtype)
-        for step, timestep in enumerate(self.progress_bar(steps)):
+        latents: Any = randn_tensor(given.shape, generator=generator, device=given.device, dtype=given.dtype)
+        for step, timestep in enumerate(progress(steps)):
             velocity = unet(torch.cat([latents, given], dim=1).to(unet.dtype), timestep).sample.to(given.dtype)
             latents = scheduler.step(velocity, timestep, latents, return_dict=False)[0]
             if callback_on_step_end is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,33 +16,14 @@ from torch import Tensor, nn
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.hub import HubComponent
 from unitok_tokenizers.module_io import load_module, save_module
-from unitok_tokenizers.released import ReleasedCodec, emu3_spec
+from unitok_tokenizers.released import Emu3Codec
 from unitok_tokenizers.spec import CodebookSpec
 
-if TYPE_CHECKING:
-    from transformers import Emu3VQVAEConfig
 
-
-class Emu3ImageDetokenizer(ReleasedCodec):
+class Emu3ImageDetokenizer(Emu3Codec):
     """The decoder of Emu3 (``Emu3VQVAE``) with its copy of the codebook."""
 
-    @staticmethod
-    def read_config(values: dict[str, Any]) -> Emu3VQVAEConfig:
-        from transformers import Emu3VQVAEConfig  # only here: slow to import
-
-        return Emu3VQVAEConfig(**values)
-
-    @staticmethod
-    def build(config: Emu3VQVAEConfig) -> nn.Module:
-        from transformers.models.emu3.modeling_emu3 import Emu3VQVAE
-
-        vq: Any = Emu3VQVAE(config)
-        del vq.encoder, vq.quant_conv
-        return vq
-
-    @property
-    def spec(self) -> CodebookSpec:
-        return emu3_spec(self.config)
+    unused = ("encoder", "quant_conv")
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:

@@ -69,17 +69,13 @@ def test_a_text_tokenizer_travels_alone(tiny_processor: Processor, hub: Path) ->
     assert (hub / "me/words/README.md").is_file()
 
 
-def test_a_folder_is_saved_with_a_card_which_is_kept(tiny_processor: Processor, tmp_path: Path) -> None:
-    tokenizer: Any = tiny_processor.image_tokenizer
-    tokenizer.save_pretrained(tmp_path / "codec")
-    assert sorted(path.name for path in (tmp_path / "codec").iterdir()) == [
-        "README.md",
-        "config.json",
-        "model.safetensors",
-    ]
-    (tmp_path / "codec/README.md").write_text("mine")
-    tokenizer.save_pretrained(tmp_path / "codec")
-    assert (tmp_path / "codec/README.md").read_text() == "mine"
+def test_what_is_beside_it_is_left_alone(tiny_processor: Processor, tmp_path: Path) -> None:
+    """A tokenizer is saved beside a language model, whose config.json is not the tokenizer's to remove."""
+    (tmp_path / "config.json").write_text("{}")
+    text: Any = tiny_processor.text_tokenizer
+    text.save_pretrained(tmp_path)
+    names = ["config.json", "tokenizer.json", "tokenizer_config.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 
 def test_a_model_travels_with_its_card(tiny_model: UniTok, hub: Path, tmp_path: Path) -> None:

@@ -238,7 +238,9 @@ def test_a_hub_name_without_a_network_is_an_error(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(InputError, match=r"no folder 'owner/model'.*Hub: no network at all"):
         UniTok.from_pretrained("owner/model")
     ((name, patterns),) = asked
-    assert name == "owner/model" and not any(p.endswith((".bin", ".py", ".pt", ".ckpt", "*")) for p in patterns)
+    assert name == "owner/model"
+    pickles = [p for p in patterns if p.endswith((".bin", ".py", ".pt", ".ckpt", "*"))]
+    assert pickles == ["*vqgan.ckpt"]  # of Chameleon's release, which is read with weights_only
 
 
 def test_a_hub_name_is_fetched(tiny_model: UniTok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

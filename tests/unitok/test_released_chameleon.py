@@ -291,7 +291,8 @@ def test_the_decoder_is_a_causal_lm_like_any_other(model: UniTok) -> None:
     grammar = GrammarLogitsProcessor(model.grammar, [Request("image", 40, grid=(4, 4))])
     vocabulary = model.processor.vocabulary
     ends: Any = [vocabulary.eot, vocabulary.eos]
-    output: Any = model.decoder.generate(
+    decoder: Any = model.decoder
+    output = decoder.generate(
         ids,
         logits_processor=[grammar],
         max_new_tokens=40,

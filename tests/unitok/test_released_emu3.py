@@ -252,7 +252,7 @@ def test_pictures_arrive_row_by_row(model: UniTok) -> None:
 
 def test_a_picture_whose_size_nobody_asked_for_has_that_of_the_release(model: UniTok) -> None:
     assert model.grammar.allowed(model.grammar.start([Request("image", 9000)])).sum() == 1
-    with pytest.raises(InputError, match="too few"):  # 90 x 90 codes do not fit this context
+    with pytest.raises(InputError, match="8200 tokens"):  # 90 x 90 codes do not fit this context
         model.generate(Document.user("draw"), "image")
 
 

@@ -30,7 +30,7 @@ from {{ module }} import {{ name }}
 component = {{ name }}.from_pretrained("FOLDER OR OWNER/NAME")
 ```
 
-Written by unitok's `{{ name }}.save_pretrained`; a whole model holds it as a component.
+A whole model of unitok holds it as a component.
 """
 
 
@@ -49,8 +49,16 @@ class HubComponent(ModelHubMixin, library_name="unitok", tags=["discrete-tokens"
         """Read what :meth:`write` wrote; InputError names what is missing or damaged."""
         raise NotImplementedError
 
-    def _save_pretrained(self, save_directory: Path) -> None:
+    def save_pretrained(self, save_directory: str | Path, **pushed: Any) -> None:  # type: ignore[override]
+        """Write the component into a folder; other files there are left alone (the mixin's own removes some).
+
+        Args:
+            save_directory: The folder, which is made if need be.
+            pushed: What `push_to_hub` passes, and nobody else; then a model card is written too.
+        """
         self.write(save_directory)
+        if pushed:
+            self.generate_model_card(**(pushed.get("model_card_kwargs") or {})).save(Path(save_directory) / "README.md")
 
     @classmethod
     def from_pretrained(  # type: ignore[override]  # damaged files are our own errors

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -60,8 +60,8 @@ class ReleasedCodec(HubComponent, nn.Module):
         """The module's configuration from plain values."""
         raise NotImplementedError
 
-    @staticmethod
-    def build(config: Any) -> nn.Module:
+    @classmethod
+    def build(cls, config: Any) -> nn.Module:
         """The module, without the parts that are not needed."""
         raise NotImplementedError
 
@@ -90,8 +90,8 @@ class ChameleonImageTokenizer(ReleasedCodec):
 
         return ChameleonVQVAEConfig(**values)
 
-    @staticmethod
-    def build(config: ChameleonVQVAEConfig) -> nn.Module:
+    @classmethod
+    def build(cls, config: ChameleonVQVAEConfig) -> nn.Module:
         from transformers import ChameleonVQVAE
 
         return ChameleonVQVAE(config)
@@ -111,13 +111,10 @@ class ChameleonImageTokenizer(ReleasedCodec):
         return codes.view(len(media), 1, media.shape[2] // cell, media.shape[3] // cell)
 
 
-def emu3_spec(config: Emu3VQVAEConfig) -> CodebookSpec:
-    """The codes of Emu3's image codec."""
-    return CodebookSpec("image", config.codebook_size, 1, downsample=2 ** (len(config.channel_multiplier) - 1))
+class Emu3Codec(ReleasedCodec):
+    """``Emu3VQVAE`` without the half that one direction does not need."""
 
-
-class Emu3ImageTokenizer(ReleasedCodec):
-    """The encoder and the codebook of Emu3 (``Emu3VQVAE``)."""
+    unused: ClassVar[tuple[str, ...]] = ()
 
     @staticmethod
     def read_config(values: dict[str, Any]) -> Emu3VQVAEConfig:
@@ -125,17 +122,25 @@ class Emu3ImageTokenizer(ReleasedCodec):
 
         return Emu3VQVAEConfig(**values)
 
-    @staticmethod
-    def build(config: Emu3VQVAEConfig) -> nn.Module:
+    @classmethod
+    def build(cls, config: Emu3VQVAEConfig) -> nn.Module:
         from transformers.models.emu3.modeling_emu3 import Emu3VQVAE
 
         vq: Any = Emu3VQVAE(config)
-        del vq.decoder, vq.post_quant_conv
+        for name in cls.unused:
+            delattr(vq, name)
         return vq
 
     @property
     def spec(self) -> CodebookSpec:
-        return emu3_spec(self.config)
+        downsample = 2 ** (len(self.config.channel_multiplier) - 1)
+        return CodebookSpec("image", self.config.codebook_size, 1, downsample=downsample)
+
+
+class Emu3ImageTokenizer(Emu3Codec):
+    """The encoder and the codebook of Emu3 (``Emu3VQVAE``)."""
+
+    unused = ("decoder", "post_quant_conv")
 
     @torch.no_grad()
     def encode(self, media: Tensor) -> Tensor:

@@ -69,7 +69,9 @@ def load_processor(folder: str | Path, image_size: int | None = None) -> Process
         try:
             manifest = json.loads((folder / "unitok.json").read_text(encoding="utf-8"))
             settings = picture_settings(manifest)
-            classes = {name: entry["class"] for name, entry in manifest["components"].items() if name in classes}
+            classes |= {
+                name: entry["class"] for name, entry in manifest.get("components", {}).items() if name in classes
+            }
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{folder / 'unitok.json'} is not readable; copy the checkpoint again") from error
     if image_size is not None:

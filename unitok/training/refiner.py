@@ -11,7 +11,8 @@ from typing import Any
 
 import lightning as L
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DModel
+from diffusers.models.unets.unet_2d import UNet2DModel
+from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -73,7 +74,8 @@ class RefinerModule(L.LightningModule):
         export: str | None = None,
     ) -> None:
         super().__init__()
-        self.unet = unet.build().to(memory_format=torch.channels_last)
+        network: Any = unet.build()
+        self.unet: UNet2DModel = network.to(memory_format=torch.channels_last)
         self.optimizer_config, self.schedule_config = optimizer, schedule
         self.noisy_share, self.steps, self.export_folder = noisy_share, steps, export
 
@@ -88,13 +90,15 @@ class RefinerModule(L.LightningModule):
         time = torch.where(torch.rand_like(time) < self.noisy_share, (1 + time) / 2, time)
         noise, at = torch.randn_like(large), time.view(-1, 1, 1, 1)
         given = torch.cat([large.lerp(noise, at), enlarge(small)], dim=1).contiguous(memory_format=torch.channels_last)
-        loss = F.mse_loss(self.unet(given, 1000 * time).sample.float(), noise - large)
+        unet: Any = self.unet
+        loss = F.mse_loss(unet(given, 1000 * time).sample.float(), noise - large)
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         large, small = batch
-        refined = self.pipeline()(small, self.steps, _generators(large), "pt", return_dict=False)[0]
+        pipeline: Any = self.pipeline()
+        refined = pipeline(small, self.steps, _generators(large), "pt", return_dict=False)[0]
         bicubic = enlarge(small)
         self.log("val/psnr", psnr(large, refined).mean(), prog_bar=True)
         self.log("val/gain", (psnr(large, refined) - psnr(large, bicubic)).mean(), prog_bar=True)

@@ -74,8 +74,7 @@ class RefinerModule(L.LightningModule):
         export: str | None = None,
     ) -> None:
         super().__init__()
-        network: Any = unet.build()
-        self.unet: UNet2DModel = network.to(memory_format=torch.channels_last)
+        self.unet = unet.build()
         self.optimizer_config, self.schedule_config = optimizer, schedule
         self.noisy_share, self.steps, self.export_folder = noisy_share, steps, export
 
@@ -89,7 +88,7 @@ class RefinerModule(L.LightningModule):
         time = torch.rand(len(large), device=large.device)  # 1: noise, 0: the picture
         time = torch.where(torch.rand_like(time) < self.noisy_share, (1 + time) / 2, time)
         noise, at = torch.randn_like(large), time.view(-1, 1, 1, 1)
-        given = torch.cat([large.lerp(noise, at), enlarge(small)], dim=1).contiguous(memory_format=torch.channels_last)
+        given = torch.cat([large.lerp(noise, at), enlarge(small)], dim=1)
         unet: Any = self.unet
         loss = F.mse_loss(unet(given, 1000 * time).sample.float(), noise - large)
         self.log("train/loss", loss, prog_bar=True)

@@ -239,6 +239,23 @@ def test_adapters_and_new_rows_are_trained_saved_and_merged(
     assert answer.turns[-1].images[0].image is not None
 
 
+def test_a_run_may_export_the_merged_whole(
+    make_language_model: Callable[..., Path],
+    make_module: Callable[..., DecoderModule],
+    fit: Callable[[DecoderModule], Path],
+    tiny_processor: Processor,
+) -> None:
+    language_model, vocabulary = make_language_model("qwen3"), tiny_processor.vocabulary
+    module = make_module(init_from=str(language_model), lora=LoraConfig(rank=4, merge=True))
+    whole = load_decoder(fit(module))
+    ids = torch.randint(vocabulary.size, (2, 12), generator=torch.Generator().manual_seed(1))
+    module.eval()
+    with torch.no_grad():
+        start = load_for_vocabulary(language_model, vocabulary)(ids).logits
+        torch.testing.assert_close(whole(ids).logits, module.decoder(ids).logits, atol=1e-4, rtol=1e-4)
+        assert not torch.allclose(whole(ids).logits, start, atol=1e-3)
+
+
 def test_the_configs_make_a_language_model_draw(
     make_language_model: Callable[..., Path],
     tiny_processor: Processor,

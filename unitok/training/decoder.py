@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal, cast
 
 import lightning as L
@@ -23,6 +24,7 @@ from torch.optim import Optimizer
 from transformers import PreTrainedModel
 
 from unitok.data.packing import IGNORED, TARGET, PackedBatch
+from unitok.decoder_folder import load_for_vocabulary, merge_adapter
 from unitok.training.backbone import (
     build_decoder,
     decoder_config,
@@ -244,8 +246,12 @@ class DecoderModule(L.LightningModule):
         scheduler = build_schedule(optimizer, schedule, total)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
+    def _save_adapter(self, folder: str | Path) -> None:
+        # The rows that are trained are saved with the adapters; the rest of the embedding is the base's.
+        self._adapted[0].save_pretrained(folder, save_embedding_layers=False)
+
     def export(self, folder: str | Path, dtype: torch.dtype | None = None, max_shard_size: str = "15MB") -> None:
-        """Save the decoder as a `transformers` folder with safetensors, or its adapters as `peft` does.
+        """Save the decoder as a `transformers` folder with safetensors, or its adapters alone as `peft` does.
 
         Call it on every rank.
         """
@@ -254,10 +260,15 @@ class DecoderModule(L.LightningModule):
         weights = get_model_state_dict(self.decoder, options=options) if sharded else None
         if self._trainer is not None and not self.trainer.is_global_zero:
             return
-        if self._adapted:
+        if self._adapted and self.lora_config is not None and self.lora_config.merge:
+            assert self.init_from is not None
+            with TemporaryDirectory() as adapter:
+                self._save_adapter(adapter)
+                merged = merge_adapter(load_for_vocabulary(self.init_from, self.vocabulary), adapter)
+            export_decoder(merged, folder, self.vocabulary, dtype=dtype, max_shard_size=max_shard_size)
+        elif self._adapted:
             with replaced(folder) as work:
-                # The rows that are trained are saved with the adapters; the rest of the embedding is the base's.
-                self._adapted[0].save_pretrained(work, save_embedding_layers=False)
+                self._save_adapter(work)
         else:
             export_decoder(
                 self.decoder,

@@ -49,6 +49,7 @@ class LoraConfig:
             none: as they are. The adapters are merged into the base as it was stored.
         rows: Train and save the embedding and head rows of everything that is not text as well. A language
             model has never seen these tokens, so that without their rows nothing is learned.
+        merge: Export the whole decoder, with the adapters merged into the base, instead of the adapters alone.
     """
 
     rank: int = 16
@@ -57,6 +58,7 @@ class LoraConfig:
     targets: list[str] | None = None
     bits: Literal[4, 8] | None = None
     rows: bool = True
+    merge: bool = False
 
 
 def quantization(config: LoraConfig | None) -> BitsAndBytesConfig | None:

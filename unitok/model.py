@@ -23,7 +23,7 @@ from unitok.processor import Processor
 from unitok.refining import refine_answers
 from unitok.stream import Event, EventReader
 from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.hub import HUB_NAME, download
+from unitok_tokenizers.hub import find_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -156,9 +156,7 @@ class UniTok:
     def to(self, device: torch.device | str) -> UniTok:
         """Moves the decoder and the codecs to a device, and returns the model itself."""
         self.decoder.to(device)  # type: ignore[arg-type]
-        for codec in (self.processor.image_tokenizer, self.processor.image_detokenizer):
-            if isinstance(codec, nn.Module):
-                codec.to(device)
+        _move_codecs(self.processor, device)
         self._build_engine()
         return self
 
@@ -205,8 +203,7 @@ class UniTok:
         seeds = self._seeds(seed, len(documents), num)
         if batch_size < 1:
             raise InputError(f"batch_size must be at least 1, not {batch_size}")
-        if refine:
-            self._check_refine(refine_steps)
+        refiner = self._loaded_refiner(refine_steps) if refine else None
         sampling = sampling or self.sampling
         prompts = self._prompts(documents)
         requests = self._requests(prompts, modality, sampling, grid)
@@ -232,7 +229,9 @@ class UniTok:
         answered = self.processor.with_pictures([
             Document((*documents[place].turns, turn)) for (place, _), turn in zip(rows, turns, strict=True)
         ])  # fmt: skip
-        return refine_answers(answered, [one for _, one in rows], self.refiner, refine_steps) if refine else answered
+        if refiner is None:
+            return answered
+        return refine_answers(answered, [one for _, one in rows], refiner, refine_steps)
 
     def stream(
         self,
@@ -258,11 +257,11 @@ class UniTok:
         for piece in self.engine.steps(prompts, requests, sampling, [seed], unconditional, every=1):
             yield from reader.read(int(piece))
 
-    def _check_refine(self, steps: int) -> None:
-        """Loads the refiner, so that what is wrong with it is known before anything is drawn."""
+    def _loaded_refiner(self, steps: int) -> RefinerPipeline:
+        """The refiner; asked for before anything is drawn, so that what is wrong with it is known by then."""
         if steps < 1:
             raise InputError(f"refine_steps must be at least 1, not {steps}")
-        assert self.refiner
+        return self.refiner
 
     def _prompts(self, documents: Sequence[Document]) -> list[Tensor]:
         if not all(any(turn.parts for turn in document.turns) for document in documents):
@@ -305,13 +304,17 @@ class UniTok:
         return image_syntax(self.processor.vocabulary).length(*request.grid) + 1  # and the turn's end
 
 
+def _move_codecs(processor: Processor, device: torch.device | str) -> None:
+    for codec in (processor.image_tokenizer, processor.image_detokenizer):
+        if isinstance(codec, nn.Module):
+            codec.to(device)
+
+
 def _load_released(folder: Path, device: torch.device | str, dtype: torch.dtype | None) -> checkpoint.Checkpoint:
     from unitok.released import read_released  # only here: slow to import
 
     released = read_released(folder)
-    for codec in (released.processor.image_tokenizer, released.processor.image_detokenizer):
-        if isinstance(codec, nn.Module):
-            codec.to(device)
+    _move_codecs(released.processor, device)
     decoder = released.decoder(checkpoint.default_dtype(device, dtype)).to(device)  # type: ignore[arg-type]
     return checkpoint.Checkpoint(released.processor, decoder, released.sampling)
 
@@ -354,11 +357,10 @@ def find_checkpoint(name_or_folder: str | Path) -> Path:
         if not checkpoint.is_checkpoint(folder):
             raise InputError(f"the model {name} is not in this installation ({folder}); install unitok again")
         return folder
-    if Path(name).exists() or not HUB_NAME.fullmatch(name):
-        if not Path(name).is_dir():
-            raise InputError(
-                f"there is no model {name!r}; give {', '.join(SHIPPED)}, a folder that holds "
-                f"{checkpoint.MANIFEST}, or a name owner/model on the Hugging Face Hub"
-            )
-        return Path(name)
-    return download(name)
+    folder = find_folder(name)
+    if not folder.is_dir():
+        raise InputError(
+            f"there is no model {name!r}; give {', '.join(SHIPPED)}, a folder that holds "
+            f"{checkpoint.MANIFEST}, or a name owner/model on the Hugging Face Hub"
+        )
+    return folder

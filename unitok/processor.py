@@ -87,7 +87,7 @@ class Processor:
                 )
         self.text_tokenizer = text_tokenizer
         self.vocabulary = vocabulary
-        self._turns = turn_syntax(vocabulary)
+        self._turns, self._images = turn_syntax(vocabulary), image_syntax(vocabulary)
         self.image_tokenizer = image_tokenizer
         self.image_detokenizer = image_detokenizer
         self.image_size = image_size
@@ -193,7 +193,7 @@ class Processor:
 
     def image_span(self, codes: Tensor) -> Tensor:
         """Token ids int64 of codes int64 ``[K, h, w]``, from ``<boi>`` to ``<eoi>``."""
-        return image_syntax(self.vocabulary).write(codes)
+        return self._images.write(codes)
 
     def unconditional(self) -> Tensor:
         """The prompt int64 ``[S]`` that says nothing, for guidance."""

@@ -26,6 +26,7 @@ from torch.nn import functional as F
 
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import to_pil, to_tensor
+from unitok_tokenizers.layers import pad_to_multiple
 
 SCALE = 2
 Generators = torch.Generator | list[torch.Generator]
@@ -85,7 +86,7 @@ class RefinerPipeline(DiffusionPipeline):
         progress: Any = self.progress_bar
         given = enlarge(self._pixels(image))
         height, width = given.shape[-2:]
-        given = _pad(given, 2 ** (len(unet.config.block_out_channels) - 1))
+        given = pad_to_multiple(given, 2 ** (len(unet.config.block_out_channels) - 1))
         steps = self._timesteps(num_inference_steps)
         latents: Any = randn_tensor(given.shape, generator=generator, device=given.device, dtype=given.dtype)
         for step, timestep in enumerate(progress(steps)):
@@ -121,11 +122,6 @@ class RefinerPipeline(DiffusionPipeline):
         else:
             self.scheduler.set_timesteps(count, device=self.device)
         return self.scheduler.timesteps
-
-
-def _pad(pixels: Tensor, multiple: int) -> Tensor:
-    below, right = -pixels.shape[-2] % multiple, -pixels.shape[-1] % multiple
-    return F.pad(pixels, (0, right, 0, below), mode="replicate") if below or right else pixels
 
 
 def load_refiner(folder: str | Path) -> RefinerPipeline:

@@ -9,14 +9,13 @@ import itertools
 import statistics
 import sys
 import time
-from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from unitok.data.world.render import CANONICAL, render
+from unitok.data.world.render import render
 from unitok.data.world.scene import sample_scene
 from unitok.evaluation.codec import Codec
 from unitok.evaluation.figures import Figure, share
@@ -75,8 +74,8 @@ def _draw(setup: Setup, index: int) -> tuple[Tensor, Tensor]:
     rng = setup.rng("refiner", index)
     _, style = setup.look(rng, index)
     scene = sample_scene(rng)
-    sharp = replace(style, supersample=CANONICAL.supersample, blur=0.0)
-    return to_tensor(render(scene, setup.size, style)), to_tensor(render(scene, 2 * setup.size, sharp))
+    large = render(scene, 2 * setup.size, style.sharpened())
+    return to_tensor(render(scene, setup.size, style)), to_tensor(large)
 
 
 def _seconds(setup: Setup, picture: Tensor) -> Figure:

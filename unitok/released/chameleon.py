@@ -12,8 +12,10 @@ from unitok.released.source import (
     TOKENIZER_FILES,
     Options,
     Released,
+    code_block,
     decoder_names,
     fill_control,
+    known_ids,
     pixel_scale,
     read_json,
     read_picture_settings,
@@ -83,13 +85,9 @@ def _crop_size(picture: dict[str, Any]) -> int:
 def _vocabulary(tokenizer: Any, size: int, images: ChameleonImageTokenizer, side: int, lumina: bool) -> Vocabulary:
     names: dict[str, int] = tokenizer.get_vocab()
     codes = {_code(name): token_id for name, token_id in names.items() if name.startswith(IMAGE_NAME)}
-    count = images.spec.codebook_size
-    if sorted(codes) != list(range(count)):
-        raise InputError(
-            f"the tokenizer names {len(codes)} image codes ({IMAGE_NAME}...), the image tokenizer has {count}"
-        )
+    block = code_block(codes, images.spec.codebook_size, f" ({IMAGE_NAME}...)")
     separator = tokenizer.sep_token_id
-    known = {
+    named = {
         "<bos>": tokenizer.bos_token_id,
         "<eos>": tokenizer.eos_token_id,
         "<pad>": tokenizer.pad_token_id,
@@ -97,15 +95,10 @@ def _vocabulary(tokenizer: Any, size: int, images: ChameleonImageTokenizer, side
         "<boi>": names.get(getattr(tokenizer, "boi_token", "<racm3:break>")),
         "<eoi>": names.get(getattr(tokenizer, "eoi_token", "<eoss>")),
     }
-    lacking = [name for name, token_id in known.items() if token_id is None]
-    if lacking:
-        raise InputError(f"the tokenizer does not say which token is {', '.join(lacking)}")
     syntax = _measured(names, side) if lumina else FixedImages(side, side)
     marks = [*syntax.sizes, syntax.row_end] if isinstance(syntax, MeasuredImages) else []
     reserved = {token_id for name, token_id in names.items() if name.startswith(RESERVED_NAME)}
-    ids = {name: int(token_id) for name, token_id in known.items() if token_id is not None}
-    control = fill_control(ids, reserved - set(marks))
-    block = tuple(codes[code] for code in range(count))
+    control = fill_control(known_ids(named), reserved - set(marks))
     placeholders = {names[name] for name in PLACEHOLDERS if name in names}
     text = text_block(max(names.values()) + 1, {*control.values(), *block, *reserved, *placeholders})
     codebooks = [Codebooks(images.spec, (block,))]

@@ -13,8 +13,10 @@ from unitok.released.source import (
     TOKENIZER_FILES,
     Options,
     Released,
+    code_block,
     decoder_names,
     fill_control,
+    known_ids,
     pixel_scale,
     read_json,
     read_picture_settings,
@@ -91,9 +93,8 @@ def _rename(name: str) -> str | None:
 def _vocabulary(tokenizer: Any, text: TextTokenizer, size: int, spec: CodebookSpec, turns: SpokenTurns) -> Vocabulary:
     names: dict[str, int] = tokenizer.get_vocab()
     codes = {int(found[1]): token_id for name, token_id in names.items() if (found := CODE_NAME.fullmatch(name))}
-    if sorted(codes) != list(range(spec.codebook_size)):
-        raise InputError(f"the tokenizer names {len(codes)} image codes, the image tokenizer has {spec.codebook_size}")
-    known = {
+    block = code_block(codes, spec.codebook_size)
+    named = {
         "<bos>": tokenizer.bos_token_id,
         "<eos>": tokenizer.eos_token_id,
         "<pad>": tokenizer.pad_token_id,
@@ -103,10 +104,7 @@ def _vocabulary(tokenizer: Any, text: TextTokenizer, size: int, spec: CodebookSp
         "row_end": names.get("<|extra_200|>"),
         "end": names.get(getattr(tokenizer, "eof_token", "<|extra_201|>")),
     }
-    lacking = [name for name, token_id in known.items() if token_id is None]
-    if lacking:
-        raise InputError(f"the tokenizer does not say which token is {', '.join(lacking)}")
-    ids = {name: int(token_id) for name, token_id in known.items() if token_id is not None}
+    ids = known_ids(named)
     begin, row_end, end = (ids.pop(name) for name in ("begin", "row_end", "end"))
     reserved = {token_id for name, token_id in names.items() if RESERVED_NAME.fullmatch(name)}
     control = fill_control(ids, reserved - {begin, row_end, end})
@@ -115,7 +113,6 @@ def _vocabulary(tokenizer: Any, text: TextTokenizer, size: int, spec: CodebookSp
     if text.encode("1024*73") != spelled or {len(one) for one in [*digits, times]} != {1}:
         raise InputError("the tokenizer joins digits, so that the size of an image cannot be spelled digit by digit")
     images = SpelledImages(tuple(one for (one,) in digits), times[0], begin, row_end, end, SIDE, SIDE)
-    block = tuple(codes[code] for code in range(spec.codebook_size))
     others = {*control.values(), *block, *reserved, begin, row_end, end}
     others |= {names[name] for name in ("<image>",) if name in names}
     blocks = text_block(text.vocab_size, others), control, (), [Codebooks(spec, (block,))]

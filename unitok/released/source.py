@@ -192,6 +192,29 @@ def _skeleton(config: PretrainedConfig) -> PreTrainedModel:
         return AutoModelForCausalLM.from_config(config)
 
 
+def known_ids(named: dict[str, int | None]) -> dict[str, int]:
+    """The ids of tokens that a model must have.
+
+    Raises:
+        InputError: The tokenizer does not name all of them.
+    """
+    lacking = [name for name, token_id in named.items() if token_id is None]
+    if lacking:
+        raise InputError(f"the tokenizer does not say which token is {', '.join(lacking)}")
+    return {name: int(token_id) for name, token_id in named.items() if token_id is not None}
+
+
+def code_block(codes: dict[int, int], count: int, called: str = "") -> tuple[int, ...]:
+    """Token ids of the codes from 0, of those that a tokenizer names; ``called`` says how, for the error message.
+
+    Raises:
+        InputError: It names others than the ``count`` codes of the image tokenizer.
+    """
+    if sorted(codes) != list(range(count)):
+        raise InputError(f"the tokenizer names {len(codes)} image codes{called}, the image tokenizer has {count}")
+    return tuple(codes[code] for code in range(count))
+
+
 def fill_control(known: dict[str, int], reserved: Iterable[int]) -> dict[str, int]:
     """Ids for all control tokens: those of the model, and of its reserved ids for what it does not have.
 

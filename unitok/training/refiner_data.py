@@ -5,8 +5,6 @@ Shape letters: n pairs, B batch, s side of a small picture in pixels.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import lightning as L
 import numpy as np
 import torch
@@ -23,11 +21,11 @@ from unitok.document import Document
 from unitok.evaluation.oracle import is_known, read
 from unitok.model import UniTok
 from unitok_detokenizers.image import ImageDetokenizer
+from unitok_detokenizers.refiner import SCALE
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import ImageTokenizer
 from unitok_tokenizers.image_io import to_tensor
 
-SCALE = 2
 TOGETHER = 64  # pictures that go through the codec, or are drawn by the decoder, at once
 Pools = tuple[np.ndarray, np.ndarray]  # uint8 [n, 2s, 2s, 3] and [n, s, s, 3]
 
@@ -121,7 +119,7 @@ class RefinerPairs(L.LightningDataModule):
             style = CANONICAL if rng.random() < 0.5 else Style.sample(rng)
             scene = sample_scene(rng)
             # What is jagged or blurred in the small picture is not so in the large one: that is what is refined.
-            large.append(render(scene, SCALE * self.size, replace(style, supersample=CANONICAL.supersample, blur=0.0)))
+            large.append(render(scene, SCALE * self.size, style.sharpened()))
             small.append(render(scene, self.size, style))
         return np.stack(large), np.stack(small)
 

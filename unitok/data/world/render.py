@@ -6,7 +6,7 @@ Shape letters: H W pixels.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from PIL import Image as PillowImage
@@ -57,6 +57,10 @@ class Style:
             jitter=tuple((float(x * JITTER), float(y * JITTER)) for x, y in jitter),
             palette=palette,
         )
+
+    def sharpened(self) -> Style:
+        """This look without what jagged edges or a blur take from it."""
+        return replace(self, supersample=Style.supersample, blur=Style.blur)
 
     def offsets(self, count: int) -> list[Point]:
         """How far right and down each of ``count`` objects is drawn from its place."""

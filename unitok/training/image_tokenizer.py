@@ -21,9 +21,9 @@ from unitok.training.discriminator import PatchDiscriminator, adaptive_weight, d
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule
 from unitok.training.perceptual import PerceptualLoss
 from unitok.training.quantizers import Quantizer, VectorQuantizer
-from unitok_detokenizers.image import ImageDecoder, ImageDetokenizer, ImageDetokenizerConfig
+from unitok_detokenizers.image import ImageDetokenizer, ImageDetokenizerConfig
 from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.image import ImageEncoder, ImageTokenizer, ImageTokenizerConfig
+from unitok_tokenizers.image import ImageTokenizer, ImageTokenizerConfig
 from unitok_tokenizers.image_io import save_image, to_pil
 
 MAX_SKIPPED_IN_A_ROW = 10
@@ -41,9 +41,9 @@ class AutoEncoder(nn.Module):
                 f"the encoder shrinks pictures {tokenizer.downsample} times and the decoder enlarges them "
                 f"{detokenizer.upsample} times: patch * 2 ** (stages - 1) must be equal"
             )
-        self.encoder = ImageEncoder(tokenizer)
+        self.encoder = tokenizer.build()
         self.quantizer = quantizer
-        self.decoder = ImageDecoder(detokenizer)
+        self.decoder = detokenizer.build()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Pictures ``[B, 3, H, W]`` to their reconstructions, codes ``[B, n, K]`` and the quantizer's loss."""
@@ -134,8 +134,7 @@ class ImageTokenizerModule(L.LightningModule):
         total = self.schedule_config.total_steps or self.trainer.max_steps
         if total < 1 and self.schedule_config.name != "constant":
             raise InputError("the learning rate's schedule needs trainer.max_steps (or model.schedule.total_steps)")
-        decoder = self.model.decoder
-        ends = [*decoder.to_pixels.parameters(), *self.model.encoder.project.parameters()]
+        ends = [*self.model.decoder.ends, *self.model.encoder.ends]
         optimizers = [build_optimizer(self.model, self.optimizer_config, ends)]
         if self.discriminator is not None:
             optimizers.append(build_optimizer(self.discriminator, replace(self.optimizer_config, name="adamw")))

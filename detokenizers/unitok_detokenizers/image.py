@@ -30,8 +30,8 @@ class ImageDetokenizerConfig:
         blocks: residual blocks of each stage.
         patch: side of the square of pixels that one position of the last stage is unfolded into; a code grid becomes
             ``patch * 2 ** (len(widths) - 1)`` times finer pixels.
-        kind: ``convolutional``, or ``two_tone`` for a tokenizer of that kind: two colors and a pattern for each patch are
-            mixed to a first picture, to which what the convolutions make of the codes is added.
+        kind: ``convolutional``, or ``two_tone`` for a tokenizer of that kind: two colors and a pattern for each patch
+            are mixed to a first picture, to which what the convolutions make of the codes is added.
         codebook: the codebook's configuration, the same as the tokenizer's.
     """
 
@@ -91,7 +91,8 @@ class ImageDecoder(nn.Module):
 class TwoToneDecoder(nn.Module):
     """Vectors ``[B, 2 * C, h, w]`` of colors and patterns to pixels ``[B, 3, H, W]``, not clamped.
 
-    Colors come from the first half alone and the pattern from the second alone, so that any pattern can have any colors.
+    Colors come from the first half alone and the pattern from the second alone, so that any pattern can have any
+    colors.
     """
 
     def __init__(self, config: ImageDetokenizerConfig) -> None:

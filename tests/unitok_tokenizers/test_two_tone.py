@@ -13,8 +13,8 @@ from unitok_tokenizers.two_tone import FLAT, two_tones
 PATCH = 6
 color = st.tuples(*[st.floats(-1, 1, width=32)] * 3).map(torch.tensor)
 # Fewer than half of the pixels: the pattern of what lies on a ground.
-masks = st.integers(0, 2**32 - 1).map(
-    lambda seed: torch.rand(1, 1, PATCH, PATCH, generator=torch.Generator().manual_seed(seed)).lt(0.3).float()
+masks = st.sets(st.integers(0, PATCH**2 - 1), min_size=1, max_size=PATCH**2 // 3).map(
+    lambda places: torch.zeros(PATCH**2).index_fill(0, torch.tensor(sorted(places)), 1).view(1, 1, PATCH, PATCH)
 )
 
 

@@ -49,7 +49,10 @@ class Codebook(nn.Module):
 
     @torch.no_grad()
     def search(self, x: Tensor) -> Tensor:
-        """The nearest codes of ``x`` ``[n, C]`` (``[n, K * C]`` where they concatenate) as int64 ``[n, K]``; exact, in fp32."""
+        """The nearest codes of ``x`` ``[n, C]`` as int64 ``[n, K]``; exact, in fp32.
+
+        Where the codebooks concatenate, ``x`` is ``[n, K * C]``.
+        """
         x = x.float()
         if self.metric == "fsq":
             return self._fsq(x)[:, None]
@@ -59,7 +62,7 @@ class Codebook(nn.Module):
         return self._nearest(x, self.vectors)
 
     def _nearest(self, x: Tensor, books: Tensor) -> Tensor:
-        """The codes ``[n, K]`` of ``x`` ``[n, C]`` in codebooks ``[K, V, C]``, each on what those before it left over."""
+        """The codes ``[n, K]`` of ``x`` ``[n, C]`` in codebooks ``[K, V, C]``, each on what was left over before it."""
         if self.metric == "cosine":
             x = F.normalize(x, dim=-1)
         codes = []

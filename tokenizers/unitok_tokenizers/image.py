@@ -61,8 +61,8 @@ class ImageTokenizerConfig:
         blocks: residual blocks of each stage.
         kernel: side of the convolutions, 1 or 3. With 1 and a single stage a code says what is in its own patch and
             nothing else, so that equal patches have equal codes, which is simplest for a decoder to predict.
-        kind: ``convolutional``, or ``two_tone``: the colors of a patch and their pattern are coded apart, by two codebooks
-            that concatenate. It has one stage and the kernel 1.
+        kind: ``convolutional``, or ``two_tone``: the colors of a patch and their pattern are coded apart, by two
+            codebooks that concatenate. It has one stage and the kernel 1.
         codebook: the codebook's configuration.
     """
 

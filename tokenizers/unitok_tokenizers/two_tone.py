@@ -16,19 +16,19 @@ from torch.nn import functional as F
 from unitok_tokenizers.layers import ChannelNorm, ResidualBlock
 
 FLAT, CLEAR = 0.03, 0.08
-"""A patch whose tones differ by less than `FLAT` (colors are in [-1, 1]) has one color and no pattern; from `CLEAR` on the
-pattern counts fully. It would be noise otherwise."""
+"""A patch whose tones differ by less than `FLAT` (colors are in [-1, 1]) has one color and no pattern; from `CLEAR` on
+the pattern counts fully. It would be noise otherwise."""
 
 ITERATIONS = 6  # of the power method, whose start is a column of the covariance already
 TONES = 6  # numbers: three for each color
 
 
 def two_tones(images: Tensor, patch: int) -> tuple[Tensor, Tensor]:
-    """Pictures ``[B, 3, H, W]`` in [-1, 1] to the colors ``[B, 6, h, w]`` and the patterns ``[B, P, h, w]`` of their patches.
+    """Pictures ``[B, 3, H, W]`` in [-1, 1] to the colors ``[B, 6, h, w]`` and the patterns ``[B, P, h, w]`` of patches.
 
-    The two colors are the ends of the patch's pixels along the direction in which they differ most; the first is the one
-    that most pixels are near. The pattern says where between the two each pixel is: 0 at the first, 1 at the second. It is the same
-    whatever the colors are.
+    The two colors are the ends of the patch's pixels along the direction in which they differ most; the first is the
+    one that most pixels are near. The pattern says where between the two each pixel is: 0 at the first, 1 at the
+    second. It is the same whatever the colors are.
     """
     folded = F.pixel_unshuffle(images.float(), patch)
     batch, _, height, width = folded.shape

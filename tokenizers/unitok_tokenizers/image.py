@@ -77,12 +77,8 @@ class ImageTokenizerConfig:
         """The network, with new weights."""
         if self.kind == "convolutional":
             return ImageEncoder(self)
-        if (len(self.widths), self.kernel, self.codebook.combine, self.codebook.num_codebooks) != (
-            1,
-            1,
-            "concatenate",
-            2,
-        ):
+        books = self.codebook.combine, self.codebook.num_codebooks
+        if (len(self.widths), self.kernel) != (1, 1) or books != ("concatenate", 2):
             raise InputError(
                 "the kind two_tone takes one width, the kernel 1 and a quantizer of two codebooks that concatenate"
             )

@@ -75,7 +75,7 @@ class ImageTokenizerModule(L.LightningModule):
         discriminator_start: first step at which the discriminator is heard.
         discriminator_weight: of the adversarial loss, on top of its adaptive weight.
         init_from: a Lightning checkpoint of this module with the same networks, to start from its weights.
-        export: folder that receives ``image_tokenizer/`` and ``image_detokenizer/`` after each validation.
+        export: folder that receives ``image_tokenizer/`` and ``image_detokenizer/``: after each validation, at the end.
     """
 
     def __init__(
@@ -223,6 +223,10 @@ class ImageTokenizerModule(L.LightningModule):
             self.log(f"val/codes_used{suffix}", (self.code_counts[k] > 0).float().mean(), prog_bar=k == 0)
             self.log(f"val/perplexity{suffix}", entropy[k].exp())
         if self.export_folder and not self.trainer.sanity_checking:
+            self.export(self.export_folder)
+
+    def on_train_end(self) -> None:
+        if self.export_folder:  # the last validation may lie well before the last step
             self.export(self.export_folder)
 
     def test_step(self, batch: Tensor, batch_idx: int) -> None:

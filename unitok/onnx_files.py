@@ -1,6 +1,6 @@
 """The image tokenizer and detokenizer as ONNX files.
 
-Shape letters: B pictures, H W pixels, h w code grid, C channels of a code.
+Shape letters: B pictures, H W pixels, h w code grid, K codebooks, C channels of a code.
 """
 
 from __future__ import annotations
@@ -20,48 +20,53 @@ OPSET = 20
 
 
 class _Encode(nn.Module):
-    """Pixels ``[B, 3, H, W]`` to codes ``[B, 1, h, w]``, all positions at once."""
+    """Pixels ``[B, 3, H, W]`` to codes ``[B, K, h, w]``, all positions at once."""
 
     def __init__(self, tokenizer: ImageTokenizer) -> None:
         super().__init__()
         self.encoder, codebook = tokenizer.encoder, tokenizer.codebook
         self.cosine = codebook.metric == "cosine"
-        self.vectors = nn.Buffer(codebook.vectors[0])
+        self.vectors = nn.Buffer(codebook.vectors)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        x = self.encoder(pixels).permute(0, 2, 3, 1)
+        parts = self.encoder(pixels).permute(0, 2, 3, 1).chunk(len(self.vectors), dim=-1)
+        return torch.stack([self._nearest(part, self.vectors[k]) for k, part in enumerate(parts)], dim=1)
+
+    def _nearest(self, x: Tensor, vectors: Tensor) -> Tensor:
+        """The codes ``[B, h, w]`` of ``[B, h, w, C]``."""
         if self.cosine:
             x = F.normalize(x, dim=-1)
         # argmin |x - v|^2 = argmax x.v - |v|^2 / 2
-        scores = x @ self.vectors.T - self.vectors.square().sum(-1) / 2
-        return scores.argmax(-1)[:, None]
+        return (x @ vectors.T - vectors.square().sum(-1) / 2).argmax(-1)
 
 
 class _Decode(nn.Module):
-    """Codes ``[B, 1, h, w]`` to pixels ``[B, 3, H, W]``."""
+    """Codes ``[B, K, h, w]`` to pixels ``[B, 3, H, W]``."""
 
     def __init__(self, detokenizer: ImageDetokenizer) -> None:
         super().__init__()
         self.decoder = detokenizer.decoder
-        self.vectors = nn.Buffer(detokenizer.codebook.vectors[0])
+        self.vectors = nn.Buffer(detokenizer.codebook.vectors)
 
     def forward(self, codes: Tensor) -> Tensor:
-        return self.decoder(self.vectors[codes[:, 0]].permute(0, 3, 1, 2)).clamp(-1, 1)
+        vectors = torch.cat([self.vectors[k][codes[:, k]] for k in range(len(self.vectors))], dim=-1)
+        return self.decoder(vectors.permute(0, 3, 1, 2)).clamp(-1, 1)
 
 
 def write_onnx(codec: ImageTokenizer | ImageDetokenizer, path: str | Path) -> None:
     """Write an `ImageTokenizer` or `ImageDetokenizer` as one ONNX file.
 
     Raises:
-        InputError: `onnx` is not installed, or the codes are of several codebooks or need no search (FSQ).
+        InputError: `onnx` is not installed, or codebooks refine one another, or need no search (FSQ).
     """
     if not (find_spec("onnx") and find_spec("onnxscript")):
         raise InputError("ONNX files need onnx and onnxscript: pip install unitok-multimodal[onnx]")
-    if codec.codebook.metric == "fsq" or len(codec.codebook.vectors) != 1:
-        raise InputError("only codecs of one searched codebook are written as ONNX")
+    books = len(codec.codebook.vectors)
+    if codec.codebook.metric == "fsq" or (books > 1 and codec.codebook.combine == "sum"):
+        raise InputError("only codecs whose codebooks are searched, each on its own, are written as ONNX")
     # Two different sizes along each axis that may change: the exporter takes a one for a constant.
     if isinstance(codec, ImageDetokenizer):
-        graph, example = _Decode(codec), torch.zeros(2, 1, 3, 5, dtype=torch.int64)
+        graph, example = _Decode(codec), torch.zeros(2, books, 3, 5, dtype=torch.int64)
         names = "codes", "pixels"
     else:
         cell = codec.config.downsample

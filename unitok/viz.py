@@ -71,7 +71,7 @@ def rows_sheet(rows: Sequence[Sequence[PILImage.Image]], gap: int = 8, color: Co
 
 
 def code_grid(picture: PILImage.Image, codes: Tensor, side: int = 40, numbers: bool = True) -> PILImage.Image:
-    """A picture, enlarged, with the cells of its code grid and the number of each cell's first code.
+    """A picture, enlarged, with the cells of its code grid and the numbers of each cell's codes, one above the other.
 
     Args:
         picture: The picture that the codes stand for, RGB.
@@ -89,8 +89,8 @@ def code_grid(picture: PILImage.Image, codes: Tensor, side: int = 40, numbers: b
             if numbers:
                 dark = sum(sheet.getpixel((x + 2, y + side // 2))) < 380  # type: ignore[arg-type]
                 ink = PAPER if dark else INK
-                number = str(int(codes[0, row, column]))
-                draw.text((x + side // 2, y + side // 2), number, fill=ink, font=font, anchor="mm")
+                text = "\n".join(str(code) for code in codes[:, row, column].tolist())
+                draw.text((x + side // 2, y + side // 2), text, fill=ink, font=font, anchor="mm", align="center")
     return sheet
 
 

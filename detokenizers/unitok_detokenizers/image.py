@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from unitok_tokenizers.image import CodebookConfig
 from unitok_tokenizers.layers import ChannelNorm, ResidualBlock
 from unitok_tokenizers.module_io import load_module, save_module
 from unitok_tokenizers.spec import CodebookSpec
+from unitok_tokenizers.two_tone import TONES
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,20 @@ class ImageDetokenizerConfig:
         blocks: residual blocks of each stage.
         patch: side of the square of pixels that one position of the last stage is unfolded into; a code grid becomes
             ``patch * 2 ** (len(widths) - 1)`` times finer pixels.
+        kind: ``convolutional``, or ``two_tone`` for a tokenizer of that kind: two colors and a pattern for each patch
+            are mixed to a first picture, to which what the convolutions make of the codes is added.
         codebook: the codebook's configuration, the same as the tokenizer's.
     """
 
     widths: list[int] = field(default_factory=lambda: [192, 96])
     blocks: list[int] = field(default_factory=lambda: [3, 3])
     patch: int = 4
+    kind: Literal["convolutional", "two_tone"] = "convolutional"
     codebook: CodebookConfig = field(default_factory=CodebookConfig)
+
+    def build(self) -> ImageDecoder | TwoToneDecoder:
+        """The network, with new weights."""
+        return ImageDecoder(self) if self.kind == "convolutional" else TwoToneDecoder(self)
 
     @property
     def upsample(self) -> int:
@@ -57,7 +66,7 @@ class ImageDecoder(nn.Module):
 
     def __init__(self, config: ImageDetokenizerConfig) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(config.codebook.channels, config.widths[0], 3, padding=1)]
+        layers: list[nn.Module] = [nn.Conv2d(config.codebook.width, config.widths[0], 3, padding=1)]
         width = config.widths[0]
         for i, (next_width, blocks) in enumerate(zip(config.widths, config.blocks, strict=True)):
             if i > 0:
@@ -73,6 +82,51 @@ class ImageDecoder(nn.Module):
         x = self.layers(vectors.contiguous(memory_format=torch.channels_last))
         return F.pixel_shuffle(self.to_pixels(F.silu(self.norm(x))), self.patch)
 
+    @property
+    def ends(self) -> list[nn.Parameter]:
+        """The weights of the last layer."""
+        return list(self.to_pixels.parameters())
+
+
+class TwoToneDecoder(nn.Module):
+    """Vectors ``[B, 2 * C, h, w]`` of colors and patterns to pixels ``[B, 3, H, W]``, not clamped.
+
+    Colors come from the first half alone and the pattern from the second alone, so that any pattern can have any
+    colors.
+    """
+
+    def __init__(self, config: ImageDetokenizerConfig) -> None:
+        super().__init__()
+        width, channels, self.upsample = config.widths[0], config.codebook.channels, config.upsample
+        self.colors = nn.Sequential(nn.Conv2d(channels, width, 1), ResidualBlock(width, 1), nn.Conv2d(width, TONES, 1))
+        self.pattern = nn.Sequential(
+            nn.Conv2d(channels, width, 1),
+            *[ResidualBlock(width, 1) for _ in range(config.blocks[0])],
+            ChannelNorm(width),
+            nn.Conv2d(width, config.upsample**2, 1),
+        )
+        self.details = ImageDecoder(config)
+        for weights in self.details.to_pixels.parameters():
+            nn.init.zeros_(weights)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        colors, pattern = vectors.chunk(2, dim=1)
+        first, second = (
+            self.colors(colors).repeat_interleave(self.upsample, -1).repeat_interleave(self.upsample, -2).chunk(2, 1)
+        )
+        mixed = first.lerp(second, F.pixel_shuffle(self.pattern(pattern), self.upsample).sigmoid())
+        return mixed + self.details(vectors)
+
+    @property
+    def to_pixels(self) -> nn.Conv2d:
+        """The last layer."""
+        return self.details.to_pixels
+
+    @property
+    def ends(self) -> list[nn.Parameter]:
+        """The weights of the last layers."""
+        return [w for m in (self.colors[-1], self.pattern[-1], self.to_pixels) for w in m.parameters()]
+
 
 class ImageDetokenizer(HubComponent, nn.Module):
     """Codes to pictures."""
@@ -81,7 +135,7 @@ class ImageDetokenizer(HubComponent, nn.Module):
         super().__init__()
         self.config = config
         self.codebook = config.codebook.build()
-        self.decoder = ImageDecoder(config)
+        self.decoder = config.build()
 
     @property
     def spec(self) -> CodebookSpec:

@@ -43,5 +43,5 @@ def test_nothing_is_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 def test_a_codec_without_a_search_is_refused(tmp_path: Path) -> None:
     codebook = CodebookConfig(size=16, channels=2, metric="fsq", levels=[4, 4])
-    with pytest.raises(InputError, match="searched codebook"):
+    with pytest.raises(InputError, match="codebooks are searched"):
         write_onnx(ImageTokenizer(ImageTokenizerConfig(codebook=codebook)), tmp_path / "x.onnx")

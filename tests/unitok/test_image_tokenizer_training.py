@@ -17,6 +17,7 @@ from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
 from unitok.training.perceptual import PerceptualLoss
 from unitok.training.quantizers import (
     FiniteScalarQuantizer,
+    ProductQuantizer,
     Quantizer,
     ResidualQuantizer,
     SimVectorQuantizer,
@@ -29,6 +30,7 @@ from unitok_tokenizers.image import ImageTokenizer, ImageTokenizerConfig
 QUANTIZERS = {
     "vq": lambda: VectorQuantizer(size=16, channels=4),
     "vq euclidean": lambda: VectorQuantizer(size=16, channels=4, cosine=False, rotation_trick=False),
+    "pq": lambda: ProductQuantizer(num_codebooks=2, size=16, channels=4),
     "rvq": lambda: ResidualQuantizer(num_codebooks=2, size=16, channels=4),
     "fsq": lambda: FiniteScalarQuantizer([4, 4]),
     "simvq": lambda: SimVectorQuantizer(size=16, channels=4),
@@ -77,7 +79,7 @@ def fit(model: ImageTokenizerModule, folder: Path, steps: int) -> L.Trainer:
 def test_every_quantizer_exports_codes_that_equal_its_own(name: str) -> None:
     torch.manual_seed(0)
     quantizer = QUANTIZERS[name]()
-    x = torch.randn(4, 32, quantizer.config.channels)
+    x = torch.randn(4, 32, quantizer.config.width)
     quantizer.train()
     for _ in range(3):
         quantizer(x)
@@ -130,6 +132,55 @@ def test_training_learns_and_what_is_exported_reconstructs_alike(tmp_path: Path)
     found = tokenizer.encode(batch)
     assert torch.equal(found.flatten(2).transpose(1, 2), codes)
     assert torch.allclose(detokenizer.decode(found), expected.clamp(-1, 1), atol=1e-5)
+
+
+def two_tone_module(**options: object) -> ImageTokenizerModule:
+    torch.manual_seed(0)
+    return ImageTokenizerModule(
+        ImageTokenizerConfig(patch=8, widths=[16], blocks=[1], kind="two_tone"),
+        ImageDetokenizerConfig(widths=[16, 16], blocks=[1, 0], patch=4, kind="two_tone"),
+        ProductQuantizer(num_codebooks=2, size=16, channels=4),
+        optimizer=OptimizerConfig(lr=5e-3, weight_decay=0.0),
+        schedule=ScheduleConfig(name="constant", warmup_steps=1),
+        ema=0.9,
+        **options,  # pyright: ignore[reportArgumentType]
+    )
+
+
+def test_a_codec_of_two_tones_is_trained_and_exported_at_the_end(tmp_path: Path) -> None:
+    model = two_tone_module(export=str(tmp_path / "export"))
+    trainer = fit(model, tmp_path, 64)
+    assert float(trainer.callback_metrics["val/psnr"]) > 12
+    assert float(trainer.callback_metrics["val/codes_used_1"]) == 1 / 16  # the patches are plain
+    tokenizer = ImageTokenizer.from_pretrained(tmp_path / "export" / "image_tokenizer")
+    detokenizer = ImageDetokenizer.from_pretrained(tmp_path / "export" / "image_detokenizer")
+    assert tokenizer.spec.num_codebooks == 2 and tokenizer.spec == detokenizer.spec
+    with torch.no_grad():
+        model.average.eval()
+        expected, codes, _ = model.average.module(pictures(8))
+    found = tokenizer.encode(pictures(8))
+    assert torch.equal(found.flatten(2).transpose(1, 2), codes)
+    assert torch.allclose(detokenizer.decode(found), expected.clamp(-1, 1), atol=1e-5)
+
+
+def test_two_tones_mix_any_pattern_with_any_colors() -> None:
+    decoder = two_tone_module().model.decoder  # what the convolutions add is zero before training
+    colors, patterns = torch.randn(2, 1, 4, 3, 3), torch.randn(2, 1, 4, 3, 3)
+    with torch.no_grad():
+        drawn = [[decoder(torch.cat([c, p], dim=1)) for p in patterns] for c in colors]
+        ends = [decoder.colors(c).chunk(2, dim=1) for c in colors]
+    shares = []
+    for (first, second), row in zip(ends, drawn, strict=True):
+        first, second = (one.repeat_interleave(8, -1).repeat_interleave(8, -2) for one in (first, second))
+        shares.append([((one - first) * (second - first)).sum(1) / (second - first).square().sum(1) for one in row])
+    for p in range(2):
+        assert torch.allclose(shares[0][p], shares[1][p], atol=1e-4)  # one pattern in two pairs of colors
+    assert not torch.allclose(shares[0][0], shares[0][1], atol=1e-2)
+
+
+def test_two_tones_need_two_codebooks_side_by_side() -> None:
+    with pytest.raises(InputError, match="two codebooks that concatenate"):
+        ImageTokenizer(ImageTokenizerConfig(kind="two_tone"))
 
 
 def test_steps_that_are_not_finite_change_nothing_and_end_the_run(tmp_path: Path) -> None:

@@ -69,3 +69,13 @@ def test_impossible_codebooks_are_refused() -> None:
         Codebook(1, 100, 2, "fsq", [8, 5])
     with pytest.raises(ValueError, match="residual"):
         Codebook(2, 100, 2, "cosine", None)
+
+
+def test_codebooks_that_concatenate_search_and_give_back_their_own_part() -> None:
+    codebook = Codebook(2, 40, 4, "cosine", None, "concatenate")
+    codebook.vectors.copy_(F.normalize(torch.randn(2, 40, 4, generator=torch.Generator().manual_seed(0)), dim=-1))
+    x = torch.randn(30, 8, generator=torch.Generator().manual_seed(1))
+    codes = codebook.search(x)
+    for k, part in enumerate(x.chunk(2, dim=-1)):
+        assert torch.equal(codes[:, k], (part @ codebook.vectors[k].T).argmax(-1))
+        assert torch.equal(codebook.lookup(codes)[:, 4 * k : 4 * k + 4], codebook.vectors[k][codes[:, k]])

@@ -13,50 +13,72 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 Metric = Literal["euclidean", "cosine", "fsq"]
+Combine = Literal["sum", "concatenate"]
 
 CHUNK = 256
 """Rows of one search step: the scores of a chunk stay in the processor's cache."""
 
 
 class Codebook(nn.Module):
-    """``K`` codebooks of ``V`` vectors; more than one are searched one after the other on what is left over.
+    """``K`` codebooks of ``V`` vectors.
 
+    More than one are a ``sum``, searched one after the other on what is left over (residual quantization), or they
+    ``concatenate``: each searches its own part of the vector (product quantization, Jegou et al. 2011).
     Metrics: ``euclidean``; ``cosine`` (vectors of length one); ``fsq`` (a grid of ``levels`` values a channel, after
     finite scalar quantization, Mentzer et al. 2023), which needs no search.
     """
 
     vectors: Tensor
 
-    def __init__(self, num_codebooks: int, size: int, channels: int, metric: Metric, levels: list[int] | None) -> None:
+    def __init__(
+        self,
+        num_codebooks: int,
+        size: int,
+        channels: int,
+        metric: Metric,
+        levels: list[int] | None,
+        combine: Combine = "sum",
+    ) -> None:
         super().__init__()
         if metric == "fsq" and (num_codebooks != 1 or not levels or math.prod(levels) != size):
             raise ValueError(f"fsq needs one codebook and levels whose product is its size {size}, got {levels}")
-        if metric == "cosine" and num_codebooks != 1:
+        if metric == "cosine" and num_codebooks != 1 and combine == "sum":
             raise ValueError("codes of length one leave no residual: use the euclidean metric with several codebooks")
-        self.metric, self.levels = metric, levels
+        self.metric, self.levels, self.combine = metric, levels, combine
         self.register_buffer("vectors", torch.zeros(num_codebooks, size, channels))
 
     @torch.no_grad()
     def search(self, x: Tensor) -> Tensor:
-        """The nearest codes of ``x`` ``[n, C]`` as int64 ``[n, K]``; exact, in fp32."""
+        """The nearest codes of ``x`` ``[n, C]`` as int64 ``[n, K]``; exact, in fp32.
+
+        Where the codebooks concatenate, ``x`` is ``[n, K * C]``.
+        """
         x = x.float()
         if self.metric == "fsq":
             return self._fsq(x)[:, None]
+        if self.combine == "concatenate":
+            parts = x.chunk(len(self.vectors), dim=-1)
+            return torch.cat([self._nearest(part, self.vectors[k : k + 1]) for k, part in enumerate(parts)], dim=-1)
+        return self._nearest(x, self.vectors)
+
+    def _nearest(self, x: Tensor, books: Tensor) -> Tensor:
+        """The codes ``[n, K]`` of ``x`` ``[n, C]`` in codebooks ``[K, V, C]``, each on what was left over before it."""
         if self.metric == "cosine":
             x = F.normalize(x, dim=-1)
         codes = []
-        for vectors in self.vectors.float():
+        for vectors in books.float():
             # argmin |x - v|^2 = argmax x.v - |v|^2 / 2, one matrix product a chunk
             half_norms = vectors.square().sum(-1) / 2
             found = torch.cat([(part @ vectors.T - half_norms).argmax(-1) for part in x.split(CHUNK)])
             codes.append(found)
-            if self.vectors.shape[0] > 1:
+            if len(books) > 1:
                 x = x - vectors[found]
         return torch.stack(codes, dim=-1)
 
     def lookup(self, codes: Tensor) -> Tensor:
-        """The vectors of ``codes`` ``[n, K]``, summed over the codebooks: ``[n, C]``."""
-        return torch.stack([self.vectors[k][codes[:, k]] for k in range(codes.shape[1])]).sum(0)
+        """The vectors of ``codes`` ``[n, K]``: ``[n, C]``, or ``[n, K * C]`` where they concatenate."""
+        parts = [self.vectors[k][codes[:, k]] for k in range(codes.shape[1])]
+        return torch.cat(parts, dim=-1) if self.combine == "concatenate" else torch.stack(parts).sum(0)
 
     def _fsq(self, x: Tensor) -> Tensor:
         levels = torch.tensor(self.levels, device=x.device)

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unitok_tokenizers.codebook import Codebook, Metric
+from unitok_tokenizers.codebook import Codebook, Combine, Metric
+from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.hub import HubComponent
 from unitok_tokenizers.layers import ChannelNorm, ResidualBlock, pad_to_multiple
 from unitok_tokenizers.module_io import load_module, save_module
 from unitok_tokenizers.spec import CodebookSpec
+from unitok_tokenizers.two_tone import TwoToneEncoder
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,11 @@ class CodebookConfig:
 
     Args:
         size: codes in one codebook.
-        num_codebooks: codebooks that refine one another; each position has one code of each.
+        num_codebooks: each position has one code of each.
         channels: length of a code vector.
         metric: how the nearest code is found.
         levels: values a channel for the metric ``fsq``; their product is ``size``.
+        combine: ``sum``, where codebooks refine one another, or ``concatenate``, where each has its own channels.
     """
 
     size: int = 1024
@@ -36,9 +40,15 @@ class CodebookConfig:
     channels: int = 16
     metric: Metric = "cosine"
     levels: list[int] | None = None
+    combine: Combine = "sum"
+
+    @property
+    def width(self) -> int:
+        """Channels of all that a position's codes stand for."""
+        return self.channels * (self.num_codebooks if self.combine == "concatenate" else 1)
 
     def build(self) -> Codebook:
-        return Codebook(self.num_codebooks, self.size, self.channels, self.metric, self.levels)
+        return Codebook(self.num_codebooks, self.size, self.channels, self.metric, self.levels, self.combine)
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,8 @@ class ImageTokenizerConfig:
         blocks: residual blocks of each stage.
         kernel: side of the convolutions, 1 or 3. With 1 and a single stage a code says what is in its own patch and
             nothing else, so that equal patches have equal codes, which is simplest for a decoder to predict.
+        kind: ``convolutional``, or ``two_tone``: the colors of a patch and their pattern are coded apart, by two
+            codebooks that concatenate. It has one stage and the kernel 1.
         codebook: the codebook's configuration.
     """
 
@@ -58,7 +70,19 @@ class ImageTokenizerConfig:
     widths: list[int] = field(default_factory=lambda: [256])
     blocks: list[int] = field(default_factory=lambda: [3])
     kernel: int = 1
+    kind: Literal["convolutional", "two_tone"] = "convolutional"
     codebook: CodebookConfig = field(default_factory=CodebookConfig)
+
+    def build(self) -> ImageEncoder | TwoToneEncoder:
+        """The network, with new weights."""
+        if self.kind == "convolutional":
+            return ImageEncoder(self)
+        books = self.codebook.combine, self.codebook.num_codebooks
+        if (len(self.widths), self.kernel) != (1, 1) or books != ("concatenate", 2):
+            raise InputError(
+                "the kind two_tone takes one width, the kernel 1 and a quantizer of two codebooks that concatenate"
+            )
+        return TwoToneEncoder(self.patch, self.widths[0], self.blocks[0], self.codebook.channels)
 
     @property
     def downsample(self) -> int:
@@ -93,11 +117,16 @@ class ImageEncoder(nn.Module):
             width = next_width
         self.layers = nn.Sequential(*layers)
         self.norm = ChannelNorm(width)
-        self.project = nn.Conv2d(width, config.codebook.channels, 1)
+        self.project = nn.Conv2d(width, config.codebook.width, 1)
 
     def forward(self, images: Tensor) -> Tensor:
         x = F.pixel_unshuffle(images, self.patch).contiguous(memory_format=torch.channels_last)
         return self.project(self.norm(self.layers(x)))
+
+    @property
+    def ends(self) -> list[nn.Parameter]:
+        """The weights of the last layer."""
+        return list(self.project.parameters())
 
 
 class ImageTokenizer(HubComponent, nn.Module):
@@ -106,7 +135,7 @@ class ImageTokenizer(HubComponent, nn.Module):
     def __init__(self, config: ImageTokenizerConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = ImageEncoder(config)
+        self.encoder = config.build()
         self.codebook = config.codebook.build()
 
     @property

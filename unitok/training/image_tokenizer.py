@@ -21,9 +21,9 @@ from unitok.training.discriminator import PatchDiscriminator, adaptive_weight, d
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule
 from unitok.training.perceptual import PerceptualLoss
 from unitok.training.quantizers import Quantizer, VectorQuantizer
-from unitok_detokenizers.image import ImageDecoder, ImageDetokenizer, ImageDetokenizerConfig
+from unitok_detokenizers.image import ImageDetokenizer, ImageDetokenizerConfig
 from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.image import ImageEncoder, ImageTokenizer, ImageTokenizerConfig
+from unitok_tokenizers.image import ImageTokenizer, ImageTokenizerConfig
 from unitok_tokenizers.image_io import save_image, to_pil
 
 MAX_SKIPPED_IN_A_ROW = 10
@@ -41,9 +41,9 @@ class AutoEncoder(nn.Module):
                 f"the encoder shrinks pictures {tokenizer.downsample} times and the decoder enlarges them "
                 f"{detokenizer.upsample} times: patch * 2 ** (stages - 1) must be equal"
             )
-        self.encoder = ImageEncoder(tokenizer)
+        self.encoder = tokenizer.build()
         self.quantizer = quantizer
-        self.decoder = ImageDecoder(detokenizer)
+        self.decoder = detokenizer.build()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Pictures ``[B, 3, H, W]`` to their reconstructions, codes ``[B, n, K]`` and the quantizer's loss."""
@@ -75,7 +75,7 @@ class ImageTokenizerModule(L.LightningModule):
         discriminator_start: first step at which the discriminator is heard.
         discriminator_weight: of the adversarial loss, on top of its adaptive weight.
         init_from: a Lightning checkpoint of this module with the same networks, to start from its weights.
-        export: folder that receives ``image_tokenizer/`` and ``image_detokenizer/`` after each validation.
+        export: folder that receives ``image_tokenizer/`` and ``image_detokenizer/``: after each validation, at the end.
     """
 
     def __init__(
@@ -134,8 +134,7 @@ class ImageTokenizerModule(L.LightningModule):
         total = self.schedule_config.total_steps or self.trainer.max_steps
         if total < 1 and self.schedule_config.name != "constant":
             raise InputError("the learning rate's schedule needs trainer.max_steps (or model.schedule.total_steps)")
-        decoder = self.model.decoder
-        ends = [*decoder.to_pixels.parameters(), *self.model.encoder.project.parameters()]
+        ends = [*self.model.decoder.ends, *self.model.encoder.ends]
         optimizers = [build_optimizer(self.model, self.optimizer_config, ends)]
         if self.discriminator is not None:
             optimizers.append(build_optimizer(self.discriminator, replace(self.optimizer_config, name="adamw")))
@@ -224,6 +223,10 @@ class ImageTokenizerModule(L.LightningModule):
             self.log(f"val/codes_used{suffix}", (self.code_counts[k] > 0).float().mean(), prog_bar=k == 0)
             self.log(f"val/perplexity{suffix}", entropy[k].exp())
         if self.export_folder and not self.trainer.sanity_checking:
+            self.export(self.export_folder)
+
+    def on_train_end(self) -> None:
+        if self.export_folder:  # the last validation may lie well before the last step
             self.export(self.export_folder)
 
     def test_step(self, batch: Tensor, batch_idx: int) -> None:

@@ -28,7 +28,10 @@ class Quantizer(nn.Module):
 
     @abstractmethod
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """``x`` ``[b, n, C]`` to quantized vectors ``[b, n, C]``, codes int64 ``[b, n, K]`` and a scalar loss."""
+        """``x`` ``[b, n, C]`` to quantized vectors ``[b, n, C]``, codes int64 ``[b, n, K]`` and a scalar loss.
+
+        Where the codebooks concatenate, the vectors are K * C long.
+        """
 
     @abstractmethod
     def vectors(self) -> Tensor:
@@ -97,6 +100,42 @@ class VectorQuantizer(Quantizer):
 
     def vectors(self) -> Tensor:
         return self.inner.codebook[None]
+
+
+class ProductQuantizer(Quantizer):
+    """Several codebooks, each of which codes its own part of the vector (Jegou et al. 2011).
+
+    Args:
+        num_codebooks: how many.
+        size, channels, cosine, decay, dead_below, commitment, rotation_trick: as for one codebook.
+    """
+
+    def __init__(
+        self,
+        num_codebooks: int = 2,
+        size: int = 1024,
+        channels: int = 16,
+        cosine: bool = True,
+        decay: float = 0.99,
+        dead_below: float = 0.5,
+        commitment: float = 0.25,
+        rotation_trick: bool = True,
+    ) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(
+            VectorQuantizer(size, channels, cosine, decay, dead_below, commitment, rotation_trick)
+            for _ in range(num_codebooks)
+        )
+        metric: Metric = "cosine" if cosine else "euclidean"
+        self.config = CodebookConfig(size, num_codebooks, channels, metric, combine="concatenate")
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        pieces = [part(one) for part, one in zip(self.parts, x.chunk(len(self.parts), dim=-1), strict=True)]
+        quantized, codes, losses = zip(*pieces, strict=True)
+        return torch.cat(quantized, dim=-1), torch.cat(codes, dim=-1), torch.stack(losses).sum()
+
+    def vectors(self) -> Tensor:
+        return torch.cat([part.vectors() for part in self.parts])  # pyright: ignore[reportCallIssue]
 
 
 class ResidualQuantizer(Quantizer):

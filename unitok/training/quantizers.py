@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 from vector_quantize_pytorch import FSQ, ResidualVQ, SimVQ, VectorQuantize
 
-from unitok_tokenizers.codebook import Codebook, Metric
-from unitok_tokenizers.image import CodebookConfig
+from unitok_tokenizers.codebook import Codebook, CodebookConfig, Metric
 
 GRACE = 4.0
 """A new code starts with this many times the count below which it would die, so that it has time to be used."""

@@ -36,8 +36,8 @@ class InverseStft(nn.Module):
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        magnitude, phase = self.project(x.transpose(1, 2)).float().chunk(2, dim=-1)
-        with torch.autocast(x.device.type, enabled=False):
+        with torch.autocast(x.device.type, enabled=False):  # bf16 would blur phases
+            magnitude, phase = self.project(x.transpose(1, 2).float()).chunk(2, dim=-1)
             spectra = torch.polar(magnitude.clamp(max=MAX_LOG_MAGNITUDE).exp(), phase)
             windows = torch.fft.irfft(spectra, len(self.window)) * self.window
             weights = self.window.square().expand(1, windows.shape[1], -1)

@@ -71,8 +71,8 @@ def load_excerpt(
 def resample(samples: Tensor, sample_rate: int, new_rate: int) -> Tensor:
     """Samples float ``[..., N]`` of one rate at another one, band-limited: ``[..., ceil(N * new_rate / sample_rate)]``.
 
-    The filter of `torchaudio` has as many taps as the reduced ratio of the rates has terms, which is gigabytes for
-    44,101 to 16,000 Hz. So the ratio is replaced by the nearest fraction with terms of at most ``MAX_RATIO``. It is
+    The filter of `torchaudio` grows with the product of both rates, reduced by their common divisor: gigabytes for
+    44,101 to 16,000 Hz. So their ratio is replaced by the nearest fraction with terms of at most ``MAX_RATIO``. It is
     exact for the usual rates and wrong by at most one in 4,000 (less than half a cent) for any other.
     """
     low, high = sorted((sample_rate, new_rate))

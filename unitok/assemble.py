@@ -26,7 +26,13 @@ def build_parser() -> ArgumentParser:
         "--image-codec", required=True, metavar="FOLDER", help="with image_tokenizer/ and image_detokenizer/"
     )
     base.add_argument(
-        "--audio-codec", metavar="FOLDER", help="with audio_tokenizer/ and audio_detokenizer/ (default: no sound)"
+        "--audio-codec",
+        metavar="NAME",
+        help="a folder with audio_tokenizer/ and audio_detokenizer/, or a codec of transformers: a folder or a name on "
+        "the Hub, such as kyutai/mimi (default: no sound)",
+    )
+    base.add_argument(
+        "--audio-codebooks", type=integer(1), metavar="N", help="of a codec of transformers (default: all)"
     )
     base.add_argument(
         "--audio-order",
@@ -88,6 +94,7 @@ def command(argv: Sequence[str]) -> None:
             options.numbered_rows,
             options.audio_codec,
             options.audio_order,
+            options.audio_codebooks,
         )
         print(f"{options.output}: {vocabulary}")
         return

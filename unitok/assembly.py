@@ -17,6 +17,7 @@ from unitok.model import UniTok
 from unitok.processor import Processor
 from unitok.syntax import FramedAudio, SizedImages
 from unitok.vocabulary import Vocabulary
+from unitok_detokenizers.frozen_audio import load_frozen_codec
 from unitok_detokenizers.image import ImageDetokenizer
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import ImageTokenizer
@@ -35,6 +36,7 @@ def make_base(
     numbered_rows: bool = False,
     audio_codec: str | Path | None = None,
     audio_order: str = "flattened",
+    audio_codebooks: int | None = None,
 ) -> Vocabulary:
     """Write a base: a checkpoint without a decoder.
 
@@ -47,8 +49,10 @@ def make_base(
         image_size: Side of the square pictures that the decoder will know, in pixels; None for any size.
         numbered_rows: Each row of a picture's codes begins with its number; see
             :class:`~unitok.syntax.SizedImages`.
-        audio_codec: Folder that holds the trained ``audio_tokenizer/`` and ``audio_detokenizer/``; None: without sound.
+        audio_codec: Folder that holds the trained ``audio_tokenizer/`` and ``audio_detokenizer/``, or a codec of
+            `transformers` (EnCodec, Mimi, DAC) by its folder or its name on the Hub; None: without sound.
         audio_order: How the codebooks of sounds follow each other; see :class:`~unitok.syntax.FramedAudio`.
+        audio_codebooks: How many codebooks of a codec of `transformers` are used; None: all.
 
     Raises:
         InputError: A part is missing or damaged, parts do not fit together, or ``output`` exists.
@@ -62,7 +66,7 @@ def make_base(
         text = TextTokenizer.train(corpus(np.random.default_rng(0), CORPUS_DOCUMENTS), text_size)
     else:
         text = TextTokenizer.from_pretrained(text_tokenizer)
-    audio = {} if audio_codec is None else _audio_codec(Path(audio_codec))
+    audio = {} if audio_codec is None else _audio_codec(audio_codec, audio_codebooks)
     specs = [images.spec, audio["audio_tokenizer"].spec] if audio else [images.spec]
     ways = {"images": SizedImages(numbered_rows), "audio": FramedAudio(audio_order)}
     vocabulary = Vocabulary(text.vocab_size, specs, **ways)
@@ -71,8 +75,13 @@ def make_base(
     return vocabulary
 
 
-def _audio_codec(folder: Path) -> dict[str, Any]:
+def _audio_codec(name_or_folder: str | Path, codebooks: int | None) -> dict[str, Any]:
     names = "audio_tokenizer", "audio_detokenizer"
+    folder = Path(name_or_folder)
+    if not any((folder / name).is_dir() for name in names):
+        return dict(zip(names, load_frozen_codec(name_or_folder, codebooks), strict=True))
+    if codebooks is not None:
+        raise InputError("a trained audio codec is used with all its codebooks; leave their number out")
     return {name: next(iter(COMPONENTS[name].values()))(folder / name) for name in names}
 
 

@@ -97,8 +97,8 @@ class StepCodec:
     It has ten frames a second. The second half of a decoded frame lies between its level and the next frame's.
     """
 
-    lookahead = 1
-    history = 0
+    lookahead: int | None = 1
+    history: int | None = 0
 
     def __init__(self) -> None:
         self.spec = CodebookSpec("audio", 16, 2, sample_rate=8000, hop_length=800)

@@ -182,6 +182,16 @@ def test_a_convolutional_codec_is_played_while_codes_arrive(
     assert several
 
 
+def test_a_codec_that_looks_at_everything_sounds_at_the_end(model: UniTok) -> None:
+    codec: Any = model.processor.audio_detokenizer
+    codec.lookahead = codec.history = None
+    long = max(range(12), key=lambda seed: len(chunks_of(model, seed)[0]))
+    chunks, finished = chunks_of(model, long)
+    assert len(chunks) > 1 and finished.samples is not None and chunks[-1].samples is not None
+    assert all(chunk.samples is not None and chunk.samples.shape == (1, 0) for chunk in chunks[:-1])
+    assert torch.equal(chunks[-1].samples, finished.samples)
+
+
 def test_without_a_detokenizer_there_are_codes_alone(model: UniTok) -> None:
     model.processor.audio_detokenizer = None
     chunks, finished = chunks_of(model, 1)

@@ -3,7 +3,7 @@
 The states are kept as integers in tensors ``[B]`` and the answer of :meth:`Grammar.allowed` is a row of a table, so a
 batch of rows in different states needs neither a Python loop nor a wait for the device.
 
-Shape letters: B batch, V vocabulary.
+Shape letters: B batch, V vocabulary, M rows of the mask table.
 """
 
 from __future__ import annotations
@@ -125,14 +125,23 @@ class Grammar:
             raise InputError(f"a sound needs {least} tokens, but max_tokens is {request.max_tokens}; raise it")
         return 1 if wanted else _UNLIMITED if request.max_audio is None else request.max_audio
 
-    def allowed(self, state: GrammarState) -> Tensor:
-        """bool ``[B, V]``: the tokens that may come next; never empty, and only ``<pad>`` after the end."""
+    @property
+    def table(self) -> Tensor:
+        """bool ``[M, V]``: every mask that :meth:`allowed` can give. Ids of equal columns are followed by the same."""
+        return self._table
+
+    def mask_row(self, state: GrammarState) -> Tensor:
+        """int64 ``[B]``: the row of :attr:`table` that says which tokens may come next."""
         row = self._turn.mask(state)
         if self._image is not None:
             row = torch.where(state.phase < Phase.HEIGHT, row, self._image.mask(state))
         if self._sound is not None:
             row = torch.where(state.phase == Phase.SOUND, self._sound.mask(state), row)
-        return self._table[row]
+        return row
+
+    def allowed(self, state: GrammarState) -> Tensor:
+        """bool ``[B, V]``: the tokens that may come next; never empty, and only ``<pad>`` after the end."""
+        return self._table[self.mask_row(state)]
 
     def advance(self, state: GrammarState, token_ids: Tensor) -> GrammarState:
         """The state behind ``token_ids`` int64 ``[B]``, each of which :meth:`allowed` must have allowed."""

@@ -11,7 +11,7 @@ from unitok.terminal import run
 from unitok_tokenizers.errors import InputError
 
 VERBS = {
-    "generate": "pictures and words from a prompt, or a conversation (--chat)",
+    "generate": "words, pictures and sounds from a prompt, or a conversation (--chat)",
     "tokenize": "write documents as a token cache for training",
     "train": "train an image tokenizer or a decoder from a YAML file",
     "assemble": "put trained parts together into a checkpoint",

@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as PillowImage
+from torchaudio.functional import resample
 from tqdm import tqdm
 
 from unitok.data.world.render import Style, render
 from unitok.data.world.scene import Scene
-from unitok.document import Document, Turn
+from unitok.data.world.sounds.signals import SAMPLE_RATE
+from unitok.document import Audio, Document, Turn
 from unitok.evaluation.figures import Figure, share
 from unitok.evaluation.oracle import is_known, read
 from unitok.evaluation.setup import Setup
@@ -28,8 +31,9 @@ class Task:
         document: Ends before the assistant's turn.
         asked: The user's words.
         tags: What the task belongs to, such as its category; figures are given for each.
-        wanted: One right answer: a scene when a picture is wanted, or words.
+        wanted: One right answer: a scene when a picture is wanted, or words, which are heard when a sound is wanted.
         accepts: Whether an answer is right, given the scene that its picture shows, or its words.
+        hear: Reads words from the answer's sound ``[N]`` at 16 kHz; given where a sound is wanted.
     """
 
     document: Document
@@ -37,16 +41,19 @@ class Task:
     tags: tuple[str, ...]
     wanted: Scene | str
     accepts: Callable[..., bool] = field(repr=False)
+    hear: Callable[[NDArray[np.float32]], str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A task, the assistant's turn, the scene that was read from its picture, and whether it is right."""
+    """A task, the assistant's turn, the scene that was read from its picture, whether it is right, and the words that
+    were heard in its sound."""
 
     task: Task
     turn: Turn
     scene: Scene | None
     right: bool
+    heard: str | None = None
 
     @property
     def document(self) -> Document:
@@ -58,6 +65,8 @@ class Case:
         """The answer in words."""
         if self.scene is not None:
             return scene_text(self.scene)
+        if self.heard is not None:
+            return self.heard
         return self.turn.text if not self.turn.images else f"{len(self.turn.images)} pictures: {self.turn.text}"
 
     @property
@@ -73,13 +82,26 @@ class Case:
 
 
 def judge(task: Task, turn: Turn) -> Case:
-    """Whether an assistant's turn does what the task asks: exactly one picture, or words and no picture."""
+    """Whether an assistant's turn does what the task asks: exactly one picture, one sound, or words alone."""
+    sounds = [part for part in turn.parts if isinstance(part, Audio)]
+    if task.hear is not None:
+        if len(sounds) != 1 or turn.images or sounds[0].samples is None:
+            return Case(task, turn, None, False)
+        heard = task.hear(samples_of(sounds[0]))
+        return Case(task, turn, None, task.accepts(heard), heard)
     if isinstance(task.wanted, str):
-        return Case(task, turn, None, not turn.images and task.accepts(turn.text))
+        return Case(task, turn, None, not turn.images and not sounds and task.accepts(turn.text))
     if len(turn.images) != 1 or turn.images[0].image is None:
         return Case(task, turn, None, False)
     scene = read(np.asarray(turn.images[0].image))
     return Case(task, turn, scene, is_known(scene) and task.accepts(scene))
+
+
+def samples_of(sound: Audio) -> NDArray[np.float32]:
+    """A sound with samples as one channel ``[N]`` at 16 kHz."""
+    if sound.samples is None or sound.sample_rate is None:
+        raise ValueError("the sound is codes alone")
+    return resample(sound.samples.float().mean(0), sound.sample_rate, SAMPLE_RATE).numpy()
 
 
 def answer(setup: Setup, name: str, tasks: Sequence[Task]) -> list[Case]:

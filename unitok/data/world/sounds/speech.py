@@ -66,7 +66,7 @@ def _read_wave(data: bytes) -> tuple[Samples, int]:
     """Samples and rate of 16-bit mono WAV data. Its length fields are not set, since it comes through a pipe."""
     start = data.index(b"data") + 8
     samples = np.frombuffer(data[start : len(data) - (len(data) - start) % 2], "<i2")
-    return samples.astype(np.float32) / 2**15, int.from_bytes(data[24:28], "little")
+    return (samples / 2**15).astype(np.float32), int.from_bytes(data[24:28], "little")
 
 
 def _without_silence(samples: Samples, rate: int) -> Samples:

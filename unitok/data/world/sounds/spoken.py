@@ -46,7 +46,7 @@ _SPELLINGS = {str(n): word for n, word in enumerate(NUMBER_WORDS)} | {"grey": "g
 def spoken_words(text: str) -> tuple[str, ...]:
     """The words that are heard when ``text`` is read aloud: lower case, no marks, numbers spelled out."""
     words = re.findall(r"[a-z]+(?:'[a-z]+)?|\d+", text.lower())
-    return tuple(_SPELLINGS.get(word, word) for word in words)
+    return tuple(_SPELLINGS.get(word) or word for word in words)
 
 
 def plainly(text: str) -> str:

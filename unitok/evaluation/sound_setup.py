@@ -1,0 +1,65 @@
+"""What the sections about sounds share: what they need, and what words they compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache, wraps
+
+from torchmetrics.functional.text import word_error_rate
+
+from unitok.data.world.sounds.speech import check_speech
+from unitok.data.world.sounds.spoken import spoken_words
+from unitok.evaluation.cases import Case
+from unitok.evaluation.figures import Figure
+from unitok.evaluation.findings import Findings
+from unitok.evaluation.setup import Setup
+from unitok.evaluation.speech_oracle import SpeechOracle, as_heard
+from unitok_tokenizers.errors import InputError
+
+Measure = Callable[[Setup], Findings]
+
+
+def has_sounds(setup: Setup) -> bool:
+    """Whether the model hears and makes sounds."""
+    return "audio" in setup.model.processor.vocabulary.specs
+
+
+def with_sounds(section: str) -> Callable[[Measure], Measure]:
+    """Decorates a section that needs a model with sounds, and espeak-ng.
+
+    It finds nothing for other models, and is not measured where espeak-ng is missing.
+    """
+
+    def decorate(measure: Measure) -> Measure:
+        @wraps(measure)
+        def guarded(setup: Setup) -> Findings:
+            if not has_sounds(setup):
+                return Findings([])
+            try:
+                check_speech()
+            except InputError as error:
+                return Findings([Figure(section, "everything", None, note=str(error))])
+            return measure(setup)
+
+        return guarded
+
+    return decorate
+
+
+@cache
+def assistant_oracle() -> SpeechOracle:
+    """What hears the model's own voice; it takes a minute to make."""
+    return SpeechOracle()
+
+
+def heard_words(text: str) -> str:
+    """Words as they can be told apart by ear, separated by spaces."""
+    return " ".join(as_heard(spoken_words(text)))
+
+
+def word_errors(cases: Sequence[Case]) -> float | None:
+    """Words wrong, missing and too many, in percent of the wanted ones; None without cases."""
+    if not cases:
+        return None
+    got = [heard_words(case.got) for case in cases]
+    return 100 * float(word_error_rate(got, [heard_words(case.wanted) for case in cases]))

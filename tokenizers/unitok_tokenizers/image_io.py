@@ -5,9 +5,6 @@ Shape letters: H W pixels.
 
 from __future__ import annotations
 
-import io
-import os
-import uuid
 import warnings
 from pathlib import Path
 from typing import IO, Any, Final
@@ -18,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.media_files import open_media, write_media
 
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_PIXELS: Final = 64_000_000
@@ -49,29 +47,11 @@ def load_image(source: str | Path | bytes | IO[bytes], max_pixels: int = MAX_PIX
     Raises:
         InputError: The file is missing, empty, unreadable, broken, too large or no picture.
     """
-    if isinstance(source, bytes):
-        return _decode(io.BytesIO(source), "picture", max_pixels)
-    if isinstance(source, (str, Path)):
-        name = f"picture {str(source)!r}"
-        try:
-            path = Path(source)
-            if path.exists() and not path.is_file():
-                raise InputError(f"{name} is not a file; give the path of a picture")
-            with path.open("rb") as file:
-                return _decode(file, name, max_pixels)
-        except (OSError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise InputError(f"{name} cannot be opened: {reason}") from error
-    file_name = getattr(source, "name", None)
-    return _decode(source, f"picture {file_name!r}" if isinstance(file_name, str) else "picture", max_pixels)
+    with open_media(source, "picture") as (file, name):
+        return _decode(file, name, max_pixels)
 
 
 def _decode(file: IO[bytes], name: str, max_pixels: int) -> Image.Image:
-    if not file.read(1):
-        raise InputError(f"{name} is empty")
-    file.seek(0)
     with warnings.catch_warnings():
         # Pillow's other warnings are about metadata, which is not used; this one is about the memory.
         warnings.simplefilter("ignore")
@@ -161,41 +141,11 @@ def save_image(image: Image.Image, path: str | Path, overwrite: bool = False) ->
         InputError: The file exists, its suffix is unknown, or it cannot be written.
     """
     path = Path(path)
-    name = f"picture {str(path)!r}"
     kind = _SUFFIXES.get(path.suffix.lower())
     if kind is None:
-        raise InputError(f"{name} must end with one of {', '.join(_SUFFIXES)}")
-    if not overwrite and os.path.lexists(path):
-        raise InputError(f"{name} already exists; choose another name")
+        raise InputError(f"picture {str(path)!r} must end with one of {', '.join(_SUFFIXES)}")
     options: dict[str, Any] = {"WEBP": {"lossless": True}, "JPEG": {"quality": 95}}.get(kind, {})
-    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        with temporary.open("xb") as file:
-            to_rgb(image).save(file, kind, **options)
-        if overwrite:
-            os.replace(temporary, path)
-        else:
-            _publish(temporary, path)
-    except FileExistsError as error:
-        raise InputError(f"{name} already exists; choose another name") from error
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise InputError(f"{name} cannot be written: {reason}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
-
-
-def _publish(temporary: Path, path: Path) -> None:
-    """Gives a finished file its name without ever replacing another one."""
-    try:
-        os.link(temporary, path)  # fails when the name is taken, even by a file of a moment ago
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if os.path.lexists(path):
-            raise FileExistsError(str(path)) from None
-        os.replace(temporary, path)
+    return write_media(path, "picture", lambda file: to_rgb(image).save(file, kind, **options), overwrite)
 
 
 def to_tensor(image: Image.Image | np.ndarray) -> Tensor:

@@ -28,9 +28,9 @@ from unitok.data.tokenizing import (
     encode_documents,
     find_folder,
     load_processor,
-    world_documents,
     write_cache,
 )
+from unitok.data.world.mixture import world_documents
 from unitok.processor import Processor
 from unitok.syntax import RoleTurns
 from unitok.vocabulary import Vocabulary

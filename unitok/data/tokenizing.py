@@ -29,8 +29,7 @@ from tqdm import tqdm
 from unitok.components import COMPONENTS
 from unitok.data.documents import OnError, line_blocks, read_documents
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, merge_caches, vocabulary_hash
-from unitok.data.world.sounds.tasks import sample_sound_documents
-from unitok.data.world.tasks import sample_documents
+from unitok.data.world.mixture import world_documents
 from unitok.document import Document, Image, Turn
 from unitok.processor import Processor, picture_settings
 from unitok.vocabulary import Vocabulary
@@ -131,19 +130,6 @@ class WorldSource:
 
     def identity(self) -> dict[str, Any]:
         return {"source": "world", **asdict(self)}
-
-
-def world_documents(seed: Sequence[int], split: str, image_size: int, sounds: float = 0.0) -> Iterator[Document]:
-    """Documents about scenes without end, a function of the seed; of them `sounds`, a share, are those that come with
-    sounds, for which espeak-ng is needed."""
-    rng = np.random.default_rng(seed)
-    total = sounding = 0
-    while True:
-        with_sounds = sounding < sounds * (total + 1)
-        family = (sample_sound_documents if with_sounds else sample_documents)(rng, split, image_size)
-        total += len(family)
-        sounding += len(family) * with_sounds
-        yield from family
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,26 @@
 """Sounds of the world to train an audio codec on: speech, melodies, events, and mixtures of them with noise.
 
-Shape letters: B batch, N samples of a crop.
+Shape letters: B batch, N samples.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import lightning as L
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from unitok.data.sounds import SoundPool
 from unitok.data.world.sounds.events import EventStyle, sample_events, sound_events
 from unitok.data.world.sounds.instruments import PLAIN, Performance, play, play_together
 from unitok.data.world.sounds.notes import CHORDS, sample_melody
-from unitok.data.world.sounds.recording import recorded
-from unitok.data.world.sounds.signals import SAMPLE_RATE, Samples
+from unitok.data.world.sounds.recording import noise_below, recorded
+from unitok.data.world.sounds.signals import Samples, samples_of, silence
 from unitok.data.world.sounds.speech import check_speech, speak
 from unitok.data.world.sounds.spoken import plainly, sample_text
 from unitok.data.world.sounds.voices import ASSISTANT, Voice, sample_voice
@@ -40,7 +39,7 @@ PLAIN_RATE = 0.4
 
 GAINS_DB = (-12.0, 3.0)
 NOISE_DB = (10.0, 35.0)
-LONGEST_PAUSE = 0.15  # seconds between two sounds of one crop
+LONGEST_PAUSE = 0.15  # seconds between two sounds
 
 Draw = Callable[[np.random.Generator, str], Callable[[], Samples]]
 
@@ -73,76 +72,59 @@ def _as_heard(rng: np.random.Generator, make: Callable[[], Samples]) -> Callable
     return make if seed is None else lambda: recorded(np.random.default_rng(seed), make())
 
 
-def make_sounds(draws: Iterable[tuple[Draw, int]], seed: int, split: str, label: str) -> list[NDArray[np.int16]]:
-    """So many sounds of each kind, ``[N]`` of 16 bits; the same for the same seed.
+def make_sounds(rng: np.random.Generator, counts: Mapping[Draw, int], split: str, label: str) -> list[Samples]:
+    """So many sounds of each kind, ``[N]`` in [-1, 1].
 
     Raises:
         InputError: espeak-ng is not installed.
     """
     check_speech()
-    rng = np.random.default_rng(seed)
-    makers = [draw(rng, split) for draw, count in draws for _ in range(count)]
-
-    def make(maker: Callable[[], Samples]) -> NDArray[np.int16]:
-        return (maker() * 32767).round().astype(np.int16)
-
+    makers = [draw(rng, split) for draw, count in counts.items() for _ in range(count)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # speech comes from processes of its own
-        return list(tqdm(pool.map(make, makers), total=len(makers), desc=label, unit="sound", mininterval=1.0))
+        made = pool.map(lambda make: make(), makers)
+        return list(tqdm(made, total=len(makers), desc=label, unit="sound", mininterval=1.0))
 
 
-class SoundPool(Dataset[Tensor]):
-    """Crops float ``[1, N]`` in [-1, 1]; crop ``i`` begins inside sound ``i`` and goes on with others.
-
-    With ``augment`` the place, what follows, the level and the noise are drawn at random; otherwise crop ``i`` is the
-    beginning of sound ``i`` and what follows it in the pool.
-    """
-
-    def __init__(self, sounds: Sequence[NDArray[np.int16]], samples: int, augment: bool, noise_rate: float = 0.0) -> None:
-        self.sounds, self.samples, self.augment, self.noise_rate = sounds, samples, augment, noise_rate
-
-    def __len__(self) -> int:
-        return len(self.sounds)
-
-    def __getitem__(self, index: int) -> Tensor:
-        rng = np.random.default_rng(int(torch.randint(2**62, ()))) if self.augment else None
-        pieces = [self.sounds[index]]
-        if rng is not None:
-            pieces = [pieces[0][int(rng.integers(max(1, len(pieces[0]) - self.samples // 2))) :]]
-        while sum(map(len, pieces)) < self.samples:
-            index = (index + 1) % len(self) if rng is None else int(rng.integers(len(self)))
-            pause = LONGEST_PAUSE * (0.5 if rng is None else float(rng.random()))
-            pieces += [np.zeros(round(pause * SAMPLE_RATE), np.int16), self.sounds[index]]
-        crop = torch.from_numpy(np.concatenate(pieces)[: self.samples] / np.float32(32767))
-        return (crop if rng is None else self._varied(crop, rng))[None]
-
-    def _varied(self, crop: Tensor, rng: np.random.Generator) -> Tensor:
-        """At another level, and sometimes with noise."""
-        if rng.random() < self.noise_rate:
-            below = 10 ** (-rng.uniform(*NOISE_DB) / 20)
-            crop = crop + torch.from_numpy(rng.standard_normal(len(crop)).astype(np.float32)) * crop.std() * below
-        crop = crop * 10 ** (rng.uniform(*GAINS_DB) / 20)
-        return crop / crop.abs().max().clamp(min=1)
+def joined(
+    rng: np.random.Generator, sounds: Sequence[Samples], samples: int, noise_rate: float = 0.0
+) -> Iterator[Samples]:
+    """All sounds in any order, each at a level of its own, in tracks of at least ``samples`` and with pauses between
+    them, so that no piece of a track is mostly silence; the last track may be shorter."""
+    track: list[Samples] = []
+    order = rng.permutation(len(sounds)).tolist()
+    for number, index in enumerate(order, 1):
+        sound = sounds[index]
+        if chance(rng, noise_rate):
+            sound = sound + noise_below(rng, sound, float(rng.uniform(*NOISE_DB)))
+        gain = 10 ** (float(rng.uniform(*GAINS_DB)) / 20)
+        loudest = max(float(np.abs(sound).max()), 1e-6)
+        track += [sound * np.float32(min(gain, 1 / loudest)), silence(float(rng.uniform(0, LONGEST_PAUSE)))]
+        if sum(map(len, track)) >= samples or number == len(order):
+            yield np.concatenate(track)
+            track = []
 
 
 class WorldSounds(L.LightningDataModule):
-    """Speech, melodies and events of the world, in crops of one length; validation is speech in held-out voices.
+    """Speech, melodies and events of the world, in pieces of one length; validation is speech in held-out voices.
 
     Batches are float ``[B, 1, N]`` in [-1, 1] at 16 kHz. Speech is made with espeak-ng.
 
     Args:
-        samples: samples of a crop, N.
-        speech: spoken sentences in the pool that training draws from.
-        melodies: melodies and chords in the pool.
-        events: rows of events in the pool.
-        noise_rate: share of the crops that noise is added to.
-        validation: spoken sentences of the validation.
-        batch_size: crops a step.
+        seconds: length of a piece to train on; a whole number of the codec's frames.
+        validation_seconds: length of a piece to validate on.
+        speech: spoken sentences to train on.
+        melodies: melodies and chords to train on.
+        events: rows of events to train on.
+        noise_rate: share of them all that lie in noise.
+        validation: spoken sentences to validate on.
+        batch_size: pieces a step.
         seed: of everything drawn here; validation draws from another stream.
     """
 
     def __init__(
         self,
-        samples: int = 16_000,
+        seconds: float = 1.0,
+        validation_seconds: float = 2.0,
         speech: int = 6_000,
         melodies: int = 1_500,
         events: int = 500,
@@ -152,30 +134,32 @@ class WorldSounds(L.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.samples, self.speech, self.melodies, self.events = samples, speech, melodies, events
-        self.noise_rate, self.validation, self.batch_size, self.seed = noise_rate, validation, batch_size, seed
-        self.train_sounds: list[NDArray[np.int16]] | None = None
-        self.validation_sounds: list[NDArray[np.int16]] | None = None
+        self.seconds, self.validation_seconds, self.batch_size = seconds, validation_seconds, batch_size
+        self.counts = {draw_speech: speech, draw_melody: melodies, draw_events: events}
+        self.noise_rate, self.validation, self.seed = noise_rate, validation, seed
+        self.train_pool: SoundPool | None = None
+        self.validation_pool: SoundPool | None = None
 
     def setup(self, stage: str) -> None:
-        if stage == "fit" and self.train_sounds is None:
-            kinds = ((draw_speech, self.speech), (draw_melody, self.melodies), (draw_events, self.events))
-            self.train_sounds = make_sounds(kinds, self._stream(1), "train", "making sounds")
-        if self.validation_sounds is None:
-            kinds = ((draw_speech, self.validation),)
-            self.validation_sounds = make_sounds(kinds, self._stream(2), "heldout", "making held-out speech")
+        if stage == "fit" and self.train_pool is None:
+            rng = self._rng(1)
+            sounds = make_sounds(rng, self.counts, "train", "making sounds")
+            tracks = list(joined(rng, sounds, samples_of(self.seconds), self.noise_rate))
+            self.train_pool = SoundPool(tracks, samples_of(self.seconds), random=True)
+        if self.validation_pool is None:
+            sounds = make_sounds(self._rng(2), {draw_speech: self.validation}, "heldout", "making held-out speech")
+            self.validation_pool = SoundPool(sounds, samples_of(self.validation_seconds), random=False)
 
-    def _stream(self, number: int) -> int:
-        return int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
+    def _rng(self, stream: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, stream])
 
     def train_dataloader(self) -> DataLoader[Tensor]:
-        assert self.train_sounds is not None
-        pool = SoundPool(self.train_sounds, self.samples, augment=True, noise_rate=self.noise_rate)
-        return DataLoader(pool, self.batch_size, shuffle=True, drop_last=True)
+        assert self.train_pool is not None
+        return DataLoader(self.train_pool, self.batch_size, shuffle=True, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
-        assert self.validation_sounds is not None
-        return DataLoader(SoundPool(self.validation_sounds, self.samples, augment=False), self.batch_size)
+        assert self.validation_pool is not None
+        return DataLoader(self.validation_pool, self.batch_size)
 
     def test_dataloader(self) -> DataLoader[Tensor]:
         return self.val_dataloader()

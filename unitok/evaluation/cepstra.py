@@ -51,4 +51,4 @@ def cepstra(samples: NDArray[np.floating]) -> NDArray[np.float32]:
 def with_deltas(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     """Cepstra ``[T, 13]`` and how they change, ``[T, 26]``."""
     deltas = F.compute_deltas(torch.from_numpy(frames).T[None])[0].T
-    return np.concatenate([frames, _DELTA_WEIGHT * deltas.numpy()], axis=1)
+    return np.concatenate([frames, _DELTA_WEIGHT * deltas.numpy()], axis=1, dtype=np.float32)

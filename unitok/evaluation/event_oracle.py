@@ -30,7 +30,7 @@ _WINDOW = 512
 
 
 def read_events(samples: NDArray[np.floating]) -> tuple[str, int] | None:
-    """The kind of event that is heard most in a sound ``[N]`` at 16 kHz, and how many events there are; None for none."""
+    """The kind of event that is heard most in a sound ``[N]`` at 16 kHz, and the number of events; None for none."""
     stretches = runs(
         levels(samples, width=2) > SILENT_DB,
         shortest=round(SHORTEST * STEPS_PER_SECOND),

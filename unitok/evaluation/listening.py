@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from unitok.data.world.sounds.speech_documents import transcription_order
 from unitok.data.world.sounds.spoken import plainly, sample_text
 from unitok.data.world.sounds.tape import users_speech
@@ -11,7 +13,7 @@ from unitok.evaluation.cases import Task, answer
 from unitok.evaluation.figures import Figure, share
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.setup import Setup
-from unitok.evaluation.sound_setup import heard_words, with_sounds, word_errors
+from unitok.evaluation.sound_setup import case_error_rate, heard_words, with_sounds
 
 TARGET = 5.0
 CONDITIONS = {
@@ -31,12 +33,12 @@ def tasks(setup: Setup, split: str, voices: str, count: int) -> list[Task]:
         text = sample_text(rng, split)
         parts = with_words(rng, users_speech(rng, text, voices), transcription_order(rng))
         wanted = plainly(text)
-        found.append(Task(Document.user(*parts), plainly(text), (), wanted, _says(wanted)))
+        found.append(Task(Document.user(*parts), wanted, (), wanted, partial(_same_words, wanted)))
     return found
 
 
-def _says(wanted: str):
-    return lambda said: heard_words(said) == heard_words(wanted)
+def _same_words(wanted: str, said: str) -> bool:
+    return heard_words(said) == heard_words(wanted)
 
 
 @with_sounds("listening")
@@ -46,7 +48,7 @@ def measure(setup: Setup) -> Findings:
     for name, (split, voices) in CONDITIONS.items():
         cases = answer(setup, f"listening, {name}", tasks(setup, split, voices, setup.samples))
         target = None if found else TARGET
-        errors = word_errors(cases)
+        errors = case_error_rate(cases)
         figures.append(Figure("listening", f"word error rate, {name}", errors, "%", target, True, count=len(cases)))
         figures.append(share("listening", f"whole sentences, {name}", [case.right for case in cases]))
         found += cases

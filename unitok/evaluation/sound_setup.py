@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache, wraps
 
+import numpy as np
+from numpy.typing import NDArray
 from torchmetrics.functional.text import word_error_rate
 
 from unitok.data.world.sounds.speech import check_speech
@@ -57,9 +59,16 @@ def heard_words(text: str) -> str:
     return " ".join(as_heard(spoken_words(text)))
 
 
-def word_errors(cases: Sequence[Case]) -> float | None:
-    """Words wrong, missing and too many, in percent of the wanted ones; None without cases."""
-    if not cases:
-        return None
-    got = [heard_words(case.got) for case in cases]
-    return 100 * float(word_error_rate(got, [heard_words(case.wanted) for case in cases]))
+def hear(samples: NDArray[np.float32], vocabulary: Collection[str] | None = None) -> str:
+    """The words in a sound ``[N]`` at 16 kHz in the model's voice; of ``vocabulary`` alone, if given."""
+    return " ".join(assistant_oracle().hear(samples, vocabulary))
+
+
+def error_rate(got: Sequence[str], wanted: Sequence[str]) -> float:
+    """Words wrong, missing and too many, in percent of the wanted ones."""
+    return 100 * float(word_error_rate(list(got), list(wanted)))
+
+
+def case_error_rate(cases: Sequence[Case]) -> float:
+    """The same of answers that were read or heard."""
+    return error_rate([heard_words(case.got) for case in cases], [heard_words(case.wanted) for case in cases])

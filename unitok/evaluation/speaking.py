@@ -12,7 +12,7 @@ from unitok.evaluation.cases import Case, Task, answer
 from unitok.evaluation.figures import Figure, share
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.setup import Setup
-from unitok.evaluation.sound_setup import assistant_oracle, heard_words, with_sounds, word_errors
+from unitok.evaluation.sound_setup import case_error_rate, hear, heard_words, with_sounds
 
 TARGET = 92.0
 SPLITS = {"held-out sentences": "heldout", "other sentences": "train"}
@@ -48,11 +48,6 @@ def spoken_task(document: Document, asked: str, text: str) -> Task:
     return Task(document, asked, (), plainly(text), lambda heard: heard_words(heard) == wanted, hear)
 
 
-def hear(samples) -> str:
-    """The words in the model's voice ``[N]``."""
-    return " ".join(assistant_oracle().hear(samples))
-
-
 @with_sounds("speaking")
 def measure(setup: Setup) -> Findings:
     """Words recognized (in percent, less words that are too many), and whole sentences."""
@@ -60,8 +55,7 @@ def measure(setup: Setup) -> Findings:
     found: list[Case] = []
     for name, split in SPLITS.items():
         cases = answer(setup, f"speaking, {name}", tasks(setup, split, setup.samples))
-        errors = word_errors(cases)
-        right = None if errors is None else 100 - errors
+        right = 100 - case_error_rate(cases)
         target = None if found else TARGET
         figures.append(Figure("speaking", f"words recognized, {name}", right, "%", target, count=len(cases)))
         figures.append(share("speaking", f"whole sentences, {name}", [case.right for case in cases]))

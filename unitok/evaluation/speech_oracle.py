@@ -46,7 +46,7 @@ class SpeechOracle:
         self._nets: dict[frozenset[str], list[tuple[WordNet, list[str]]]] = {}
 
     def hear(self, samples: NDArray[np.floating], vocabulary: Collection[str] | None = None) -> Words:
-        """The words in a sound ``[N]`` at 16 kHz, as ``as_heard`` writes them; only those of ``vocabulary``, if given."""
+        """The words in a sound ``[N]`` at 16 kHz, as ``as_heard`` writes them; of ``vocabulary`` alone, if given."""
         if len(samples) < _SHORTEST:
             return ()
         frames = cepstra(samples)

@@ -77,7 +77,7 @@ class WordNet:
     def _advance(
         self, total: NDArray[np.float32], begun: NDArray[np.int32], entry: NDArray[np.float32] | np.float32, t: int
     ) -> None:
-        """One frame on, in place: each template frame is reached from the one before, the one before that, or itself."""
+        """One frame on, in place: a template frame is reached from the one before, the one before that, or itself."""
         one, two = np.empty_like(total), np.empty_like(total)
         one[1:], two[2:] = total[:-1], total[:-2] + WARP_COST
         one[self._first] = entry
@@ -92,10 +92,7 @@ class WordNet:
             np.copyto(begun, began, where=nearer)
 
 
-
-def _traced_back(
-    ends: NDArray[np.float32], starts: NDArray[np.int32], in_order: bool
-) -> tuple[list[Stretch], float]:
+def _traced_back(ends: NDArray[np.float32], starts: NDArray[np.int32], in_order: bool) -> tuple[list[Stretch], float]:
     end, template = len(ends) - 1, ends.shape[1] - 1
     cost = float(ends[end, template] if in_order else ends[end].min())
     path: list[Stretch] = []

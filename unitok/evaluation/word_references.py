@@ -27,7 +27,7 @@ Words = tuple[str, ...]
 Features = NDArray[np.float32]
 
 FRAMES_OF_A_WORD = 250
-"""So many frames are kept of each word, and at least ``FEWEST`` examples: short words need many, since they vary most."""
+"""So many frames are kept of each word, and at least ``FEWEST`` examples. Short words vary most, and get the most."""
 
 FEWEST = 3
 _SHORTEST = 3  # frames

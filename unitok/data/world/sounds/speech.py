@@ -16,7 +16,7 @@ from shutil import which
 import numpy as np
 from scipy.signal import resample_poly
 
-from unitok.data.world.sounds.signals import SAMPLE_RATE, Samples, at_level
+from unitok.data.world.sounds.signals import SAMPLE_RATE, Samples, at_level, silence
 from unitok.data.world.sounds.voices import Voice
 from unitok_tokenizers.errors import InputError
 
@@ -49,10 +49,10 @@ def speak(text: str, voice: Voice) -> Samples:
         done = subprocess.run(command, input=text.encode(), capture_output=True, timeout=_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise InputError(f"{PROGRAM} does not answer ({error}); install it again") from error
-    if done.returncode or not done.stdout:
+    if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"]
         raise InputError(f"{PROGRAM} cannot speak as {voice.name!r}: {lines[-1]}")
-    spoken, rate = _read_wave(done.stdout)
+    spoken, rate = _read_wave(done.stdout) if done.stdout else (silence(0), SAMPLE_RATE)
     loud = _without_silence(spoken, rate)
     if not len(loud):
         raise InputError(f"{PROGRAM} says nothing for the text {text!r}; give it words")

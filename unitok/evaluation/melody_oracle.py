@@ -18,8 +18,11 @@ from unitok.data.world.sounds.signals import SAMPLE_RATE
 from unitok.evaluation.sound_levels import STEPS_PER_SECOND, in_samples, levels, runs
 
 SILENT_DB = -26.0
-DIP_DB = 5.0
+DIP_DB = 8.0
 """A note begins where the sound has been so much fainter before; or where the pitch moves on."""
+
+LEVEL_STEPS = 7
+"""Levels are taken over 35 ms, so that partials that beat against each other are no dips."""
 
 SHORTEST_NOTE = 0.08
 """Seconds; what is shorter is no note."""
@@ -46,7 +49,7 @@ def read_melody(samples: Sound) -> Melody:
 
 def _stretches(samples: Sound) -> list[tuple[int, int]]:
     """Steps from one onset to the next or to silence."""
-    level = levels(samples)
+    level = levels(samples, LEVEL_STEPS)
     dips, _ = find_peaks(-level, prominence=DIP_DB)
     sounding = level > SILENT_DB
     sounding[dips] = False

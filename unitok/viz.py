@@ -1,6 +1,6 @@
-"""Pictures for people to look at: contact sheets, code grids, token strips, heat maps.
+"""Pictures for people to look at: contact sheets, code grids, token strips, heat maps, spectrograms.
 
-Shape letters: S sequence, K codebooks, h w code grid.
+Shape letters: S sequence, K codebooks, h w code grid, N samples.
 """
 
 from __future__ import annotations
@@ -144,3 +144,19 @@ def heat_map(
     cells = colors.round().astype(np.uint8).repeat(side, axis=0).repeat(side, axis=1)
     heat = PILImage.fromarray(cells)
     return heat if over is None else PILImage.blend(over.convert("RGB").resize(heat.size), heat, 0.6)
+
+
+def spectrogram(samples: Tensor, sample_rate: int, side: int = 2) -> PILImage.Image:
+    """A sound's mel spectrogram as a heat map: time to the right, 100 cells a second, 80 bands from low to high.
+
+    Args:
+        samples: float ``[N]`` in [-1, 1], at least a hundredth of a second. Colors mean the same in all pictures.
+        sample_rate: Samples a second.
+        side: Pixels of a cell.
+    """
+    from unitok_tokenizers.log_mel import LogMel
+
+    hop = sample_rate // 100
+    mel = LogMel(sample_rate, 4 * hop, hop, 80)
+    bands = mel(samples[None, : len(samples) // hop * hop].detach().float().cpu())[0]
+    return heat_map(bands.flip(0), side, bounds=(-3.0, 1.0))

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unitok_tokenizers.codebook import CodebookConfig
 from unitok_tokenizers.hub import HubComponent
-from unitok_tokenizers.image import CodebookConfig
 from unitok_tokenizers.layers import ChannelNorm, ResidualBlock
 from unitok_tokenizers.module_io import load_module, save_module
 from unitok_tokenizers.spec import CodebookSpec

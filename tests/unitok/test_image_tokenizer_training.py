@@ -11,16 +11,19 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from transformers import ResNetConfig, ResNetModel
 
-from unitok.training.discriminator import PatchDiscriminator, adaptive_weight, discriminator_loss
+from unitok.training.adversary import adaptive_weight, discriminator_loss
+from unitok.training.discriminator import PatchDiscriminator
 from unitok.training.image_tokenizer import ImageTokenizerModule
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
 from unitok.training.perceptual import PerceptualLoss
 from unitok.training.quantizers import (
+    DROPPED,
     FiniteScalarQuantizer,
     Quantizer,
     ResidualQuantizer,
     SimVectorQuantizer,
     VectorQuantizer,
+    badly_served,
 )
 from unitok_detokenizers.image import ImageDetokenizer, ImageDetokenizerConfig
 from unitok_tokenizers.errors import InputError
@@ -97,11 +100,39 @@ def test_codes_that_died_go_to_vectors_that_no_code_serves() -> None:
     quantizer = VectorQuantizer(size=16, channels=4, dead_below=0.5).train()
     for _ in range(3):
         quantizer(torch.nn.functional.normalize(torch.randn(1, 64, 4), dim=-1))
+    codebook = quantizer.inner._codebook
     served = quantizer.vectors()[0, :1]
     new = torch.nn.functional.normalize(-served + 0.01, dim=-1)  # the one vector in a hundred that is badly served
     vectors = torch.cat([served.expand(99, -1), new])[None]
-    assert torch.equal(quantizer._badly_served(vectors, 1)[0], new)
-    assert len(quantizer._badly_served(vectors, 200)[0]) == 200  # more dead codes than vectors
+    assert torch.equal(badly_served(codebook, vectors, 1)[0], new)
+    assert len(badly_served(codebook, vectors, 200)[0]) == 200  # more dead codes than vectors
+
+
+def test_codebooks_that_a_step_leaves_out_are_marked_and_not_decoded() -> None:
+    torch.manual_seed(0)
+    quantizer = ResidualQuantizer(num_codebooks=3, size=16, channels=4, quantize_dropout=True).train()
+    x, kept = torch.randn(2, 64, 4), []
+    for _ in range(20):
+        before = quantizer.vectors().clone()
+        quantized, codes, loss = quantizer(x)
+        dropped = (codes == DROPPED).all(1).all(0)
+        assert torch.equal(dropped, (codes == DROPPED).any(1).any(0))  # whole codebooks, the last ones
+        kept.append(int((~dropped).sum()))
+        first = before[0][codes[..., 0]]
+        assert kept[-1] > 1 or len(kept) == 1 or torch.allclose(quantized, first, atol=1e-5)
+        assert bool(torch.isfinite(loss))
+    assert set(kept) == {1, 2, 3}
+    assert not bool((quantizer.eval()(x)[1] == DROPPED).any())
+
+
+def test_the_codes_of_all_residual_codebooks_come_to_be_used() -> None:
+    torch.manual_seed(0)
+    quantizer = ResidualQuantizer(num_codebooks=2, size=32, channels=4, decay=0.9, dead_below=0.5).train()
+    silence = torch.zeros(1, 900, 4)  # most of the vectors are the same
+    for _ in range(60):
+        quantizer(torch.cat([silence, torch.randn(1, 100, 4)], dim=1))
+    codes = quantizer.eval()(torch.randn(1, 1000, 4))[1]
+    assert all(len(codes[..., k].unique()) > 24 for k in range(2))
 
 
 @pytest.mark.parametrize("name", QUANTIZERS)

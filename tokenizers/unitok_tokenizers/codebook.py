@@ -6,6 +6,7 @@ Shape letters: n vectors, C channels, K codebooks, V codes in one codebook.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -17,6 +18,35 @@ Combine = Literal["sum", "concatenate"]
 
 CHUNK = 256
 """Rows of one search step: the scores of a chunk stay in the processor's cache."""
+
+
+@dataclass(frozen=True)
+class CodebookConfig:
+    """What a tokenizer and its detokenizer must agree on.
+
+    Args:
+        size: codes in one codebook.
+        num_codebooks: each position has one code of each.
+        channels: length of a code vector.
+        metric: how the nearest code is found.
+        levels: values a channel for the metric ``fsq``; their product is ``size``.
+        combine: ``sum``, where codebooks refine one another, or ``concatenate``, where each has its own channels.
+    """
+
+    size: int = 1024
+    num_codebooks: int = 1
+    channels: int = 16
+    metric: Metric = "cosine"
+    levels: list[int] | None = None
+    combine: Combine = "sum"
+
+    @property
+    def width(self) -> int:
+        """Channels of all that a position's codes stand for."""
+        return self.channels * (self.num_codebooks if self.combine == "concatenate" else 1)
+
+    def build(self) -> Codebook:
+        return Codebook(self.num_codebooks, self.size, self.channels, self.metric, self.levels, self.combine)
 
 
 class Codebook(nn.Module):

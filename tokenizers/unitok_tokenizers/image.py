@@ -13,42 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unitok_tokenizers.codebook import Codebook, Combine, Metric
+from unitok_tokenizers.codebook import CodebookConfig
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.hub import HubComponent
 from unitok_tokenizers.layers import ChannelNorm, ResidualBlock, pad_to_multiple
 from unitok_tokenizers.module_io import load_module, save_module
 from unitok_tokenizers.spec import CodebookSpec
 from unitok_tokenizers.two_tone import TwoToneEncoder
-
-
-@dataclass(frozen=True)
-class CodebookConfig:
-    """What a tokenizer and its detokenizer must agree on.
-
-    Args:
-        size: codes in one codebook.
-        num_codebooks: each position has one code of each.
-        channels: length of a code vector.
-        metric: how the nearest code is found.
-        levels: values a channel for the metric ``fsq``; their product is ``size``.
-        combine: ``sum``, where codebooks refine one another, or ``concatenate``, where each has its own channels.
-    """
-
-    size: int = 1024
-    num_codebooks: int = 1
-    channels: int = 16
-    metric: Metric = "cosine"
-    levels: list[int] | None = None
-    combine: Combine = "sum"
-
-    @property
-    def width(self) -> int:
-        """Channels of all that a position's codes stand for."""
-        return self.channels * (self.num_codebooks if self.combine == "concatenate" else 1)
-
-    def build(self) -> Codebook:
-        return Codebook(self.num_codebooks, self.size, self.channels, self.metric, self.levels, self.combine)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Convolutional building blocks that the image tokenizer and detokenizer share.
+"""Convolutional building blocks that tokenizers and detokenizers share.
 
 Shape letters: B batch, C channels, H W rows and columns of a feature map.
 """
@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 
 class ChannelNorm(nn.Module):
-    """Normalizes each position's channels by their root mean square: ``[B, C, H, W]`` to the same shape.
+    """Normalizes each position's channels by their root mean square: ``[B, C, *grid]`` to the same shape.
 
-    Statistics over positions (as in group norm) would let every code depend on the whole picture and on its size;
+    Statistics over positions (as in group norm) would let every code depend on the whole medium and on its size;
     a code that depends on its surroundings only is what a decoder can learn to predict.
     """
 
@@ -23,7 +23,7 @@ class ChannelNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         weight = self.weight.to(x.dtype)  # under autocast a weight of another type would miss the fused kernel
-        return F.rms_norm(x.permute(0, 2, 3, 1), weight.shape, weight, eps=1e-6).permute(0, 3, 1, 2)
+        return F.rms_norm(x.movedim(1, -1), weight.shape, weight, eps=1e-6).movedim(-1, 1)
 
 
 class ResidualBlock(nn.Module):

@@ -40,7 +40,11 @@ def load_module(folder: str | Path, build: Callable[[dict], Module]) -> Module:
         values = json.loads(config.read_text(encoding="utf-8"))
         with torch.device("meta"):
             skeleton = build(values)
-        module = skeleton.to_empty(device="cpu")
+        saved = skeleton.state_dict().keys()
+        if all(name in saved for name, _ in skeleton.named_buffers()):
+            module = skeleton.to_empty(device="cpu")
+        else:
+            module = build(values)  # buffers that are not saved, such as windows, get their values here
     except Exception as error:  # a value of the wrong kind raises nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{config} does not describe a component: {reason}") from None

@@ -5,9 +5,7 @@ Shape letters: B batch, H W pixels.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 class PatchDiscriminator(nn.Module):
@@ -30,15 +28,3 @@ class PatchDiscriminator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.stages(images)
-
-
-def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Hinge loss: real scores above 1, fake ones below -1."""
-    return 0.5 * (F.relu(1 - real).mean() + F.relu(1 + fake).mean())
-
-
-def adaptive_weight(reconstruction: Tensor, adversarial: Tensor, last_weight: Tensor, limit: float = 1e4) -> Tensor:
-    """The weight at which both losses pull equally hard on the decoder's last layer (Esser et al. 2021)."""
-    (wanted,) = torch.autograd.grad(reconstruction, last_weight, retain_graph=True)
-    (given,) = torch.autograd.grad(adversarial, last_weight, retain_graph=True)
-    return (wanted.norm() / (given.norm() + 1e-4)).clamp(0, limit).detach()

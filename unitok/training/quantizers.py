@@ -1,24 +1,26 @@
 """Quantizers of ``vector-quantize-pytorch`` behind one interface, for training.
 
 What is trained here is exported as a ``unitok_tokenizers.codebook.Codebook``, which needs no quantizer library.
-Shape letters: b pictures, n positions, C channels, K codebooks, V codes in one codebook.
+Shape letters: b media, n positions, C channels, K codebooks, V codes in one codebook.
 """
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from vector_quantize_pytorch import FSQ, ResidualVQ, SimVQ, VectorQuantize
 
-from unitok_tokenizers.codebook import Codebook, Metric
-from unitok_tokenizers.image import CodebookConfig
+from unitok_tokenizers.codebook import Codebook, CodebookConfig, Metric
 
 GRACE = 4.0
 """A new code starts with this many times the count below which it would die, so that it has time to be used."""
+DROPPED = -1
+"""In place of a code that was not computed."""
 
 
 class Quantizer(nn.Module):
@@ -30,7 +32,8 @@ class Quantizer(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """``x`` ``[b, n, C]`` to quantized vectors ``[b, n, C]``, codes int64 ``[b, n, K]`` and a scalar loss.
 
-        Where the codebooks concatenate, the vectors are K * C long.
+        Where the codebooks concatenate, the vectors are K * C long. Codes of codebooks that a training step leaves out
+        are ``DROPPED``.
         """
 
     @abstractmethod
@@ -41,6 +44,24 @@ class Quantizer(nn.Module):
     def fill(self, codebook: Codebook) -> None:
         """Copy the codes into a tokenizer's or detokenizer's codebook."""
         codebook.vectors.copy_(self.vectors())
+
+
+def badly_served(codebook: Any, vectors: Tensor, count: int) -> Tensor:
+    """``count`` of the vectors ``[1, n, C]``, each as likely as it is far from its nearest code, squared.
+
+    The library draws uniformly, which puts most new codes where a code is already: on plain background, on silence.
+    The rule is that of k-means++ (Arthur and Vassilvitskii 2007).
+    """
+    nearest = torch.cdist(vectors[0], codebook.embed[0]).amin(1).square() + 1e-9
+    picked = torch.multinomial(nearest, count, replacement=count > len(nearest))
+    return vectors[:, picked]
+
+
+def _revive_where_needed(quantizer: VectorQuantize, dead_below: float) -> None:
+    """Let the library's quantizer put codes that died where vectors are badly served."""
+    codebook: Any = quantizer._codebook
+    codebook.replace_sample_fn = partial(badly_served, codebook)
+    codebook.reset_cluster_size = GRACE * dead_below
 
 
 class VectorQuantizer(Quantizer):
@@ -80,23 +101,11 @@ class VectorQuantizer(Quantizer):
             commitment_weight=commitment,
             rotation_trick=rotation_trick,
         )
-        codebook: Any = self.inner._codebook
-        codebook.replace_sample_fn = self._badly_served
-        codebook.reset_cluster_size = GRACE * dead_below
+        _revive_where_needed(self.inner, dead_below)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         quantized, codes, loss = self.inner(x.float())
         return quantized, codes[..., None], loss.sum()
-
-    def _badly_served(self, vectors: Tensor, count: int) -> Tensor:
-        """``count`` of the vectors ``[1, n, C]``, each as likely as it is far from its nearest code, squared.
-
-        The library draws uniformly, which puts most new codes where a code is already: on plain background.
-        The rule is that of k-means++ (Arthur and Vassilvitskii 2007).
-        """
-        nearest = torch.cdist(vectors[0], self.vectors()[0]).amin(1).square() + 1e-9
-        picked = torch.multinomial(nearest, count, replacement=count > len(nearest))
-        return vectors[:, picked]
 
     def vectors(self) -> Tensor:
         return self.inner.codebook[None]
@@ -144,6 +153,8 @@ class ResidualQuantizer(Quantizer):
     Args:
         num_codebooks: how many.
         size, channels, decay, dead_below, commitment, rotation_trick: as for one codebook.
+        quantize_dropout: in training, leave out the last codebooks, as many as a draw for each step says (Zeghidour et
+            al. 2021), so that the first ones alone can be decoded too.
     """
 
     def __init__(
@@ -155,6 +166,7 @@ class ResidualQuantizer(Quantizer):
         dead_below: float = 0.5,
         commitment: float = 0.25,
         rotation_trick: bool = True,
+        quantize_dropout: bool = False,
     ) -> None:
         super().__init__()
         self.config = CodebookConfig(size=size, num_codebooks=num_codebooks, channels=channels, metric="euclidean")
@@ -167,7 +179,11 @@ class ResidualQuantizer(Quantizer):
             threshold_ema_dead_code=dead_below,
             commitment_weight=commitment,
             rotation_trick=rotation_trick,
+            quantize_dropout=quantize_dropout,
         )
+        for layer in self.inner.layers:
+            assert isinstance(layer, VectorQuantize)
+            _revive_where_needed(layer, dead_below)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         quantized, codes, losses = self.inner(x.float())

@@ -1,0 +1,137 @@
+"""Training of the audio tokenizer: losses, discriminator, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from unitok.data.sounds import ToneSounds
+from unitok.training.audio_losses import MelLoss, SpectralLoss
+from unitok.training.audio_tokenizer import AudioTokenizerModule
+from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
+from unitok.training.quantizers import ResidualQuantizer
+from unitok.training.spectrogram_discriminator import SpectrogramDiscriminator
+from unitok_detokenizers.audio import AudioDetokenizer, AudioDetokenizerConfig
+from unitok_tokenizers.audio import AudioTokenizer, AudioTokenizerConfig
+
+
+def noise(batch: int = 2, samples: int = 8000, seed: int = 0) -> Tensor:
+    return torch.rand(batch, 1, samples, generator=torch.Generator().manual_seed(seed)) - 0.5
+
+
+# ---- losses
+
+
+@pytest.mark.parametrize("loss", [SpectralLoss(), MelLoss(16_000)])
+def test_losses_are_zero_for_equal_sounds_only(loss: Any) -> None:
+    sound, silence = noise(), torch.zeros(2, 1, 8000)
+    assert float(loss(sound, sound)) == 0 == float(loss(silence, silence))
+    quieter, half = float(loss(0.9 * sound, sound)), float(loss(0.5 * sound, sound))
+    assert 0.01 < quieter < half < float(loss(silence, sound))
+    assert float(loss(noise(seed=1), sound)) > 0.05
+
+
+@pytest.mark.parametrize("loss", [SpectralLoss(), MelLoss(16_000)])
+@pytest.mark.parametrize("level", [0.0, 1e-4, 1.0])
+def test_gradients_of_losses_are_finite_for_silence_too(loss: Any, level: float) -> None:
+    found = (level * noise()).requires_grad_()
+    for target in (torch.zeros(2, 1, 8000), noise(seed=1)):
+        loss(found, target).backward()
+        assert found.grad is not None and bool(found.grad.isfinite().all())
+
+
+def test_a_quiet_output_is_drawn_to_a_loud_target() -> None:
+    found = (1e-5 * noise()).requires_grad_()
+    SpectralLoss()(found, noise()).backward()
+    assert found.grad is not None and float(found.grad.norm()) > 1e-3
+
+
+# ---- discriminator
+
+
+def test_the_discriminator_scores_every_resolution() -> None:
+    torch.manual_seed(0)
+    sounds = noise().requires_grad_()
+    both, one = SpectrogramDiscriminator((512, 256), 4), SpectrogramDiscriminator((512,), 4)
+    scores = both(sounds)
+    assert scores.ndim == 2 and scores.shape[1] > one(sounds).shape[1] > 100
+    scores.mean().backward()
+    assert sounds.grad is not None and float(sounds.grad.norm()) > 0
+
+
+# ---- training
+
+
+def module(**options: Any) -> AudioTokenizerModule:
+    torch.manual_seed(0)
+    return AudioTokenizerModule(
+        AudioTokenizerConfig(hop_length=320, width=32, blocks=[1, 0], mels=40),
+        AudioDetokenizerConfig(hop_length=320, width=32, blocks=[0, 1]),
+        ResidualQuantizer(2, size=32, channels=8, decay=0.9, dead_below=1.0, quantize_dropout=True),
+        optimizer=OptimizerConfig(name="muon", lr=3e-3, muon_lr=1e-2, weight_decay=0.0),
+        schedule=ScheduleConfig(name="constant", warmup_steps=5),
+        windows=(512, 128),
+        ema=0.9,
+        **options,
+    )
+
+
+def fit(model: AudioTokenizerModule, folder: Path, steps: int) -> L.Trainer:
+    trainer = L.Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        limit_train_batches=steps,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        default_root_dir=folder,
+    )
+    trainer.fit(model, ToneSounds(sounds=4 * steps, validation=8, seconds=0.5, batch_size=4))
+    return trainer
+
+
+def test_training_learns_and_what_is_exported_reconstructs_alike(tmp_path: Path) -> None:
+    untrained = module()
+    batch = next(iter(ToneSounds(sounds=4, validation=8, seconds=0.5).val_dataloader()))
+    with torch.no_grad():
+        before = float(untrained.mel(untrained.average.module.eval()(batch)[0], batch))
+
+    model = module(export=str(tmp_path / "export"))
+    figures = fit(model, tmp_path, 60).callback_metrics
+    with torch.no_grad():
+        expected, codes, _ = model.average.module.eval()(batch)
+        assert float(model.mel(expected, batch)) < 0.6 * before
+    assert {"val/mel_distance", "val/si_sdr", "val/codes_used_0", "val/perplexity_1"} <= figures.keys()
+    assert float(figures["val/codes_used_0"]) > 0.25
+    picture = Image.open(next((tmp_path / "pictures").glob("*.png")))
+    assert picture.width > picture.height > 2 * 160
+
+    tokenizer = AudioTokenizer.from_pretrained(tmp_path / "export" / "audio_tokenizer")
+    detokenizer = AudioDetokenizer.from_pretrained(tmp_path / "export" / "audio_detokenizer")
+    assert tokenizer.spec == detokenizer.spec
+    found = tokenizer.encode(batch)
+    assert torch.equal(found.transpose(1, 2), codes)
+    assert torch.allclose(detokenizer.decode(found), expected.clamp(-1, 1), atol=1e-5)
+    assert detokenizer.decode(found[:, :1]).shape == expected.shape
+
+
+def test_the_discriminator_is_heard_from_its_start_on(tmp_path: Path) -> None:
+    model = module(discriminator=SpectrogramDiscriminator((256,), 4), discriminator_start=3)
+    assert model.discriminator is not None
+    first = next(model.discriminator.parameters()).detach().clone()
+    figures = fit(model, tmp_path, 6).callback_metrics
+    assert {"train/discriminator", "train/adversarial_weight"} <= figures.keys()
+    assert not torch.equal(next(model.discriminator.parameters()).detach(), first)
+
+
+def test_tokenizer_and_detokenizer_must_have_one_rate() -> None:
+    with pytest.raises(ValueError, match="one rate and one hop_length"):
+        AudioTokenizerModule(AudioTokenizerConfig(hop_length=320), AudioDetokenizerConfig(hop_length=640))

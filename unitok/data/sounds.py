@@ -1,0 +1,173 @@
+"""Sounds to train an audio codec on: any list of them, a user's folder, or synthetic tones.
+
+Shape letters: N samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset, IterableDataset
+
+from unitok_tokenizers.audio_io import load_excerpt
+from unitok_tokenizers.errors import InputError
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+
+
+class SoundPool(Dataset[Tensor]):
+    """Pieces of sounds, which are held with 16 bits a sample: each item is float ``[1, samples]`` in [-1, 1].
+
+    A sound has as many items as it has pieces, so that each second is as likely as any other.
+
+    Args:
+        sounds: floats ``[N]`` in [-1, 1], of any lengths.
+        samples: of a piece. What is shorter is filled up with silence.
+        random: true: an item is any piece of its sound, drawn anew each time; false: always the same one.
+    """
+
+    def __init__(self, sounds: Sequence[np.ndarray], samples: int, random: bool) -> None:
+        self.sounds = [np.rint(np.clip(sound, -1, 1) * 32767).astype(np.int16) for sound in sounds]
+        self.samples, self.random = samples, random
+        pieces = [max(1, round(len(sound) / samples)) for sound in self.sounds]
+        self.items = [(number, piece) for number, count in enumerate(pieces) for piece in range(count)]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> Tensor:
+        number, piece = self.items[index]
+        sound = torch.from_numpy(self.sounds[number])
+        room = max(0, len(sound) - self.samples)
+        start = int(torch.randint(room + 1, ())) if self.random else min(piece * self.samples, room)
+        part = sound[start : start + self.samples].float() / 32767
+        return F.pad(part, (0, self.samples - len(part)))[None]
+
+
+class FolderSounds(L.LightningDataModule):
+    """Random pieces of a user's own sounds, found in a folder and its subfolders, whatever their rates and lengths.
+
+    Args:
+        folder: where the sounds are (WAV, FLAC, OGG or MP3).
+        sample_rate: samples a second, the codec's; files of other rates are converted.
+        seconds: length of a piece to train on; a whole number of the codec's frames.
+        validation_seconds: length of the piece from the middle of each held-out file.
+        batch_size: pieces a step.
+        validation_share: share of the files, at least one, that is held out.
+        num_workers: processes that read files.
+        seed: of the split.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        sample_rate: int = 16_000,
+        seconds: float = 1.0,
+        validation_seconds: float = 2.0,
+        batch_size: int = 16,
+        validation_share: float = 0.05,
+        num_workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.folder, self.sample_rate, self.batch_size = Path(folder), sample_rate, batch_size
+        self.seconds, self.validation_seconds = seconds, validation_seconds
+        self.validation_share, self.num_workers, self.seed = validation_share, num_workers, seed
+        self.train_files: list[Path] = []
+        self.validation_files: list[Path] = []
+
+    def setup(self, stage: str) -> None:
+        if not self.folder.is_dir():
+            raise InputError(f"{self.folder} is not a folder: data.init_args.folder must name one that holds sounds")
+        files = sorted(path for path in self.folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+        if len(files) < 2:
+            raise InputError(f"{self.folder} holds {len(files)} sounds ({', '.join(SUFFIXES)}): at least 2 are needed")
+        order = np.random.default_rng(self.seed).permutation(len(files))
+        held = max(1, round(self.validation_share * len(files)))
+        self.validation_files = [files[i] for i in order[:held]]
+        self.train_files = [files[i] for i in order[held:]]
+
+    def train_dataloader(self) -> DataLoader[Tensor]:
+        pieces = FilePieces(self.train_files, self.sample_rate, self.seconds, endless=True)
+        return DataLoader(pieces, self.batch_size, num_workers=self.num_workers)
+
+    def val_dataloader(self) -> DataLoader[Tensor]:
+        pieces = FilePieces(self.validation_files, self.sample_rate, self.validation_seconds, endless=False)
+        return DataLoader(pieces, self.batch_size)
+
+    def test_dataloader(self) -> DataLoader[Tensor]:
+        return self.val_dataloader()
+
+
+class FilePieces(IterableDataset[Tensor]):
+    """Pieces float ``[1, N]`` in [-1, 1]: random ones of random files without end, or each file's middle."""
+
+    def __init__(self, files: list[Path], sample_rate: int, seconds: float, endless: bool) -> None:
+        self.files, self.sample_rate, self.seconds, self.endless = files, sample_rate, seconds, endless
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.endless:
+            for path in self.files:
+                yield load_excerpt(path, self.sample_rate, self.seconds, 0.5)
+            return
+        rng = np.random.default_rng(int(torch.initial_seed()) % 2**63)
+        while True:
+            path = self.files[int(rng.integers(len(self.files)))]
+            yield load_excerpt(path, self.sample_rate, self.seconds, float(rng.random()))
+
+
+class ToneSounds(L.LightningDataModule):
+    """Tones with overtones that start and end at random, some gliding: enough to see whether a codec learns.
+
+    Args:
+        sample_rate: samples a second.
+        sounds: in the pool that training draws from.
+        validation: held-out ones.
+        seconds: length of each, and of the pieces.
+        batch_size: pieces a step.
+        seed: of everything drawn here; validation draws from another stream.
+    """
+
+    def __init__(
+        self,
+        sample_rate: int = 16_000,
+        sounds: int = 512,
+        validation: int = 16,
+        seconds: float = 1.0,
+        batch_size: int = 8,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.sample_rate, self.sounds, self.validation = sample_rate, sounds, validation
+        self.seconds, self.batch_size, self.seed = seconds, batch_size, seed
+
+    def _pool(self, stream: int, count: int, random: bool) -> SoundPool:
+        rng = np.random.default_rng([self.seed, stream])
+        tones = [tone(rng, self.sample_rate, self.seconds) for _ in range(count)]
+        return SoundPool(tones, round(self.seconds * self.sample_rate), random)
+
+    def train_dataloader(self) -> DataLoader[Tensor]:
+        return DataLoader(self._pool(1, self.sounds, random=True), self.batch_size, shuffle=True, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[Tensor]:
+        return DataLoader(self._pool(2, self.validation, random=False), self.batch_size)
+
+    def test_dataloader(self) -> DataLoader[Tensor]:
+        return self.val_dataloader()
+
+
+def tone(rng: np.random.Generator, sample_rate: int, seconds: float) -> np.ndarray:
+    """One random tone of 150 to 1,200 Hz with up to six overtones, float32 ``[N]`` in [-1, 1]."""
+    time = np.arange(round(seconds * sample_rate)) / sample_rate
+    begin, end = sorted(rng.uniform(0, seconds, 2))
+    pitch = 150 * 8 ** rng.random() * (1 + rng.choice([0.0, 0.3]) * time / seconds)
+    phase = 2 * np.pi * np.cumsum(pitch) / sample_rate
+    sound = sum(rng.uniform(0.1, 1) / k * np.sin(k * phase) for k in range(1, int(rng.integers(2, 8))))
+    envelope = np.clip(np.minimum(time - begin, end - time) / 0.01, 0, 1)
+    return (0.2 * rng.uniform(0.5, 1) * envelope * sound).astype(np.float32)

@@ -1,0 +1,99 @@
+"""Trains the audio tokenizer and its detokenizer together, as one VQ-VAE.
+
+Shape letters: B batch, N samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from unitok.evaluation.audio_metrics import has_stoi, mel_distance, si_sdr, stoi
+from unitok.training.audio_losses import MelLoss, SpectralLoss
+from unitok.training.codec import AutoEncoder, CodecModule
+from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
+from unitok.training.quantizers import Quantizer, ResidualQuantizer
+from unitok.viz import rows_sheet, spectrogram
+from unitok_detokenizers.audio import AudioDecoder, AudioDetokenizer, AudioDetokenizerConfig
+from unitok_tokenizers.audio import AudioEncoder, AudioTokenizer, AudioTokenizerConfig
+from unitok_tokenizers.image_io import save_image
+
+
+class AudioTokenizerModule(CodecModule):
+    """A VQ-VAE with spectral, mel and adversarial losses. Batches are sounds ``[B, 1, N]``, N whole frames.
+
+    Args:
+        tokenizer: the encoder; its ``codebook`` is taken from the quantizer.
+        detokenizer: the decoder; likewise.
+        quantizer: how vectors become codes.
+        optimizer: of the autoencoder and, with its own state, of the discriminator.
+        schedule: of their learning rates.
+        windows: samples of the windows of the multi-resolution spectral loss.
+        spectral_weight: of that loss.
+        mel_weight: of the absolute difference of log-mel spectra.
+        options: as for :class:`CodecModule`; its discriminator judges sounds ``[B, 1, N]``.
+    """
+
+    modality = "audio"
+
+    def __init__(
+        self,
+        tokenizer: AudioTokenizerConfig | None = None,
+        detokenizer: AudioDetokenizerConfig | None = None,
+        quantizer: Quantizer | None = None,
+        optimizer: OptimizerConfig = OptimizerConfig(lr=1e-3, weight_decay=1e-3),  # noqa: B008 - frozen
+        schedule: ScheduleConfig = ScheduleConfig(),  # noqa: B008
+        windows: Sequence[int] = (1024, 512, 256, 128),
+        spectral_weight: float = 1.0,
+        mel_weight: float = 4.0,
+        **options: Any,
+    ) -> None:
+        quantizer = quantizer or ResidualQuantizer(num_codebooks=1)
+        tokenizer = replace(tokenizer or AudioTokenizerConfig(), codebook=quantizer.config)
+        detokenizer = replace(detokenizer or AudioDetokenizerConfig(), codebook=quantizer.config)
+        if tokenizer.spec != detokenizer.spec:
+            raise ValueError(
+                f"tokenizer and detokenizer must have one rate and one hop_length: {tokenizer.spec}, {detokenizer.spec}"
+            )
+        super().__init__(
+            AutoEncoder(AudioEncoder(tokenizer), quantizer, AudioDecoder(detokenizer)), optimizer, schedule, **options
+        )
+        self.tokenizer_config, self.detokenizer_config = tokenizer, detokenizer
+        self.spectral, self.spectral_weight = SpectralLoss(windows), spectral_weight
+        self.mel, self.mel_weight = MelLoss(tokenizer.sample_rate), mel_weight
+        self.sample_rate = tokenizer.sample_rate
+
+    def reconstruction_loss(self, output: Tensor, batch: Tensor) -> Tensor:
+        spectral, mel = self.spectral(output, batch), self.mel(output, batch)
+        self.log("train/spectral", spectral)
+        self.log("train/mel", mel, prog_bar=True)
+        return self.spectral_weight * spectral + self.mel_weight * mel
+
+    @property
+    def last_weight(self) -> Tensor:
+        return self.model.decoder.head.project.weight
+
+    def judge_reconstructions(self, output: Tensor, batch: Tensor, batch_idx: int) -> None:
+        self.log("val/mel_distance", mel_distance(batch, output, self.sample_rate).mean(), prog_bar=True)
+        self.log("val/si_sdr", si_sdr(batch, output).mean())
+        if has_stoi():
+            known = stoi(batch, output, self.sample_rate)
+            known = known[known.isfinite()]
+            if len(known):
+                self.log("val/stoi", known.mean(), prog_bar=True, batch_size=len(known))
+        if batch_idx == 0:
+            self._save_spectrograms(batch[:4, 0], output[:4, 0])
+
+    def _save_spectrograms(self, originals: Tensor, outputs: Tensor) -> None:
+        """Originals above their reconstructions."""
+        rows = [[spectrogram(one, self.sample_rate) for one in sounds] for sounds in (originals, outputs)]
+        save_image(rows_sheet(rows), self.picture_path(), overwrite=True)
+
+    def new_tokenizer(self) -> AudioTokenizer:
+        return AudioTokenizer(self.tokenizer_config)
+
+    def new_detokenizer(self) -> AudioDetokenizer:
+        return AudioDetokenizer(self.detokenizer_config)

@@ -1,0 +1,243 @@
+"""What trains a codec of any medium: encoder, quantizer and decoder together, with an optional discriminator.
+
+Shape letters: B batch, n positions of the code grid, K codebooks, V codes, C channels of a code vector.
+"""
+
+from __future__ import annotations
+
+import pickle
+from abc import abstractmethod
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from unitok.training.adversary import adaptive_weight, discriminator_loss
+from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule
+from unitok.training.quantizers import Quantizer
+from unitok_tokenizers.errors import InputError
+
+MAX_SKIPPED_IN_A_ROW = 10
+
+
+class AutoEncoder(nn.Module):
+    """Encoder, quantizer and decoder.
+
+    Args:
+        encoder: media ``[B, ...]`` to vectors ``[B, C, *grid]``; its ``ends`` are the weights of its last layer.
+        quantizer: of vectors ``[B, n, C]``.
+        decoder: vectors to media, with ``ends`` likewise.
+    """
+
+    def __init__(self, encoder: Any, quantizer: Quantizer, decoder: Any) -> None:
+        super().__init__()
+        self.encoder, self.quantizer, self.decoder = encoder, quantizer, decoder
+
+    def forward(self, media: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Media to their reconstructions, codes ``[B, n, K]`` and the quantizer's loss."""
+        x = self.encoder(media)
+        with torch.autocast(x.device.type, enabled=False):  # bf16 would pick other codes for some vectors
+            quantized, codes, loss = self.quantizer(x.float().flatten(2).transpose(1, 2).contiguous())
+        vectors = quantized.to(x.dtype).transpose(1, 2).unflatten(2, x.shape[2:])
+        return self.decoder(vectors), codes, loss
+
+
+class CodecModule(L.LightningModule):
+    """A VQ-VAE with a reconstruction loss, the quantizer's and an adversarial one.
+
+    Args:
+        model: the networks.
+        optimizer: of the autoencoder and, with its own state, of the discriminator.
+        schedule: of their learning rates.
+        clip: largest norm of the gradient.
+        ema: decay of the moving average of the weights that is validated and exported.
+        discriminator: judges whether media are real: a tensor of scores, high for real ones; None trains without.
+        discriminator_start: first step at which the discriminator is heard.
+        discriminator_weight: of the adversarial loss, on top of its adaptive weight.
+        export: folder that receives the tokenizer's folder and the detokenizer's after each validation.
+        init_from: a Lightning checkpoint of this module with the same networks, to start from its weights.
+    """
+
+    modality: ClassVar[str]
+    """The exported folders are ``{modality}_tokenizer`` and ``{modality}_detokenizer``."""
+
+    def __init__(
+        self,
+        model: AutoEncoder,
+        optimizer: OptimizerConfig,
+        schedule: ScheduleConfig,
+        clip: float = 1.0,
+        ema: float = 0.998,
+        discriminator: nn.Module | None = None,
+        discriminator_start: int = 5000,
+        discriminator_weight: float = 0.5,
+        export: str | None = None,
+        init_from: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(ema), use_buffers=False)
+        self.optimizer_config, self.schedule_config, self.clip = optimizer, schedule, clip
+        self.discriminator = discriminator
+        self.discriminator_start, self.discriminator_weight = discriminator_start, discriminator_weight
+        self.export_folder = export
+        self.automatic_optimization = False  # two optimizers that take turns
+        if init_from:
+            self._start_from(init_from)
+        self.skipped_in_a_row = 0
+        config = model.quantizer.config
+        self.code_counts = torch.zeros(config.num_codebooks, config.size)
+
+    # ---- what each medium has of its own
+
+    @abstractmethod
+    def reconstruction_loss(self, output: Tensor, batch: Tensor) -> Tensor:
+        """How far a batch's reconstructions are from it; may log its parts."""
+
+    @property
+    @abstractmethod
+    def last_weight(self) -> Tensor:
+        """The weight of the decoder's last layer, where the pulls of the losses are compared."""
+
+    @abstractmethod
+    def judge_reconstructions(self, output: Tensor, batch: Tensor, batch_idx: int) -> None:
+        """Logs figures of a validation batch; may save pictures."""
+
+    @abstractmethod
+    def new_tokenizer(self) -> Any:
+        """A tokenizer with new weights, to be filled."""
+
+    @abstractmethod
+    def new_detokenizer(self) -> Any:
+        """A detokenizer with new weights, to be filled."""
+
+    # ---- training
+
+    def _start_from(self, path: str) -> None:
+        try:
+            saved = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+        except (OSError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
+            raise InputError(f"model.init_from: {path} is not a Lightning checkpoint: {error}") from None
+        averaged = {
+            name.removeprefix("average.module."): w for name, w in saved.items() if name.startswith("average.m")
+        }
+        try:
+            self.model.load_state_dict(averaged)
+        except RuntimeError as error:
+            raise InputError(f"model.init_from: {path} has other networks: {error}") from None
+        self.average.module.load_state_dict(averaged)
+
+    def configure_optimizers(self) -> Any:
+        total = self.schedule_config.total_steps or self.trainer.max_steps
+        if total < 1 and self.schedule_config.name != "constant":
+            raise InputError("the learning rate's schedule needs trainer.max_steps (or model.schedule.total_steps)")
+        ends = [*self.model.decoder.ends, *self.model.encoder.ends]
+        optimizers = [build_optimizer(self.model, self.optimizer_config, ends)]
+        if self.discriminator is not None:
+            optimizers.append(build_optimizer(self.discriminator, replace(self.optimizer_config, name="adamw")))
+        return optimizers, [build_schedule(o, self.schedule_config, total) for o in optimizers]
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> None:
+        optimizers, schedulers = self._list(self.optimizers()), self._list(self.lr_schedulers())
+        output, codes, quantizer_loss = self.model(batch)
+        output = output.float()
+        reconstruction = self.reconstruction_loss(output, batch)
+        loss = reconstruction + quantizer_loss
+        judge = self.discriminator if self.steps_done >= self.discriminator_start else None
+        if judge is not None:
+            adversarial = -judge(output).float().mean()
+            weight = adaptive_weight(reconstruction, adversarial, self.last_weight)
+            loss = loss + self.discriminator_weight * weight * adversarial
+            self.log_dict({"train/adversarial": adversarial, "train/adversarial_weight": weight})
+        self._step(optimizers[0], schedulers[0], loss, self.model)
+        self.average.update_parameters(self.model)
+        for name, buffer in self.model.named_buffers():  # the codebook is an average already
+            self.average.module.get_buffer(name).copy_(buffer)
+        if judge is not None:
+            loss_d = discriminator_loss(judge(batch).float(), judge(output.detach()).float())
+            self._step(optimizers[1], schedulers[1], loss_d, judge)
+            self.log("train/discriminator", loss_d)
+        used = len(codes[..., 0].unique())
+        self.log_dict({"train/quantizer": quantizer_loss, "train/batch_codes": float(used)})
+
+    @property
+    def steps_done(self) -> int:
+        """Updates of the autoencoder so far."""
+        return int(self.average.n_averaged)
+
+    @staticmethod
+    def _list(value: Any) -> list[Any]:
+        return list(value) if isinstance(value, (list, tuple)) else [value]
+
+    def _step(self, optimizer: Any, scheduler: Any, loss: Tensor, module: nn.Module) -> None:
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        norm = nn.utils.clip_grad_norm_(module.parameters(), self.clip)
+        if torch.isfinite(norm):
+            optimizer.step()
+            self.skipped_in_a_row = 0
+        else:
+            self.skipped_in_a_row += 1
+            self.log("train/skipped", 1.0, reduce_fx="sum")
+            if self.skipped_in_a_row == MAX_SKIPPED_IN_A_ROW:
+                raise InputError(
+                    f"{MAX_SKIPPED_IN_A_ROW} steps in a row had gradients that are not finite; lower the learning "
+                    "rate, or look for broken files in the data"
+                )
+        scheduler.step()
+
+    # ---- validation and export
+
+    def on_validation_epoch_start(self) -> None:
+        self.code_counts.zero_()
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        output, codes, _ = self.average.module(batch)
+        for k in range(codes.shape[-1]):
+            counts = torch.bincount(codes[..., k].flatten(), minlength=self.code_counts.shape[1])
+            self.code_counts[k] += counts.cpu()
+        self.judge_reconstructions(output.float().clamp(-1, 1), batch, batch_idx)
+
+    def on_validation_epoch_end(self) -> None:
+        share = self.code_counts / self.code_counts.sum(1, keepdim=True).clamp(min=1)
+        entropy = -(share * share.clamp(min=1e-12).log()).sum(1)
+        for k in range(len(share)):
+            suffix = f"_{k}" if len(share) > 1 else ""
+            self.log(f"val/codes_used{suffix}", (self.code_counts[k] > 0).float().mean(), prog_bar=k == 0)
+            self.log(f"val/perplexity{suffix}", entropy[k].exp())
+        if self.export_folder and not self.trainer.sanity_checking:
+            self.export(self.export_folder)
+
+    def test_step(self, batch: Tensor, batch_idx: int) -> None:
+        self.validation_step(batch, batch_idx)
+
+    def picture_path(self) -> Path:
+        """Where a picture of this step's reconstructions goes."""
+        folder = Path(self.trainer.default_root_dir) / "pictures"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"step-{self.steps_done:06d}.png"
+
+    def tokenizer(self) -> Any:
+        """The averaged encoder and codebook as a tokenizer that stands alone."""
+        averaged: Any = self.average.module
+        tokenizer = self.new_tokenizer()
+        tokenizer.encoder.load_state_dict(averaged.encoder.state_dict())
+        averaged.quantizer.fill(tokenizer.codebook)
+        return tokenizer.eval()
+
+    def detokenizer(self) -> Any:
+        """The averaged decoder and codebook as a detokenizer that stands alone."""
+        averaged: Any = self.average.module
+        detokenizer = self.new_detokenizer()
+        detokenizer.decoder.load_state_dict(averaged.decoder.state_dict())
+        averaged.quantizer.fill(detokenizer.codebook)
+        return detokenizer.eval()
+
+    def export(self, folder: str | Path) -> None:
+        """Write the tokenizer's folder and the detokenizer's into ``folder``."""
+        self.tokenizer().save_pretrained(Path(folder) / f"{self.modality}_tokenizer")
+        self.detokenizer().save_pretrained(Path(folder) / f"{self.modality}_detokenizer")

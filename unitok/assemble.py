@@ -20,10 +20,19 @@ def build_parser() -> ArgumentParser:
     base = kinds.add_parser(
         "base",
         help="vocabulary, tokenizers and detokenizers, to train a decoder on",
-        description="Make a base from a trained image codec and a text tokenizer.",
+        description="Make a base from trained codecs and a text tokenizer.",
     )
     base.add_argument(
         "--image-codec", required=True, metavar="FOLDER", help="with image_tokenizer/ and image_detokenizer/"
+    )
+    base.add_argument(
+        "--audio-codec", metavar="FOLDER", help="with audio_tokenizer/ and audio_detokenizer/ (default: no sound)"
+    )
+    base.add_argument(
+        "--audio-order",
+        choices=("flattened", "delayed"),
+        default="flattened",
+        help="frame by frame, or each codebook a frame behind the one before it (default: flattened)",
     )
     text = base.add_mutually_exclusive_group()
     text.add_argument("--text-tokenizer", metavar="PATH", help="a pretrained tokenizer of transformers")
@@ -54,6 +63,10 @@ def build_parser() -> ArgumentParser:
     whole.add_argument("--top-p", type=number(0, 1, above=True), default=1.0, help="of image codes (default 1)")
     whole.add_argument("--top-k", type=integer(0), default=0, help="of image codes; 0: all (default 0)")
     whole.add_argument("--guidance-scale", type=number(0), default=1.0, help="of image codes (default 1)")
+    whole.add_argument("--audio-temperature", type=number(0), default=1.0, help="of audio codes (default 1)")
+    whole.add_argument("--audio-top-p", type=number(0, 1, above=True), default=1.0, help="of audio codes (default 1)")
+    whole.add_argument("--audio-top-k", type=integer(0), default=0, help="of audio codes; 0: all (default 0)")
+    whole.add_argument("--audio-guidance-scale", type=number(0), default=1.0, help="of audio codes (default 1)")
     whole.add_argument("--output", required=True, metavar="FOLDER", help="the checkpoint; an older one is replaced")
     return parser
 
@@ -73,11 +86,20 @@ def command(argv: Sequence[str]) -> None:
             options.text_size,
             options.image_size,
             options.numbered_rows,
+            options.audio_codec,
+            options.audio_order,
         )
         print(f"{options.output}: {vocabulary}")
         return
     image = SamplingParams(options.temperature, options.top_k, options.top_p)
-    sampling = Sampling(text=SamplingParams(temperature=0.0), image=image, guidance_scale=options.guidance_scale)
+    audio = SamplingParams(options.audio_temperature, options.audio_top_k, options.audio_top_p)
+    sampling = Sampling(
+        text=SamplingParams(temperature=0.0),
+        image=image,
+        audio=audio,
+        guidance_scale=options.guidance_scale,
+        audio_guidance_scale=options.audio_guidance_scale,
+    )
     assembly.make_checkpoint(
         options.base, options.decoder, options.output, sampling, options.image_codec, options.refiner
     )

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from unitok import checkpoint
+from unitok.components import COMPONENTS
 from unitok.data.tokenizing import load_processor
 from unitok.data.world.tasks import corpus
 from unitok.decoder_folder import load_for_vocabulary
 from unitok.engine.sampling import Sampling
 from unitok.model import UniTok
 from unitok.processor import Processor
-from unitok.syntax import SizedImages
+from unitok.syntax import FramedAudio, SizedImages
 from unitok.vocabulary import Vocabulary
 from unitok_detokenizers.image import ImageDetokenizer
 from unitok_tokenizers.errors import InputError
@@ -31,6 +33,8 @@ def make_base(
     text_size: int = 1024,
     image_size: int | None = 80,
     numbered_rows: bool = False,
+    audio_codec: str | Path | None = None,
+    audio_order: str = "flattened",
 ) -> Vocabulary:
     """Write a base: a checkpoint without a decoder.
 
@@ -43,6 +47,8 @@ def make_base(
         image_size: Side of the square pictures that the decoder will know, in pixels; None for any size.
         numbered_rows: Each row of a picture's codes begins with its number; see
             :class:`~unitok.syntax.SizedImages`.
+        audio_codec: Folder that holds the trained ``audio_tokenizer/`` and ``audio_detokenizer/``; None: without sound.
+        audio_order: How the codebooks of sounds follow each other; see :class:`~unitok.syntax.FramedAudio`.
 
     Raises:
         InputError: A part is missing or damaged, parts do not fit together, or ``output`` exists.
@@ -56,10 +62,18 @@ def make_base(
         text = TextTokenizer.train(corpus(np.random.default_rng(0), CORPUS_DOCUMENTS), text_size)
     else:
         text = TextTokenizer.from_pretrained(text_tokenizer)
-    vocabulary = Vocabulary(text.vocab_size, [images.spec], images=SizedImages(numbered_rows))
-    processor = Processor(text, vocabulary, images, pictures, image_size=image_size)
+    audio = {} if audio_codec is None else _audio_codec(Path(audio_codec))
+    specs = [images.spec, audio["audio_tokenizer"].spec] if audio else [images.spec]
+    ways = {"images": SizedImages(numbered_rows), "audio": FramedAudio(audio_order)}
+    vocabulary = Vocabulary(text.vocab_size, specs, **ways)
+    processor = Processor(text, vocabulary, images, pictures, image_size=image_size, **audio)
     checkpoint.save(checkpoint.Checkpoint(processor, None, Sampling()), output)
     return vocabulary
+
+
+def _audio_codec(folder: Path) -> dict[str, Any]:
+    names = "audio_tokenizer", "audio_detokenizer"
+    return {name: next(iter(COMPONENTS[name].values()))(folder / name) for name in names}
 
 
 def make_checkpoint(
@@ -78,14 +92,15 @@ def make_checkpoint(
             gets rows for what it does not know, and is a start for training.
         output: The checkpoint's folder; an older checkpoint there is replaced.
         sampling: How answers are drawn by default.
-        image_codec: Where to take the detokenizer from instead of the base, such as one that was trained for longer.
+        image_codec: Where to take the image detokenizer from instead of the base, such as one that was trained longer.
         refiner: The folder of a trained refiner.
 
     Raises:
         InputError: A part is missing or damaged, or parts do not fit together.
     """
-    processor = load_processor(base)
-    processor.image_detokenizer = ImageDetokenizer.from_pretrained(Path(image_codec or base) / "image_detokenizer")
+    processor = load_processor(base, detokenizers=True)
+    if image_codec is not None:
+        processor.image_detokenizer = ImageDetokenizer.from_pretrained(Path(image_codec) / "image_detokenizer")
     model = load_for_vocabulary(decoder, processor.vocabulary)
     whole = UniTok(processor, model, sampling, refiner)
     if refiner is not None:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from unitok.document import Document
-from unitok.outputs import slug, write_pictures
-from unitok.prompt import PLACE, message_parts
+from unitok.audio_stream import AudioChunk, AudioFinished, AudioStarted
+from unitok.document import Audio, Document
+from unitok.outputs import Media, slug, write_media
+from unitok.prompt import AUDIO_PLACE, PLACE, message_parts
+from unitok.sounds import load_sound
 from unitok.stream import Event, ImageFinished, ImageRow, ImageStarted, TextDelta, TurnFinished
 from unitok.terminal import error_line, printable
 from unitok_tokenizers.errors import InputError
@@ -29,33 +31,45 @@ if TYPE_CHECKING:
 
 HELP = f"""\
 /image FILE      a picture for the next message, which may say with {PLACE} where it goes
-/save FILE.json  write the conversation in the chat-messages form, its pictures inside
+/audio FILE      a sound, in the same way with {AUDIO_PLACE}
+/save FILE.json  write the conversation in the chat-messages form, its pictures and sounds inside
 /reset           forget the conversation
 /quit            leave; so does the end of the input (Ctrl-D)
 Ctrl-C stops an answer, and the conversation stays as it was before its message."""
 
 
 class Chat:
-    """One conversation, read from stdin. Answers and the paths of pictures go to stdout, all else to stderr.
+    """One conversation, read from stdin. Answers and the paths of files go to stdout, all else to stderr.
 
     Args:
         model: The model; its name is said by the caller.
         sampling: How answers are drawn.
         modality: What every answer may hold.
-        output: The folder for the pictures.
+        output: The folder for pictures and sounds.
         seed: Answer `n` (from 0) is drawn with `seed + n`.
+        seconds: Length of a sound at most.
     """
 
-    def __init__(self, model: UniTok, sampling: Sampling, modality: Modality, output: Path, seed: int) -> None:
+    def __init__(
+        self,
+        model: UniTok,
+        sampling: Sampling,
+        modality: Modality,
+        output: Path,
+        seed: int,
+        seconds: float | None = None,
+    ) -> None:
         self.document = Document()
         self._model = model
         self._sampling = sampling
         self._modality: Modality = modality
         self._output = output
         self._seed = seed
+        self._seconds = seconds
         self._images: list[PILImage.Image] = []  # for the next message
+        self._sounds: list[Audio] = []
 
-    def run(self, first: Sequence[str | PILImage.Image] = ()) -> None:
+    def run(self, first: Sequence[str | PILImage.Image | Audio] = ()) -> None:
         """Answers the first message, if it has parts, and then what is typed, to /quit or the input's end.
 
         An error in one message is printed and changes nothing; neither does a message stopped by Ctrl-C.
@@ -90,35 +104,42 @@ class Chat:
     def handle(self, line: str) -> None:
         """One line of input: a command or a message. Raises `InputError` for what can be mended."""
         if not line.startswith("/"):
-            self.answer(message_parts(line, self._images))
+            self.answer(message_parts(line, self._images, self._sounds))
             return
         command, _, argument = line.partition(" ")
         argument = argument.strip()
         if command == "/image" and argument:
             self._images.append(load_image(Path(argument).expanduser()))
+        elif command == "/audio" and argument:
+            self._sounds.append(load_sound(Path(argument).expanduser()))
         elif command == "/save" and argument:
             self.save(Path(argument).expanduser())
         elif command == "/reset" and not argument:
             self.document = Document()
-            self._images.clear()
+            self._forget_media()
         elif command == "/help" and not argument:
             print(HELP, file=sys.stderr)
-        elif command in ("/image", "/save"):
+        elif command in ("/image", "/audio", "/save"):
             raise InputError(f"{command} needs a file, as in {command} FILE")
         else:
             raise InputError(f"{line!r} is not a command; /help lists them")
 
-    def answer(self, parts: Sequence[str | PILImage.Image]) -> None:
+    def _forget_media(self) -> None:
+        self._images.clear()
+        self._sounds.clear()
+
+    def answer(self, parts: Sequence[str | PILImage.Image | Audio]) -> None:
         """Answers a message. The conversation grows by the message and the whole answer, or not at all."""
         asked = self.document.ask(*parts)
         answers = sum(turn.role == "assistant" for turn in asked.turns)
         display = _Display(self._output, slug(" ".join(part for part in parts if isinstance(part, str))))
+        seed = self._seed + answers
         try:
-            for event in self._model.stream(asked, self._modality, self._sampling, self._seed + answers):
+            for event in self._model.stream(asked, self._modality, self._sampling, seed, seconds=self._seconds):
                 display.show(event)
                 if isinstance(event, TurnFinished):
                     self.document = event.document
-                    self._images.clear()
+                    self._forget_media()
         except InputError as error:
             hint = "; /reset begins a new conversation" if self.document.turns else ""
             raise InputError(f"{error}{hint}") from error
@@ -144,7 +165,7 @@ class Chat:
 
 
 class _Display:
-    """Shows an answer as it comes; pictures become files whose names begin with `stem`."""
+    """Shows an answer as it comes; pictures and sounds become files whose names begin with `stem`."""
 
     def __init__(self, output: Path, stem: str) -> None:
         self._output = output
@@ -162,11 +183,23 @@ class _Display:
         elif isinstance(event, ImageRow) and self._bar is not None:
             self._bar.update()
         elif isinstance(event, ImageFinished):
-            self.close()
             if event.image.image is None:
                 raise InputError("the checkpoint has no image_detokenizer, so its pictures cannot be seen")
-            paths, _ = write_pictures(self._output, self._stem, [[event.image.image]])
-            print(paths[0][0], flush=True)
+            self._write(event.image.image)
+        elif isinstance(event, AudioStarted):
+            self.close()
+            self._bar = tqdm(desc="sounding", unit=" frames", file=sys.stderr, leave=False)
+        elif isinstance(event, AudioChunk) and self._bar is not None:
+            self._bar.update(event.codes.shape[1])
+        elif isinstance(event, AudioFinished):
+            if event.audio.samples is None:
+                raise InputError("the checkpoint has no audio_detokenizer, so its sounds cannot be heard")
+            self._write(event.audio)
+
+    def _write(self, media: Media) -> None:
+        self.close()
+        paths, _ = write_media(self._output, self._stem, [[media]])
+        print(paths[0][0], flush=True)
 
     def close(self) -> None:
         """Ends the open line or bar, so that what comes next starts on a line of its own."""

@@ -21,7 +21,8 @@ import torch
 from unitok.components import COMPONENTS
 from unitok.decoder_folder import load_decoder, no_progress_bars
 from unitok.engine.sampling import Sampling
-from unitok.processor import Processor, picture_settings
+from unitok.picture_fit import picture_settings
+from unitok.processor import Processor
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 

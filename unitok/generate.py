@@ -1,4 +1,4 @@
-"""`python -m unitok.generate`: words and pictures from a prompt, or a conversation in the terminal."""
+"""`python -m unitok.generate`: words, pictures and sounds from a prompt, or a conversation in the terminal."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unitok.prompt import PLACE, message_parts
+from unitok.prompt import AUDIO_PLACE, PLACE, message_parts
 from unitok.terminal import ArgumentParser, integer, number, printable, run
 from unitok_tokenizers.errors import InputError
 
 if TYPE_CHECKING:
     # At run time these are imported where they are needed: they take seconds, and `--help` must not.
-    from PIL import Image as PILImage
-
     from unitok.document import Document, Turn
     from unitok.engine.sampling import Sampling
     from unitok.model import Modality, UniTok
+    from unitok.outputs import Media
 
 MAX_ANSWERS = 256  # all of them are made in one batch
 
@@ -33,7 +32,9 @@ class Options:
 
     prompt: str | None
     images: tuple[str, ...]
+    sounds: tuple[str, ...]
     modality: Modality
+    seconds: float | None
     model: str
     adapter: Path | None
     output: Path
@@ -54,11 +55,12 @@ def parser() -> ArgumentParser:
     """The options with their ranges and their help."""
     result = ArgumentParser(
         "python -m unitok.generate",
-        "Answers a prompt with words, pictures or both. Words and the paths of the pictures go to stdout, "
+        "Answers a prompt with words, pictures and sounds. Words and the paths of the files go to stdout, "
         "the progress and the time it took to stderr.",
     )
     add = result.add_argument
-    add("--prompt", metavar="TEXT", help=f"what you ask for; {PLACE} says where a picture of --image goes")
+    places = f"{PLACE} says where a picture of --image goes, {AUDIO_PLACE} a sound of --audio"
+    add("--prompt", metavar="TEXT", help=f"what you ask for; {places}")
     add(
         "--image",
         metavar="FILE",
@@ -68,11 +70,20 @@ def parser() -> ArgumentParser:
         help=f"a picture to go with the prompt; may repeat; without {PLACE} in the prompt they come first",
     )
     add(
-        "--modality",
-        choices=("auto", "text", "image"),
-        default="auto",
-        help="words, exactly one picture, or what the model finds fit (default: auto)",
+        "--audio",
+        metavar="FILE",
+        action="append",
+        default=[],
+        dest="sounds",
+        help=f"a sound to go with the prompt; may repeat; without {AUDIO_PLACE} in the prompt they come first",
     )
+    add(
+        "--modality",
+        choices=("auto", "text", "image", "audio"),
+        default="auto",
+        help="words, exactly one picture, exactly one sound, or what the model finds fit (default: auto)",
+    )
+    add("--seconds", metavar="S", type=number(0, above=True), help="the longest sound")
     add(
         "--model",
         metavar="NAME",
@@ -85,7 +96,7 @@ def parser() -> ArgumentParser:
         metavar="FOLDER",
         type=Path,
         default=Path("outputs"),
-        help="where pictures go; nothing that is there is replaced (default: outputs)",
+        help="where pictures and sounds go; nothing that is there is replaced (default: outputs)",
     )
     add("--num", metavar="N", type=integer(1, MAX_ANSWERS), default=1, help="how many answers (default: 1)")
     add(
@@ -95,7 +106,7 @@ def parser() -> ArgumentParser:
         default=0,
         help="the same seed gives the same answer (default: 0)",
     )
-    about = "for words and pictures alike; the default is the model's own"
+    about = "for words, pictures and sounds alike; the default is the model's own"
     add = result.add_argument_group("sampling", about).add_argument
     add("--temperature", metavar="T", type=number(0, 100), help="0: always the likeliest; 1: as learned")
     add("--top-k", metavar="K", type=integer(0), help="draw from the K likeliest tokens; 0: from all")
@@ -104,7 +115,7 @@ def parser() -> ArgumentParser:
         "--guidance-scale",
         metavar="G",
         type=number(0, 100),
-        help="how strictly a picture follows the prompt; 1 is without guidance",
+        help="how strictly a picture or a sound follows the prompt; 1 is without guidance",
     )
     add("--max-tokens", metavar="N", type=integer(1), help="the longest answer")
     add = result.add_argument_group("ways to run").add_argument
@@ -131,6 +142,8 @@ def parse(argv: Sequence[str]) -> Options:
         raise InputError("--prompt is empty; say what you want")
     if options.prompt is None and options.images:
         raise InputError("--image needs a --prompt; in a conversation, use /image FILE")
+    if options.prompt is None and options.sounds:
+        raise InputError("--audio needs a --prompt; in a conversation, use /audio FILE")
     return options
 
 
@@ -138,13 +151,15 @@ def settings(model: UniTok, options: Options) -> Sampling:
     """The model's own sampling, changed as the command line says."""
     given = {"temperature": options.temperature, "top_k": options.top_k, "top_p": options.top_p}
     drawing = {name: value for name, value in given.items() if value is not None}
-    given = {"guidance_scale": options.guidance_scale, "max_tokens": options.max_tokens}
+    given = {"max_tokens": options.max_tokens}
+    given |= dict.fromkeys(("guidance_scale", "audio_guidance_scale"), options.guidance_scale)
     changes = {name: value for name, value in given.items() if value is not None}
     sampling = model.sampling
     return dataclasses.replace(
         sampling,
         text=dataclasses.replace(sampling.text, **drawing),
         image=dataclasses.replace(sampling.image, **drawing),
+        audio=dataclasses.replace(sampling.audio, **drawing),
         **changes,
     )
 
@@ -154,12 +169,14 @@ def generate(argv: Sequence[str]) -> None:
     started = time.perf_counter()
     options = parse(argv)
     from unitok.outputs import check_folder
+    from unitok.sounds import load_sound
     from unitok_tokenizers.image_io import load_image
 
     if options.modality != "text":
         check_folder(options.output)
     images = [load_image(path) for path in options.images]
-    parts = message_parts(options.prompt, images) if options.prompt is not None else []
+    sounds = [load_sound(path) for path in options.sounds]
+    parts = message_parts(options.prompt, images, sounds) if options.prompt is not None else []
 
     from unitok.model import UniTok
 
@@ -169,7 +186,7 @@ def generate(argv: Sequence[str]) -> None:
     if options.chat:
         from unitok.chat import Chat
 
-        Chat(model, sampling, options.modality, options.output, options.seed).run(parts)
+        Chat(model, sampling, options.modality, options.output, options.seed, options.seconds).run(parts)
         return
 
     from unitok.document import Document
@@ -184,6 +201,7 @@ def generate(argv: Sequence[str]) -> None:
             progress=progress,
             refine=options.refine,
             refine_steps=options.refine_steps,
+            seconds=options.seconds,
         )
     report(options, sampling, documents, loaded - started, time.perf_counter() - loaded)
 
@@ -216,14 +234,15 @@ def progress_bar(shown: bool) -> Iterator[Callable[[int, int], None] | None]:
 def report(
     options: Options, sampling: Sampling, documents: Sequence[Document], load_seconds: float, seconds: float
 ) -> None:
-    """Writes the pictures of the answers, which are the documents' last turns, and prints what came out."""
+    """Writes the pictures and sounds of the answers, which are the documents' last turns, and prints what came out."""
     from unitok.document import Text
-    from unitok.outputs import slug, write_pictures
+    from unitok.outputs import slug, write_media
 
     turns = [document.turns[-1] for document in documents]
     assert options.prompt is not None
-    stem = f"{slug(options.prompt.replace(PLACE, ' '))}-seed{options.seed}"
-    paths, sheet = write_pictures(options.output, stem, [pictures_of(turn) for turn in turns])
+    words = options.prompt.replace(PLACE, " ").replace(AUDIO_PLACE, " ")
+    stem = f"{slug(words, 'sound' if options.modality == 'audio' else 'picture')}-seed{options.seed}"
+    paths, sheet = write_media(options.output, stem, [media_of(turn) for turn in turns])
     if options.json:
         result = as_json(options, sampling, turns, paths, sheet, load_seconds, seconds)
         print(json.dumps(result))  # ASCII, so that no locale can spoil it
@@ -235,18 +254,32 @@ def report(
             print(f"{label}{printable(part.text.strip()) if isinstance(part, Text) else next(files)}")
     if sheet is not None:
         print(sheet)
-    count = sum(len(files) for files in paths)
-    made = "answered" if count == 0 else f"wrote {count} picture{'' if count == 1 else 's'}"
     sys.stdout.flush()
-    print(f"{made} in {seconds:.1f} s (model loaded in {load_seconds:.1f} s)", file=sys.stderr)
+    print(f"{made(turns)} in {seconds:.1f} s (model loaded in {load_seconds:.1f} s)", file=sys.stderr)
 
 
-def pictures_of(turn: Turn) -> list[PILImage.Image]:
-    """The pictures in a turn, in order. Raises `InputError` when the checkpoint could not decode them."""
-    pictures = [part.image for part in turn.images]
-    if any(picture is None for picture in pictures):
-        raise InputError("the checkpoint has no image_detokenizer to draw with; use --modality text")
-    return [picture for picture in pictures if picture is not None]
+def media_of(turn: Turn) -> list[Media]:
+    """The pictures and sounds of a turn, in order. Raises `InputError` when the checkpoint could not decode them."""
+    from unitok.document import Audio, Image
+
+    media: list[Media] = []
+    for part in turn.parts:
+        if isinstance(part, Image):
+            if part.image is None:
+                raise InputError("the checkpoint has no image_detokenizer to draw with; use --modality text")
+            media.append(part.image)
+        elif isinstance(part, Audio):
+            if part.samples is None:
+                raise InputError("the checkpoint has no audio_detokenizer to sound with; use --modality text")
+            media.append(part)
+    return media
+
+
+def made(turns: Sequence[Turn]) -> str:
+    """What a run did, such as ``wrote 2 pictures``."""
+    counts = {"picture": sum(len(turn.images) for turn in turns), "sound": sum(len(turn.sounds) for turn in turns)}
+    wrote = [f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items() if count]
+    return f"wrote {' and '.join(wrote)}" if wrote else "answered"
 
 
 def as_json(
@@ -259,28 +292,30 @@ def as_json(
     seconds: float,
 ) -> dict[str, Any]:
     """Everything about a run, ready for JSON; a part of an answer is in the form of the chat messages."""
-    from unitok.document import Text
+    from unitok.document import Image, Text
 
     answers = []
     for index, (turn, files) in enumerate(zip(turns, paths, strict=True)):
-        names = iter(files)
+        names = iter(map(str, files))
         content = [
             {"type": "text", "text": part.text}
             if isinstance(part, Text)
-            else {"type": "image", "path": str(next(names))}
+            else {"type": "image" if isinstance(part, Image) else "audio", "path": next(names)}
             for part in turn.parts
         ]
         answers.append(
             {
                 "seed": options.seed + index,
                 "text": turn.text,
-                "images": [str(file) for file in files],
+                "images": [part["path"] for part in content if part["type"] == "image"],
+                "audio": [part["path"] for part in content if part["type"] == "audio"],
                 "content": content,
             }
         )
     return {
         "prompt": options.prompt,
         "images": list(options.images),
+        "audio": list(options.sounds),
         "modality": options.modality,
         "model": options.model,
         "seed": options.seed,

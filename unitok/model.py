@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 from huggingface_hub import HfApi
 from torch import Tensor, nn
 
 from unitok import checkpoint
+from unitok.audio_syntax import AudioSyntax
 from unitok.decoder_folder import merge_adapter
 from unitok.document import Document
 from unitok.engine import Engine, Sampling
-from unitok.grammar import Grammar, Request
+from unitok.grammar import Grammar, Modality, Request
 from unitok.image_syntax import image_syntax
 from unitok.model_card import model_card
 from unitok.processor import Processor
@@ -30,13 +31,12 @@ if TYPE_CHECKING:
 
     from unitok_detokenizers.refiner import RefinerPipeline
 
-Modality = Literal["auto", "text", "image"]
 SHIPPED = ("tiny",)
 """Checkpoints inside the package, by name."""
 
 
 class UniTok:
-    """A model of text and images.
+    """A model of text, images and sounds.
 
     Args:
         processor: The tokenizers, the detokenizers and the vocabulary.
@@ -172,6 +172,7 @@ class UniTok:
         refine: bool = False,
         refine_steps: int = 4,
         grid: tuple[int, int] | None = None,
+        seconds: float | None = None,
     ) -> list[Document]:
         """Answers documents.
 
@@ -179,8 +180,8 @@ class UniTok:
 
         Args:
             documents: A document, or several; each ends before the assistant's turn.
-            modality: ``"text"``: words only; ``"image"``: exactly one picture; ``"auto"``: as the model sees
-                fit.
+            modality: ``"text"``: words only; ``"image"``: exactly one picture; ``"audio"``: exactly one sound;
+                ``"auto"``: as the model sees fit.
             sampling: How tokens are drawn; by default as the checkpoint says.
             num: Answers to each document. Answer ``j`` (from 0) is drawn with the seed ``seed + j``.
             seed: At least 0; one for all documents, or one for each.
@@ -190,10 +191,12 @@ class UniTok:
             refine: Pictures go through the refiner, which doubles their size; their codes stay as they are.
             refine_steps: Its steps.
             grid: Code grid ``(h, w)`` of the pictures; by default as the model was trained, or as it chooses.
+            seconds: Length of a sound at most; by default as ``sampling.max_tokens`` and the context allow. A sound
+                always ends at a frame's border.
 
         Returns:
             ``num`` documents for each given one, in order and side by side: the document with the assistant's
-            turn behind it, whose images have their codes and, with an image detokenizer, their pictures.
+            turn behind it, whose images and sounds have their codes and, with detokenizers, their pictures and samples.
 
         Raises:
             InputError: A document cannot be encoded or leaves no room for its answer, or an option is out of
@@ -205,8 +208,9 @@ class UniTok:
             raise InputError(f"batch_size must be at least 1, not {batch_size}")
         refiner = self._loaded_refiner(refine_steps) if refine else None
         sampling = sampling or self.sampling
+        wanted = self._request(modality, sampling, grid, seconds)
         prompts = self._prompts(documents)
-        requests = self._requests(prompts, modality, sampling, grid)
+        requests = self._fitted(wanted, prompts, sampling)
         rows = [(place, one) for place, chosen in enumerate(seeds) for one in chosen]
         meter = _Meter([self._estimate(requests[place]) for place, _ in rows], progress)
         answers: list[Tensor] = []
@@ -226,7 +230,7 @@ class UniTok:
             answers += [row.clone() for row in torch.cat(pieces, dim=1)]
             meter.finish(start, len(batch))
         turns = [self.processor.parse_turn(answer) for answer in answers]
-        answered = self.processor.with_pictures([
+        answered = self.processor.with_media([
             Document((*documents[place].turns, turn)) for (place, _), turn in zip(rows, turns, strict=True)
         ])  # fmt: skip
         if refiner is None:
@@ -240,6 +244,7 @@ class UniTok:
         sampling: Sampling | None = None,
         seed: int = 0,
         grid: tuple[int, int] | None = None,
+        seconds: float | None = None,
     ) -> Iterator[Event]:
         """Answers a document piece by piece; the whole is what :meth:`generate` returns for the same seed.
 
@@ -250,8 +255,9 @@ class UniTok:
             InputError: As :meth:`generate`, when the first event is asked for.
         """
         sampling = sampling or self.sampling
+        wanted = self._request(modality, sampling, grid, seconds)
         prompts = self._prompts([document])
-        requests = self._requests(prompts, modality, sampling, grid)
+        requests = self._fitted(wanted, prompts, sampling)
         reader = EventReader(self.processor, document)
         unconditional = self.processor.unconditional()
         for piece in self.engine.steps(prompts, requests, sampling, [seed], unconditional, every=1):
@@ -265,7 +271,7 @@ class UniTok:
 
     def _prompts(self, documents: Sequence[Document]) -> list[Tensor]:
         if not all(any(turn.parts for turn in document.turns) for document in documents):
-            raise InputError("a document is empty; give it some text or a picture")
+            raise InputError("a document is empty; give it some text, a picture or a sound")
         return self.processor.encode_batch(documents, generation_prompt=True)
 
     def _seeds(self, seed: int | Sequence[int], documents: int, num: int) -> list[list[int]]:
@@ -277,11 +283,15 @@ class UniTok:
             raise InputError(f"{len(first)} seeds were given for {documents} documents; give one, or one for each")
         return [[one + sample for sample in range(num)] for one in first]
 
-    def _requests(
-        self, prompts: Sequence[Tensor], modality: Modality, sampling: Sampling, grid: tuple[int, int] | None
-    ) -> list[Request]:
+    def _request(
+        self, modality: Modality, sampling: Sampling, grid: tuple[int, int] | None, seconds: float | None
+    ) -> Request:
+        """What an answer may hold."""
+        frames = None if seconds is None else self.processor.frames_in(seconds)
+        return Request(modality, sampling.max_tokens, grid=grid or self._grid(), max_frames=frames)
+
+    def _fitted(self, wanted: Request, prompts: Sequence[Tensor], sampling: Sampling) -> list[Request]:
         """What the answer to each prompt may hold; checked before the first of them is begun."""
-        wanted = Request(modality, sampling.max_tokens, grid=grid or self._grid())
         unconditional, requests = self.processor.unconditional(), []
         for number, prompt in enumerate(prompts, 1):
             try:
@@ -299,13 +309,17 @@ class UniTok:
 
     def _estimate(self, request: Request) -> int:
         """About how many tokens an answer will have."""
-        if request.grid is None or request.modality == "text":
+        if request.modality == "audio" and request.max_frames is not None:
+            most = AudioSyntax(self.processor.vocabulary).length(request.max_frames) + 1  # and the turn's end
+            return min(most, request.max_tokens)
+        if request.grid is None or request.modality in ("text", "audio"):
             return request.max_tokens
-        return image_syntax(self.processor.vocabulary).length(*request.grid) + 1  # and the turn's end
+        return image_syntax(self.processor.vocabulary).length(*request.grid) + 1
 
 
 def _move_codecs(processor: Processor, device: torch.device | str) -> None:
-    for codec in (processor.image_tokenizer, processor.image_detokenizer):
+    codecs = processor.image_tokenizer, processor.image_detokenizer, processor.audio_tokenizer
+    for codec in (*codecs, processor.audio_detokenizer):
         if isinstance(codec, nn.Module):
             codec.to(device)
 

@@ -10,6 +10,7 @@ from huggingface_hub import ModelCard, ModelCardData
 from unitok.processor import Processor
 from unitok.vocabulary_manifest import NO_ID
 from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.spec import CodebookSpec
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -56,14 +57,15 @@ def model_card(
     """
     vocabulary = processor.vocabulary
     text = int((vocabulary.text_ids != NO_ID).sum())
-    reads = ["text"] + ["images"] * (processor.image_tokenizer is not None)
-    writes = ["text"] + ["images"] * (processor.image_detokenizer is not None)
+    kinds = {"images": "image", "sounds": "audio"}
+    reads = ["text", *(name for name, kind in kinds.items() if getattr(processor, f"{kind}_tokenizer") is not None)]
+    writes = ["text", *(name for name, kind in kinds.items() if getattr(processor, f"{kind}_detokenizer") is not None)]
     size = sum(parameter.numel() for parameter in decoder.parameters())
     config: Any = decoder.config
     parts = {
         "vocabulary": f"{vocabulary.size:,} ids, {text:,} of them text",
         **{
-            f"{one} codes": f"{spec.num_codebooks} x {spec.codebook_size:,}, for cells of {spec.downsample} pixels"
+            f"{one} codes": f"{spec.num_codebooks} x {spec.codebook_size:,}, for {_rate(spec)}"
             for one, spec in vocabulary.specs.items()
         },
         "decoder": f"{config.model_type}, {config.num_hidden_layers} layers x {config.hidden_size}, {size / 1e6:.1f}M "
@@ -71,7 +73,8 @@ def model_card(
     }
     if processor.image_size:
         parts["pictures"] = f"{processor.image_size} x {processor.image_size} pixels"
-    for one in ("image_tokenizer", "image_detokenizer"):
+    modalities = [kind for kind in kinds.values() if kind == "image" or kind in vocabulary.specs]
+    for one in (f"{kind}_{end}" for kind in modalities for end in ("tokenizer", "detokenizer")):
         part = getattr(processor, one)
         parts[one.replace("_", " ")] = type(part).__name__ if part is not None else "none"
     data = ModelCardData(library_name="unitok", tags=["any-to-any", "discrete-tokens"], pipeline_tag="any-to-any")
@@ -83,8 +86,19 @@ def model_card(
         data,
         template_str=TEMPLATE,
         name=name,
-        reads=" and ".join(reads),
-        writes=" and ".join(writes),
+        reads=_joined(reads),
+        writes=_joined(writes),
         parts=parts,
         figures=figures,
     )
+
+
+def _rate(spec: CodebookSpec) -> str:
+    """What one set of codes stands for."""
+    if spec.modality == "audio":
+        return f"frames of {spec.hop_length} samples at {spec.sample_rate} Hz"
+    return f"cells of {spec.downsample} pixels"
+
+
+def _joined(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

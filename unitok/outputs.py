@@ -1,4 +1,4 @@
-"""Where the pictures of a run go: names from the prompt, never over an existing file, and a contact sheet."""
+"""Where what a run makes goes: names from the prompt, never over an existing file, and a contact sheet."""
 
 from __future__ import annotations
 
@@ -11,15 +11,23 @@ from pathlib import Path
 
 from PIL import Image as PILImage
 
+from unitok.parts import Audio
 from unitok.viz import contact_sheet
+from unitok_tokenizers.audio_io import save_audio
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import save_image
 
 SLUG_LENGTH = 60
 
 
-def slug(text: str) -> str:
-    """A stem for a file's name: lower-case ASCII words joined by dashes, at most `SLUG_LENGTH` letters."""
+Media = PILImage.Image | Audio
+
+
+def slug(text: str, otherwise: str = "picture") -> str:
+    """A stem for a file's name: lower-case ASCII words joined by dashes, at most `SLUG_LENGTH` letters.
+
+    A text without such words is called `otherwise`.
+    """
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     words = re.findall(r"[a-z0-9]+", ascii_text)
     stem = ""
@@ -28,7 +36,7 @@ def slug(text: str) -> str:
         if len(longer) > SLUG_LENGTH:
             break
         stem = longer
-    return stem or "picture"
+    return stem or otherwise
 
 
 def check_folder(folder: Path) -> None:
@@ -40,15 +48,13 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"--output {folder}: {existing} is not writable; name another folder")
 
 
-def write_pictures(
-    folder: Path, stem: str, answers: Sequence[Sequence[PILImage.Image]]
-) -> tuple[list[list[Path]], Path | None]:
-    """Writes each answer's pictures, and a contact sheet when there is more than one answer.
+def write_media(folder: Path, stem: str, answers: Sequence[Sequence[Media]]) -> tuple[list[list[Path]], Path | None]:
+    """Writes each answer's pictures (PNG) and sounds (WAV), and a contact sheet of the pictures of several answers.
 
     Args:
         folder: created when there is something to write.
         stem: the files' common name; `-2`, `-3`, ... is added when a file of that name is there already.
-        answers: the pictures of each answer, RGB; an answer may have none.
+        answers: the pictures (RGB) and the sounds (with samples) of each answer; an answer may have none.
 
     Returns:
         The paths, nested like `answers`, and the contact sheet's path or None.
@@ -56,17 +62,21 @@ def write_pictures(
     Raises:
         InputError: the folder cannot be made or written to.
     """
-    pictures = [picture for answer in answers for picture in answer]
-    if not pictures:
+    media = [one for answer in answers for one in answer]
+    if not media:
         return [[] for _ in answers], None
-    endings = [f"_{number}.png" for number in range(1, len(pictures) + 1)] if len(pictures) > 1 else [".png"]
+    pictures = [one for one in media if not isinstance(one, Audio)]
+    endings = [
+        f"{f'_{number}' if len(media) > 1 else ''}{'.wav' if isinstance(one, Audio) else '.png'}"
+        for number, one in enumerate(media, 1)
+    ]
     sheet_ending = "_sheet.png" if len(answers) > 1 and len(pictures) > 1 else None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         stem = _free_stem(folder, stem, [*endings, sheet_ending] if sheet_ending else endings)
         paths = [folder / f"{stem}{ending}" for ending in endings]
-        for picture, path in zip(pictures, paths, strict=True):
-            save_image(picture, path)
+        for one, path in zip(media, paths, strict=True):
+            _write(one, path)
         sheet = None
         if sheet_ending:
             sheet = folder / f"{stem}{sheet_ending}"
@@ -77,6 +87,14 @@ def write_pictures(
         ) from error
     remaining = iter(paths)
     return [list(itertools.islice(remaining, len(answer))) for answer in answers], sheet
+
+
+def _write(media: Media, path: Path) -> None:
+    if not isinstance(media, Audio):
+        save_image(media, path)
+        return
+    assert media.samples is not None and media.sample_rate is not None
+    save_audio(media.samples, media.sample_rate, path)
 
 
 def _free_stem(folder: Path, stem: str, endings: Sequence[str]) -> str:

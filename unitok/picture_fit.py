@@ -1,4 +1,4 @@
-"""How a picture is made to fit a code grid.
+"""How a picture is made to fit a code grid, and how a checkpoint says so.
 
 Shape letters: H W pixels.
 """
@@ -6,12 +6,15 @@ Shape letters: H W pixels.
 from __future__ import annotations
 
 import math
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from PIL import Image as PILImage
 
 from unitok_tokenizers.errors import InputError
+
+ImageFit = Literal["pad", "crop", "patches"]
 
 MAX_PATCH_ASPECT: Final = 4
 MAX_ASPECT: Final = 200
@@ -106,3 +109,18 @@ def pad_to_cells(image: PILImage.Image, cell: int, most: int) -> PILImage.Image:
     if not right and not below:
         return image
     return PILImage.fromarray(np.pad(np.asarray(image), ((0, below), (0, right), (0, 0)), mode="edge"))
+
+
+def picture_settings(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a :class:`~unitok.processor.Processor` in a manifest that holds its ``picture_settings``.
+
+    Raises:
+        InputError: A value is of the wrong kind.
+    """
+    fit, pixels = manifest.get("image_fit", "pad"), manifest.get("image_pixels")
+    if fit not in get_args(ImageFit):
+        raise InputError(f'"image_fit" must be one of {", ".join(get_args(ImageFit))}, not {fit!r}')
+    is_range = isinstance(pixels, list) and len(pixels) == 2 and all(isinstance(n, int) and n > 0 for n in pixels)
+    if pixels is not None and not is_range:
+        raise InputError(f'"image_pixels" must be two positive integers, not {pixels!r}')
+    return {"image_size": manifest["image_size"], "image_fit": fit, "image_pixels": pixels and tuple(pixels)}

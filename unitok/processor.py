@@ -1,22 +1,25 @@
 """Documents to token ids and back.
 
-Shape letters: S sequence, K codebooks, h w code grid, H W pixels.
+Shape letters: S sequence, K codebooks, h w code grid, H W pixels, T frames, N samples.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any, Final, Literal, Protocol, get_args
+from typing import Any, Protocol
 
 import torch
 from PIL import Image as PILImage
-from torch import Tensor, nn
+from torch import Tensor
 
-from unitok.document import Document, Image, Part, Role, Text, Turn
+from unitok.audio_syntax import AudioSyntax
+from unitok.codec_batches import in_batches
+from unitok.document import Audio, Document, Image, Part, Role, Text, Turn
 from unitok.image_syntax import image_syntax
-from unitok.picture_fit import crop_to_patches, crop_to_square, pad_to_cells, pad_to_square, resize_to_area
+from unitok.picture_fit import ImageFit, crop_to_patches, crop_to_square, pad_to_cells, pad_to_square, resize_to_area
+from unitok.sounds import samples_at
 from unitok.spans import Span, parse_spans, parse_turn
 from unitok.syntax import MeasuredImages
 from unitok.turn_syntax import Piece, turn_syntax
@@ -24,11 +27,6 @@ from unitok.vocabulary import Vocabulary
 from unitok_tokenizers import Detokenizer, Tokenizer
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import to_pil, to_rgb, to_tensor
-
-ImageFit = Literal["pad", "crop", "patches"]
-
-_PIXELS_PER_BATCH: Final = 64 * 64 * 64
-"""Pictures go through the codecs in batches of about this many pixels, to bound the memory."""
 
 
 class TextCodec(Protocol):
@@ -46,8 +44,8 @@ class Processor:
 
     A document is ``<bos>``, its turns, ``<eos>``. A turn with a role is its role token, its parts and
     ``<eot>``; a turn without one is its parts. An image is ``<boi>``, the height and the width of its
-    code grid, the codes and ``<eoi>``. Released models write turns and images in their own ways; see
-    :mod:`unitok.turn_syntax` and :mod:`unitok.image_syntax`.
+    code grid, the codes and ``<eoi>``; a sound is ``<boa>``, the codes of its frames and ``<eoa>``. Released models
+    write turns and images in their own ways; see :mod:`unitok.turn_syntax` and :mod:`unitok.image_syntax`.
 
     Args:
         text_tokenizer: Its ids fill the vocabulary's text block.
@@ -59,6 +57,8 @@ class Processor:
         image_fit: How they become squares: padded around with the mean color of their border, or cropped. ``patches``:
             cropped to a rectangle of about the same area instead, near their own shape.
         image_pixels: Without an ``image_size``: pictures are scaled to an area of at least and at most so many pixels.
+        audio_tokenizer: Sounds to codes; without it, only sounds that bring their codes can be encoded.
+        audio_detokenizer: Codes to sounds; without it, decoded sounds hold codes alone.
 
     Raises:
         InputError: The parts do not fit together.
@@ -73,17 +73,25 @@ class Processor:
         image_size: int | None = 64,
         image_fit: ImageFit = "pad",
         image_pixels: tuple[int, int] | None = None,
+        audio_tokenizer: Tokenizer | None = None,
+        audio_detokenizer: Detokenizer | None = None,
     ) -> None:
         if text_tokenizer.vocab_size != vocabulary.text_size:
             raise InputError(
                 f"the text tokenizer has {text_tokenizer.vocab_size} ids, but the vocabulary's text block "
                 f"has {vocabulary.text_size}; they do not belong together"
             )
-        for name, codec in (("tokenizer", image_tokenizer), ("detokenizer", image_detokenizer)):
-            if codec is not None and codec.spec != vocabulary.specs.get("image"):
+        codecs = {
+            "image tokenizer": image_tokenizer,
+            "image detokenizer": image_detokenizer,
+            "audio tokenizer": audio_tokenizer,
+            "audio detokenizer": audio_detokenizer,
+        }
+        for name, codec in codecs.items():
+            spec = vocabulary.specs.get(name.split()[0])
+            if codec is not None and codec.spec != spec:
                 raise InputError(
-                    f"the image {name} has {codec.spec}, but the vocabulary has "
-                    f"{vocabulary.specs.get('image')}; they do not belong together"
+                    f"the {name} has {codec.spec}, but the vocabulary has {spec}; they do not belong together"
                 )
         self.text_tokenizer = text_tokenizer
         self.vocabulary = vocabulary
@@ -93,6 +101,8 @@ class Processor:
         self.image_size = image_size
         self.image_fit: ImageFit = image_fit
         self.image_pixels = image_pixels
+        self.audio_tokenizer = audio_tokenizer
+        self.audio_detokenizer = audio_detokenizer
         if image_tokenizer is not None and image_size is not None:
             self._check_image_size(image_size)
 
@@ -143,7 +153,7 @@ class Processor:
         """Token ids int64 ``[S]`` of a document.
 
         Args:
-            document: The document; pictures without codes are put through the image tokenizer.
+            document: The document; pictures and sounds without codes are put through their tokenizers.
             generation_prompt: End with ``<assistant>``, ready to generate, instead of ``<eos>``.
 
         Raises:
@@ -152,13 +162,13 @@ class Processor:
         return self.encode_batch([document], generation_prompt)[0]
 
     def encode_batch(self, documents: Sequence[Document], generation_prompt: bool = False) -> list[Tensor]:
-        """:meth:`encode` of several documents; the pictures of all of them are encoded together."""
-        images = [image for document in documents for turn in document.turns for image in turn.images]
-        pending = [image for image in images if image.codes is None]
-        codes = self.encode_images([image.image for image in pending if image.image is not None])
-        # By identity: the same picture twice in a document is two equal parts, and hashing pixels is slow.
-        known = {id(image): image.codes for image in images if image.codes is not None}
-        known |= {id(image): one for image, one in zip(pending, codes, strict=True)}
+        """:meth:`encode` of several documents; the media of all of them are encoded together, and each part once."""
+        media = [part for part in _parts(documents) if not isinstance(part, Text)]
+        known = {id(part): part.codes for part in media if part.codes is not None}
+        pictures = [part for part in media if isinstance(part, Image) and part.codes is None]
+        sounds = [part for part in media if isinstance(part, Audio) and part.codes is None]
+        codes = self.encode_images([part.image for part in pictures if part.image is not None])
+        known |= zip(map(id, [*pictures, *sounds]), [*codes, *self.encode_sounds(sounds)], strict=True)
         return [self._encode(document, generation_prompt, known) for document in documents]
 
     def _encode(self, document: Document, generation_prompt: bool, codes: dict[int, Tensor]) -> Tensor:
@@ -171,10 +181,9 @@ class Processor:
             for part in turn.parts:
                 if isinstance(part, Text):
                     pieces.append(syntax.text(part.text))
-                elif isinstance(part, Image):
-                    pieces.append(self.image_span(codes[id(part)]))
                 else:
-                    raise InputError(f"this model cannot read {type(part).__name__.lower()} parts")
+                    span = self.image_span if isinstance(part, Image) else self.audio_span
+                    pieces.append(span(codes[id(part)]))
             if turn.role is not None:
                 pieces += syntax.end(turn.role)
         pieces += syntax.prompt if generation_prompt else [vocabulary.eos]
@@ -194,6 +203,10 @@ class Processor:
     def image_span(self, codes: Tensor) -> Tensor:
         """Token ids int64 of codes int64 ``[K, h, w]``, from ``<boi>`` to ``<eoi>``."""
         return self._images.write(codes)
+
+    def audio_span(self, codes: Tensor) -> Tensor:
+        """Token ids int64 of codes int64 ``[K, T]``, from ``<boa>`` to ``<eoa>``."""
+        return AudioSyntax(self.vocabulary).write(codes)
 
     def unconditional(self) -> Tensor:
         """The prompt int64 ``[S]`` that says nothing, for guidance."""
@@ -217,46 +230,53 @@ class Processor:
     # ---- ids to documents
 
     def parse(self, ids: Tensor) -> Document:
-        """The document of token ids int64 ``[S]``, images as codes alone.
+        """The document of token ids int64 ``[S]``, images and sounds as codes alone.
 
         Raises:
             InputError: The ids are not ``<bos>``, whole turns, and optionally ``<eos>`` and padding.
         """
-        turns = [Turn(self._parts(turn.spans, ids), turn.role) for turn in parse_spans(self.vocabulary, ids)]
+        turns = [Turn(self._parts_of(turn.spans, ids), turn.role) for turn in parse_spans(self.vocabulary, ids)]
         return Document(tuple(one for turn in turns for one in self._turns.turns(turn)))
 
     def parse_turn(self, ids: Tensor, role: Role | None = "assistant") -> Turn:
-        """The turn of generated ids int64 ``[S]``: parts, ``<eot>``, padding; images as codes alone."""
-        return Turn(self._parts(parse_turn(self.vocabulary, ids), ids), role)
+        """The turn of generated ids int64 ``[S]``: parts, ``<eot>``, padding; images and sounds as codes alone."""
+        return Turn(self._parts_of(parse_turn(self.vocabulary, ids), ids), role)
 
     def decode(self, ids: Tensor) -> Document:
-        """:meth:`parse`, with the pictures of the codes where there is an image detokenizer."""
-        return self.with_pictures([self.parse(ids)])[0]
+        """:meth:`parse`, with the pictures and samples of the codes where there are detokenizers."""
+        return self.with_media([self.parse(ids)])[0]
 
     def decode_turn(self, ids: Tensor, role: Role | None = "assistant") -> Turn:
-        """:meth:`parse_turn`, with the pictures of the codes where there is an image detokenizer."""
-        return self.with_pictures([Document((self.parse_turn(ids, role),))])[0].turns[0]
+        """:meth:`parse_turn`, with the pictures and samples of the codes where there are detokenizers."""
+        return self.with_media([Document((self.parse_turn(ids, role),))])[0].turns[0]
 
-    def _parts(self, spans: Iterable[Span], ids: Tensor) -> tuple[Part, ...]:
-        return tuple(
-            Image(codes=span.codes) if span.codes is not None else Text(self.decode_text(ids[span.start : span.stop]))
-            for span in spans
-        )
+    def _parts_of(self, spans: Iterable[Span], ids: Tensor) -> tuple[Part, ...]:
+        def part(span: Span) -> Part:
+            if span.codes is None:
+                return Text(self.decode_text(ids[span.start : span.stop]))
+            return Image(codes=span.codes) if span.modality == "image" else Audio(codes=span.codes)
+
+        return tuple(map(part, spans))
 
     def decode_text(self, ids: Tensor) -> str:
         """The text of token ids int64 ``[S]`` of the text block."""
         return self.text_tokenizer.decode(self.vocabulary.ids_to_text(ids).tolist())
 
-    def with_pictures(self, documents: Sequence[Document]) -> list[Document]:
-        """The documents with a picture in every image that has codes alone, decoded together."""
-        if self.image_detokenizer is None:
-            return list(documents)
-        images = [image for document in documents for turn in document.turns for image in turn.images]
-        bare = [image for image in images if image.image is None]
-        pictures = self.decode_images([image.codes for image in bare if image.codes is not None])
+    def with_media(self, documents: Sequence[Document]) -> list[Document]:
+        """The documents with a picture or samples in every part of codes alone that can be decoded, all together."""
+        parts = _parts(documents)
+        images = [part for part in parts if isinstance(part, Image) and part.image is None]
+        sounds = [part for part in parts if isinstance(part, Audio) and part.samples is None]
+        images = images if self.image_detokenizer is not None else []
+        sounds = sounds if self.audio_detokenizer is not None else []
+        pictures = self.decode_images([part.codes for part in images if part.codes is not None])
+        samples = self.decode_sounds([part.codes for part in sounds if part.codes is not None])
         decoded: dict[int, Part] = {
-            id(image): Image(self._crop(picture, image.size), image.codes, image.size)
-            for image, picture in zip(bare, pictures, strict=True)
+            id(part): Image(self._crop(picture, part.size), part.codes, part.size)
+            for part, picture in zip(images, pictures, strict=True)
+        }
+        decoded |= {
+            id(part): Audio(one, self.sample_rate, part.codes) for part, one in zip(sounds, samples, strict=True)
         }
 
         def complete(turn: Turn) -> Turn:
@@ -273,7 +293,7 @@ class Processor:
         if self.image_tokenizer is None:
             raise InputError("this model cannot read pictures: it has no image tokenizer")
         media = [to_tensor(self.prepare_image(image)) for image in images]
-        return _in_batches(self.image_tokenizer, self.image_tokenizer.encode, media, pixels_per_place=1)
+        return in_batches(self.image_tokenizer, self.image_tokenizer.encode, media)
 
     def decode_images(self, codes: Sequence[Tensor]) -> list[PILImage.Image]:
         """The picture of each image's codes int64 ``[K, h, w]``."""
@@ -282,7 +302,7 @@ class Processor:
         if self.image_detokenizer is None:
             raise InputError("this model cannot make pictures: it has no image detokenizer")
         pixels = (self.vocabulary.spec("image").downsample or 1) ** 2
-        decoded = _in_batches(self.image_detokenizer, self.image_detokenizer.decode, codes, pixels)
+        decoded = in_batches(self.image_detokenizer, self.image_detokenizer.decode, codes, pixels)
         return [to_pil(one) for one in decoded]
 
     def prepare_image(self, image: PILImage.Image) -> PILImage.Image:
@@ -310,41 +330,62 @@ class Processor:
             return picture
         return picture.crop((0, 0, min(size[1], picture.width), min(size[0], picture.height)))
 
+    # ---- sounds
 
-def picture_settings(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of :class:`Processor` in a manifest that holds :meth:`Processor.picture_settings`.
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second of every prepared sound.
 
-    Raises:
-        InputError: A value is of the wrong kind.
-    """
-    fit, pixels = manifest.get("image_fit", "pad"), manifest.get("image_pixels")
-    if fit not in get_args(ImageFit):
-        raise InputError(f'"image_fit" must be one of {", ".join(get_args(ImageFit))}, not {fit!r}')
-    is_range = isinstance(pixels, list) and len(pixels) == 2 and all(isinstance(n, int) and n > 0 for n in pixels)
-    if pixels is not None and not is_range:
-        raise InputError(f'"image_pixels" must be two positive integers, not {pixels!r}')
-    return {"image_size": manifest["image_size"], "image_fit": fit, "image_pixels": pixels and tuple(pixels)}
+        Raises:
+            InputError: The vocabulary has no audio codes.
+        """
+        rate = self.vocabulary.spec("audio").sample_rate
+        if rate is None:
+            raise InputError("the audio codes' spec does not say how many samples a second has (sample_rate)")
+        return rate
+
+    @property
+    def hop_length(self) -> int:
+        """Samples of a frame, which has one code of each codebook.
+
+        Raises:
+            InputError: The vocabulary has no audio codes.
+        """
+        hop = self.vocabulary.spec("audio").hop_length
+        if hop is None:
+            raise InputError("the audio codes' spec does not say how many samples a frame has (hop_length)")
+        return hop
+
+    def frames_in(self, seconds: float) -> int:
+        """The whole frames in a length of time.
+
+        Raises:
+            InputError: There is none, or the vocabulary has no audio codes.
+        """
+        least = self.hop_length / self.sample_rate
+        if not least <= seconds < math.inf:
+            raise InputError(f"seconds must be at least {least:g}, the length of a frame, not {seconds:g}")
+        return int(seconds / least + 1e-9)  # what is whole must not be lost to rounding
+
+    def encode_sounds(self, sounds: Sequence[Audio]) -> list[Tensor]:
+        """Codes int64 ``[K, T]`` of each sound, of any rate; those of one length go through the tokenizer together."""
+        if not sounds:
+            return []
+        if self.audio_tokenizer is None:
+            raise InputError("this model cannot hear sounds: it has no audio tokenizer")
+        media = [samples_at(sound, self.sample_rate) for sound in sounds]
+        return in_batches(self.audio_tokenizer, self.audio_tokenizer.encode, media)
+
+    def decode_sounds(self, codes: Sequence[Tensor]) -> list[Tensor]:
+        """The samples float32 ``[1, N]`` of each sound's codes int64 ``[K, T]``, at :attr:`sample_rate`."""
+        if not codes:
+            return []
+        if self.audio_detokenizer is None:
+            raise InputError("this model cannot make sounds: it has no audio detokenizer")
+        decoded = in_batches(self.audio_detokenizer, self.audio_detokenizer.decode, codes, self.hop_length)
+        return [one.float().clamp(-1, 1) for one in decoded]
 
 
-def _in_batches(
-    codec: object, run: Callable[[Tensor], Tensor], inputs: Sequence[Tensor], pixels_per_place: int
-) -> list[Tensor]:
-    """Puts tensors ``[C, h, w]`` through a codec, those of one shape together.
-
-    The results are in the order of the inputs, on the CPU. ``pixels_per_place`` says how much of a
-    picture one place of ``h w`` stands for, to bound the memory of a batch.
-    """
-    parameter = next(codec.parameters(), None) if isinstance(codec, nn.Module) else None
-    device = parameter.device if parameter is not None else torch.device("cpu")
-    groups: dict[torch.Size, list[int]] = defaultdict(list)
-    for place, tensor in enumerate(inputs):
-        groups[tensor.shape].append(place)
-    results: dict[int, Tensor] = {}
-    for shape, places in groups.items():
-        step = max(1, _PIXELS_PER_BATCH // (shape[-1] * shape[-2] * pixels_per_place))
-        for start in range(0, len(places), step):
-            chosen = places[start : start + step]
-            with torch.no_grad():
-                outputs = run(torch.stack([inputs[place] for place in chosen]).to(device)).cpu()
-            results.update(zip(chosen, outputs.unbind(0), strict=True))
-    return [results[place] for place in range(len(inputs))]
+def _parts(documents: Iterable[Document]) -> list[Part]:
+    """Every part once: by identity, since the same picture twice is two equal parts, and comparing pixels is slow."""
+    return list({id(part): part for document in documents for turn in document.turns for part in turn.parts}.values())

@@ -1,7 +1,8 @@
-"""A typed message with `{image}` where its pictures go."""
+"""A typed message with `{image}` and `{audio}` where its pictures and sounds go."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,31 +11,40 @@ from unitok_tokenizers.errors import InputError
 if TYPE_CHECKING:
     from PIL import Image as PILImage
 
+    from unitok.parts import Audio
+
 PLACE = "{image}"
+AUDIO_PLACE = "{audio}"
 
 
-def message_parts(text: str, images: Sequence[PILImage.Image]) -> list[str | PILImage.Image]:
-    """Puts each picture where the text says `{image}`, or all of them first where it says it nowhere.
+def message_parts(
+    text: str, images: Sequence[PILImage.Image], sounds: Sequence[Audio] = ()
+) -> list[str | PILImage.Image | Audio]:
+    """Puts each picture where the text says `{image}` and each sound where it says `{audio}`.
+
+    Where the text says nowhere, all of a kind come first.
 
     Raises:
-        InputError: the text has places, but not as many as there are pictures.
+        InputError: the text has places, but not as many as there are pictures or sounds.
     """
-    pieces = text.split(PLACE)
-    places = len(pieces) - 1
-    if places == 0:
-        return [*images, text.strip()]
-    if places != len(images):
-        raise InputError(
-            f"the message says {PLACE} {_times(places)}, and pictures came with it {_times(len(images))}; "
-            f"give one picture for each {PLACE}"
-        )
-    parts: list[str | PILImage.Image] = []
-    for index, piece in enumerate(pieces):
-        # The space around a place belongs to the way it is typed: a picture is a part of its own.
-        if piece.strip():
+    pieces = re.split(f"({re.escape(PLACE)}|{re.escape(AUDIO_PLACE)})", text)
+    parts: list[str | PILImage.Image | Audio] = []
+    waiting = {}
+    for place, media, name in ((PLACE, images, "picture"), (AUDIO_PLACE, sounds, "sound")):
+        places = pieces.count(place)
+        if places not in (0, len(media)):
+            raise InputError(
+                f"the message says {place} {_times(places)}, and {name}s came with it {_times(len(media))}; "
+                f"give one {name} for each {place}"
+            )
+        waiting[place] = iter(media if places else ())
+        parts += () if places else media
+    for piece in pieces:
+        if piece in waiting:
+            parts.append(next(waiting[piece]))
+        # The space around a place belongs to the way it is typed: what stands there is a part of its own.
+        elif piece.strip():
             parts.append(piece.strip())
-        if index < places:
-            parts.append(images[index])
     return parts
 
 

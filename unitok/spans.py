@@ -1,6 +1,6 @@
 """The strict reader of token ids: which run of ids is which part of which turn.
 
-Shape letters: S sequence, K codebooks, h w code grid.
+Shape letters: S sequence, K codebooks, h w code grid, T frames.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from unitok.audio_syntax import AudioSyntax
 from unitok.document import Role
-from unitok.image_syntax import image_syntax
+from unitok.image_syntax import ImageSyntax, image_syntax
 from unitok.syntax import SeparatedTurns
 from unitok.turn_syntax import turn_syntax
 from unitok.vocabulary import TEXT, Vocabulary
@@ -22,8 +23,8 @@ class Span:
     """The ids of one part, ``ids[start:stop]``, delimiters included.
 
     Attributes:
-        modality: ``"text"`` or ``"image"``.
-        codes: int64 ``[K, h, w]`` of an image.
+        modality: ``"text"``, ``"image"`` or ``"audio"``.
+        codes: int64 ``[K, h, w]`` of an image, ``[K, T]`` of a sound.
     """
 
     modality: str
@@ -73,6 +74,7 @@ class _Reader:
         if ids.dim() != 1:
             raise InputError(f"token ids must be [S], not {list(ids.shape)}")
         self.vocabulary, self.images = vocabulary, image_syntax(vocabulary)
+        self.sounds = AudioSyntax(vocabulary) if "audio" in vocabulary.specs else None
         self.ends = turn_syntax(vocabulary).ends
         self.tensor = ids.detach().cpu()
         self.is_text: list[bool] = (vocabulary.modality_of(self.tensor) == TEXT).tolist()
@@ -132,7 +134,9 @@ class _Reader:
             if self.is_text[self.place]:
                 spans.append(self._text())
             elif next_id == self.vocabulary.boi:
-                spans.append(self._image())
+                spans.append(self._media("image", self.images))
+            elif next_id == self.vocabulary.boa and self.sounds is not None:
+                spans.append(self._media("audio", self.sounds))
             else:
                 break
         return tuple(spans)
@@ -143,14 +147,14 @@ class _Reader:
             self.place += 1
         return Span("text", start, self.place)
 
-    def _image(self) -> Span:
+    def _media(self, modality: str, syntax: ImageSyntax | AudioSyntax) -> Span:
         start = self.place
         try:
-            codes, length = self.images.read(self.tensor[start:])
+            codes, length = syntax.read(self.tensor[start:])
         except InputError as error:
             raise InputError(f"{error}, at place {start}") from None
         self.place += length
-        return Span("image", start, self.place, codes)
+        return Span(modality, start, self.place, codes)
 
     def _padding(self) -> None:
         pad = self.vocabulary.pad

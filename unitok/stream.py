@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from unitok.audio_stream import AudioChunk, AudioFinished, AudioStarted, SoundReader
 from unitok.document import Document, Image
 from unitok.image_syntax import Grid, image_syntax
 from unitok.processor import Processor
@@ -56,14 +57,14 @@ class TurnFinished:
     document: Document
 
 
-Event = TextDelta | ImageStarted | ImageRow | ImageFinished | TurnFinished
+Event = TextDelta | ImageStarted | ImageRow | ImageFinished | AudioStarted | AudioChunk | AudioFinished | TurnFinished
 
 
 class EventReader:
     """Turns the token ids of one answer into events; the ids must follow the grammar.
 
     Args:
-        processor: Knows the vocabulary and decodes text and images.
+        processor: Knows the vocabulary and decodes text, images and sounds.
         document: The conversation that is answered.
     """
 
@@ -79,19 +80,28 @@ class EventReader:
         self._image: list[int] = []  # ids of the open image
         self._grid: Grid | None = None  # its code grid, once that is known
         self._head = 0  # ids in front of its rows
+        self._sound: SoundReader | None = None  # the open sound
 
     def read(self, token_id: int) -> Iterator[Event]:
         """The events that the next token of the answer brings."""
         self._answer.append(token_id)
         if self._image:
             yield from self._read_image(token_id)
+        elif self._sound is not None:
+            yield from self._sound.read(token_id)
+            if token_id == self._vocabulary.eoa:
+                self._sound = None
+        elif token_id == self._vocabulary.boa:
+            yield from self._close_text()
+            self._sound = SoundReader(self._processor)
+            yield AudioStarted()
         elif token_id == self._vocabulary.boi:
             yield from self._close_text()
             yield from self._read_image(token_id)
         elif token_id in self._ends:
             yield from self._close_text()
             turn = self._processor.parse_turn(torch.tensor(self._answer))
-            yield TurnFinished(self._processor.with_pictures([Document((*self._document.turns, turn))])[0])
+            yield TurnFinished(self._processor.with_media([Document((*self._document.turns, turn))])[0])
         else:
             self._text.append(token_id)
             # Bytes that may be the start of a letter wait for the rest of it.
@@ -103,7 +113,7 @@ class EventReader:
         if token_id == self._vocabulary.eoi:
             image = Image(codes=self._syntax.read(torch.tensor(ids))[0])
             self._image, self._grid = [], None
-            (document,) = self._processor.with_pictures([Document().reply(image)])
+            (document,) = self._processor.with_media([Document().reply(image)])
             yield ImageFinished(document.turns[0].images[0])
         elif self._grid is None:
             self._grid, self._head = self._syntax.read_head(ids), len(ids)

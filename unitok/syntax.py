@@ -1,6 +1,7 @@
-"""How a vocabulary writes images and turns: plain settings, saved with the vocabulary.
+"""How a vocabulary writes images, sounds and turns: plain settings, saved with the vocabulary.
 
-What follows from them is computed by :mod:`unitok.image_syntax`, :mod:`unitok.turn_syntax` and the grammar.
+What follows from them is computed by :mod:`unitok.image_syntax`, :mod:`unitok.audio_syntax`, :mod:`unitok.turn_syntax`
+and the grammar.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from unitok.codebook_orders import ORDERS
 from unitok_tokenizers.errors import InputError
 
 
@@ -91,6 +93,21 @@ class SpelledImages:
 
 
 @dataclass(frozen=True)
+class FramedAudio:
+    """``<boa>``, the codes of one frame or more, ``<eoa>``.
+
+    Attributes:
+        order: How the codebooks follow each other, a name in :data:`~unitok.codebook_orders.ORDERS`.
+    """
+
+    order: str = "flattened"
+
+    def __post_init__(self) -> None:
+        if self.order not in ORDERS:
+            raise InputError(f"unknown order of codebooks {self.order!r}; known are {', '.join(ORDERS)}")
+
+
+@dataclass(frozen=True)
 class RoleTurns:
     """``<user>`` or ``<assistant>``, the parts, ``<eot>``."""
 
@@ -121,19 +138,21 @@ class SpokenTurns:
 
 
 ImageSettings = SizedImages | FixedImages | MeasuredImages | SpelledImages
+AudioSettings = FramedAudio
 TurnSettings = RoleTurns | SeparatedTurns | SpokenTurns
 _NAMES: dict[str, type[Any]] = {
     "sized": SizedImages,
     "fixed": FixedImages,
     "measured": MeasuredImages,
     "spelled": SpelledImages,
+    "framed": FramedAudio,
     "roles": RoleTurns,
     "separated": SeparatedTurns,
     "spoken": SpokenTurns,
 }
 
 
-def to_json(settings: ImageSettings | TurnSettings) -> dict[str, Any]:
+def to_json(settings: ImageSettings | AudioSettings | TurnSettings) -> dict[str, Any]:
     """The settings as plain values, with their name."""
     (name,) = (name for name, kind in _NAMES.items() if isinstance(settings, kind))
     return {"name": name, **asdict(settings)}

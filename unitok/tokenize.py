@@ -37,7 +37,9 @@ def build_parser() -> ArgumentParser:
         help="your own documents, a JSONL file",
         description="Tokenize a JSONL file of documents.",
     )
-    documents.add_argument("file", metavar="FILE.jsonl", help="one list of messages a line, picture paths beside it")
+    documents.add_argument(
+        "file", metavar="FILE.jsonl", help="one list of messages a line; its pictures and sounds lie beside it"
+    )
     documents.add_argument(
         "--on-error",
         choices=("stop", "skip"),

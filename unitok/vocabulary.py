@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -17,17 +16,16 @@ import torch
 from torch import Tensor
 
 from unitok.syntax import (
+    AudioSettings,
     FixedImages,
     ImageSettings,
     MeasuredImages,
-    RoleTurns,
     SizedImages,
     SpelledImages,
     TurnSettings,
-    from_json,
-    to_json,
 )
-from unitok.vocabulary_manifest import MAX_SIZE, NO_ID, block_from_json, block_to_json, check_integer, freeze, get
+from unitok.vocabulary_layout import CONTROL_TOKENS, Codebooks, Layout
+from unitok.vocabulary_manifest import MAX_SIZE, NO_ID, check_integer
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.spec import CodebookSpec
 
@@ -41,33 +39,8 @@ AUDIO: Final = 3
 MODALITIES: Final[Mapping[str, int]] = MappingProxyType({"image": IMAGE, "audio": AUDIO})
 """The modalities that may have codebooks, with their number in :meth:`Vocabulary.modality_of`."""
 
-CONTROL_TOKENS: Final = (
-    "<bos>",
-    "<eos>",
-    "<pad>",
-    "<user>",
-    "<assistant>",
-    "<eot>",
-    "<boi>",
-    "<eoi>",
-    "<boa>",
-    "<eoa>",
-    "<uncond>",
-)
-
 MAX_SPELLED: Final = 512
 """Largest height or width of a code grid that is written as text."""
-
-FORMAT: Final = "unitok.vocabulary"
-VERSION: Final = 1
-
-
-@dataclass(frozen=True)
-class Codebooks:
-    """Where one modality's codes lie: ``blocks[k][code]`` is the token id of a code of codebook ``k``."""
-
-    spec: CodebookSpec
-    blocks: tuple[Sequence[int], ...]
 
 
 class Vocabulary:
@@ -83,6 +56,7 @@ class Vocabulary:
         max_grid: Largest height or width of an image's code grid.
         images: How an image's codes are written.
         turns: How turns are told apart.
+        audio: How a sound's codes are written.
 
     Raises:
         InputError: A size is not positive, or a modality is unknown or given twice.
@@ -95,6 +69,7 @@ class Vocabulary:
         max_grid: int = 64,
         images: ImageSettings | None = None,
         turns: TurnSettings | None = None,
+        audio: AudioSettings | None = None,
     ) -> None:
         check_integer(text_size, "text_size", low=1)
         check_integer(max_grid, "max_grid", low=1)
@@ -109,7 +84,7 @@ class Vocabulary:
             blocks = tuple(range(at, at + spec.codebook_size) for at in range(start, stop, spec.codebook_size))
             codebooks.append(Codebooks(spec, blocks))
             start = stop
-        self._build(range(text_size), control, sizes, codebooks, start, images, turns)
+        self._build(Layout.of(range(text_size), control, sizes, codebooks, start, images, turns, audio))
 
     @classmethod
     def from_blocks(
@@ -121,6 +96,7 @@ class Vocabulary:
         size: int | None = None,
         images: ImageSettings | None = None,
         turns: TurnSettings | None = None,
+        audio: AudioSettings | None = None,
     ) -> Vocabulary:
         """A vocabulary with a layout of the caller's own.
 
@@ -132,8 +108,8 @@ class Vocabulary:
             size: V, when ids beyond the last block are to be left unused.
             images: As above.
             turns: As above.
+            audio: As above.
         """
-        self = cls.__new__(cls)
         if size is None:
             everything = [
                 text,
@@ -142,25 +118,22 @@ class Vocabulary:
                 *(b for entry in codebooks for b in entry.blocks),
             ]
             size = 1 + max((max(block) for block in everything if len(block)), default=0)
-        self._build(text, dict(control), sizes, codebooks, size, images, turns)
+        return cls._of(Layout.of(text, control, sizes, codebooks, size, images, turns, audio))
+
+    @classmethod
+    def _of(cls, layout: Layout) -> Vocabulary:
+        self = cls.__new__(cls)
+        self._build(layout)
         return self
 
-    def _build(
-        self,
-        text: Sequence[int],
-        control: dict[str, int],
-        sizes: Sequence[int],
-        codebooks: Sequence[Codebooks],
-        size: int,
-        images: ImageSettings | None,
-        turns: TurnSettings | None,
-    ) -> None:
+    def _build(self, layout: Layout) -> None:
+        size, control, sizes = layout.size, layout.control, layout.sizes
         check_integer(size, "size", low=1, high=MAX_SIZE)
-        _check_names(control)
         self.size: int = size
-        self.images: ImageSettings = images or SizedImages()
-        self.turns: TurnSettings = turns or RoleTurns()
-        if not len(text) or (not len(sizes) and isinstance(self.images, SizedImages)):
+        self.images: ImageSettings = layout.images
+        self.turns: TurnSettings = layout.turns
+        self.audio: AudioSettings = layout.audio
+        if not len(layout.text) or (not len(sizes) and isinstance(self.images, SizedImages)):
             raise InputError("vocabulary: the text block and the size tokens may not be empty")
         self.control: dict[str, int] = control
         self.bos: int = control["<bos>"]
@@ -178,7 +151,7 @@ class Vocabulary:
         self._kind = torch.full((size,), UNUSED, dtype=torch.int8)
         self._local = torch.zeros(size, dtype=torch.int64)  # place within the block: text id, size - 1, code
         self._codebook = torch.full((size,), -1, dtype=torch.int16)
-        self._text = self._claim("text", text, TEXT)
+        self._text = self._claim("text", layout.text, TEXT)
         if bool((self._text == NO_ID).all()):
             raise InputError("vocabulary: the text block has no id that is text")
         self._claim("control", list(control.values()), CONTROL)
@@ -191,7 +164,7 @@ class Vocabulary:
             if int(spelled.max()) >= size or bool((self._kind[spelled] != TEXT).any()):
                 raise InputError("vocabulary: the digits that spell an image's grid must be text")
         self._blocks: dict[str, list[Tensor]] = {}
-        for entry in codebooks:
+        for entry in layout.codebooks:
             spec = entry.spec
             if spec.modality not in MODALITIES:
                 known = ", ".join(MODALITIES)
@@ -205,7 +178,7 @@ class Vocabulary:
                 self._claim(f"{spec.modality} codebook {index}", block, MODALITIES[spec.modality], index)
                 for index, block in enumerate(entry.blocks)
             ]
-        self._layout = (freeze(text), freeze(sizes), tuple(codebooks))
+        self._layout = layout
 
     def _claim(self, name: str, block: Sequence[int], kind: int, codebook: int = -1) -> Tensor:
         """Writes a block into the tables; its ids must be in range and not taken."""
@@ -349,52 +322,34 @@ class Vocabulary:
         codes = self._local.to(ids.device)[ids]
         return codes.unflatten(1, (-1, count)).transpose(1, 2).reshape(len(ids), count, *grid)
 
+    def stream_to_ids(self, modality: str, stream: Tensor) -> Tensor:
+        """Token ids int64 ``[S]`` of codes in any order: int64 ``[S, 2]``, the codebook and the code of each."""
+        spec, blocks = self.spec(modality), torch.stack(self._blocks[modality])
+        codebooks, codes = stream.unbind(1)
+        if codes.numel() and (int(codes.min()) < 0 or int(codes.max()) >= spec.codebook_size):
+            raise InputError(f"{modality} codes must lie in 0 to {spec.codebook_size - 1}")
+        return blocks.to(stream.device)[codebooks, codes]
+
+    def ids_to_stream(self, modality: str, ids: Tensor) -> Tensor:
+        """The inverse of :meth:`stream_to_ids`; an id of another block raises :class:`InputError`."""
+        self.spec(modality)
+        strange = (self.modality_of(ids) != MODALITIES[modality]).nonzero()
+        if len(strange):
+            place = int(strange[0])
+            raise InputError(f"token id {int(ids[place])} at place {place} is no code of {modality}")
+        tables = self._codebook, self._local
+        return torch.stack([table.to(ids.device)[ids].long() for table in tables], dim=1)
+
     # ---- the manifest
 
     def to_dict(self) -> dict[str, Any]:
         """The manifest, ready for JSON."""
-        text, sizes, codebooks = self._layout
-        return {
-            "format": FORMAT,
-            "version": VERSION,
-            "size": self.size,
-            "text": block_to_json(text),
-            "control": self.control,
-            "sizes": block_to_json(sizes) if len(sizes) else None,
-            "codebooks": [
-                {"spec": entry.spec.to_dict(), "blocks": [block_to_json(block) for block in entry.blocks]}
-                for entry in codebooks
-            ],
-            **({} if self.images == SizedImages() else {"images": to_json(self.images)}),
-            **({} if self.turns == RoleTurns() else {"turns": to_json(self.turns)}),
-        }
+        return self._layout.to_dict()
 
     @classmethod
     def from_dict(cls, manifest: Any) -> Vocabulary:
         """The inverse of :meth:`to_dict`; a malformed manifest or one from the future raises InputError."""
-        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-            raise InputError(f'this is not a vocabulary: "format" must be "{FORMAT}"')
-        version = manifest.get("version")
-        check_integer(version, '"version"', low=1)
-        if version != VERSION:
-            raise InputError(f"version {version} is newer than {VERSION}, the newest known here; upgrade unitok")
-        entries = get(manifest, "codebooks", list)
-        codebooks = []
-        for entry in entries:
-            if not isinstance(entry, dict):
-                raise InputError('"codebooks" must hold objects')
-            spec = CodebookSpec.from_dict(get(entry, "spec", dict))
-            blocks = tuple(block_from_json(block, "codebooks") for block in get(entry, "blocks", list))
-            codebooks.append(Codebooks(spec, blocks))
-        return cls.from_blocks(
-            block_from_json(get(manifest, "text", dict), "text", low=NO_ID),
-            get(manifest, "control", dict),
-            block_from_json(get(manifest, "sizes", dict), "sizes") if manifest.get("sizes") else (),
-            codebooks,
-            get(manifest, "size", int),
-            _image_settings(manifest),
-            from_json(manifest["turns"], TurnSettings) if "turns" in manifest else None,
-        )
+        return cls._of(Layout.from_dict(manifest))
 
     def save(self, path: str | Path) -> None:
         """Writes the manifest as JSON."""
@@ -419,19 +374,3 @@ class Vocabulary:
 
     def __repr__(self) -> str:
         return f"Vocabulary(size={self.size}, text_size={self.text_size}, specs={list(self.specs.values())})"
-
-
-def _image_settings(manifest: dict[str, Any]) -> ImageSettings | None:
-    if manifest.get("numbered_rows") is True:  # how it was written at first
-        return SizedImages(numbered_rows=True)
-    return from_json(manifest["images"], ImageSettings) if "images" in manifest else None
-
-
-def _check_names(control: dict[str, int]) -> None:
-    for name in CONTROL_TOKENS:
-        if name not in control:
-            raise InputError(f"vocabulary: the control token {name} is missing")
-    for name, token_id in control.items():
-        if name not in CONTROL_TOKENS:
-            raise InputError(f"vocabulary: unknown control token {name!r}")
-        check_integer(token_id, f"the id of {name}", low=0)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 from transformers import PreTrainedModel, Qwen3Config, Qwen3ForCausalLM
 
+from unitok.components import COMPONENTS
 from unitok.grammar import Grammar
 from unitok.model import UniTok
 from unitok.processor import Processor
+from unitok.syntax import FramedAudio
 from unitok.vocabulary import Vocabulary
 from unitok_detokenizers.image import ImageDetokenizer, ImageDetokenizerConfig
 from unitok_tokenizers.image import CodebookConfig, ImageTokenizer, ImageTokenizerConfig
+from unitok_tokenizers.spec import CodebookSpec
 from unitok_tokenizers.text import TextTokenizer
 
 SENTENCES = (
@@ -78,3 +86,82 @@ def tiny_grammar(tiny_processor: Processor) -> Grammar:
 @pytest.fixture()
 def tiny_model(tiny_processor: Processor, tiny_decoder: PreTrainedModel) -> UniTok:
     return UniTok(tiny_processor, tiny_decoder)
+
+
+# ---- sound
+
+
+class StepCodec:
+    """Sound whose frames are constant: two codebooks hold the coarse and the fine part of 256 levels.
+
+    It has ten frames a second. The second half of a decoded frame lies between its level and the next frame's.
+    """
+
+    lookahead = 1
+
+    def __init__(self) -> None:
+        self.spec = CodebookSpec("audio", 16, 2, sample_rate=8000, hop_length=800)
+        self.batches: list[int] = []
+
+    def encode(self, media: Tensor) -> Tensor:
+        self.batches.append(len(media))
+        frames = F.pad(media, (0, -media.shape[2] % 800)).unflatten(2, (-1, 800)).mean(-1)[:, 0]
+        levels = ((frames + 1) * 127.5).round().long()
+        return torch.stack([levels // 16, levels % 16], dim=1)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        self.batches.append(len(codes))
+        levels = (codes[:, 0] * 16 + codes[:, 1]) / 127.5 - 1
+        following = torch.cat([levels[:, 1:], levels[:, -1:]], dim=1)
+        halves = torch.stack([levels, (levels + following) / 2], dim=2)
+        return halves.repeat_interleave(400, dim=2).flatten(1)[:, None]
+
+    def write(self, folder: Path) -> None:
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps(self.spec.to_dict()))
+
+    @classmethod
+    def read(cls, folder: Path) -> StepCodec:
+        codec = cls()
+        assert json.loads((folder / "config.json").read_text()) == codec.spec.to_dict()
+        return codec
+
+
+@pytest.fixture()
+def step_codec() -> StepCodec:
+    return StepCodec()
+
+
+@pytest.fixture()
+def known_step_codec(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checkpoints may hold it."""
+    table: Any = COMPONENTS
+    for name in ("audio_tokenizer", "audio_detokenizer"):
+        monkeypatch.setitem(table, name, {"StepCodec": StepCodec.read})
+
+
+@pytest.fixture(scope="session")
+def make_sound_processor(tiny_processor: Processor) -> Callable[..., Processor]:
+    """The tiny processor with sounds of 10 frames a second, of two codebooks, in an order."""
+
+    def make(order: str = "flattened", codec: StepCodec | None = None) -> Processor:
+        p, codec = tiny_processor, codec or StepCodec()
+        assert p.image_tokenizer is not None
+        specs = [p.image_tokenizer.spec, codec.spec]
+        vocabulary = Vocabulary(p.text_tokenizer.vocab_size, specs, max_grid=8, audio=FramedAudio(order))  # type: ignore[attr-defined]
+        media = p.image_tokenizer, p.image_detokenizer
+        return Processor(
+            p.text_tokenizer, vocabulary, *media, image_size=16, audio_tokenizer=codec, audio_detokenizer=codec
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def sound_decoder(make_sound_processor: Callable[..., Processor], make_decoder: Callable[..., Any]) -> PreTrainedModel:
+    return make_decoder(make_sound_processor().vocabulary.size + 5)
+
+
+@pytest.fixture()
+def sound_model(make_sound_processor: Callable[..., Processor], sound_decoder: PreTrainedModel) -> UniTok:
+    return UniTok(make_sound_processor(), sound_decoder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,14 +12,16 @@ from transformers import PreTrainedModel
 
 from unitok import assembly
 from unitok.assemble import main
+from unitok.components import COMPONENTS
 from unitok.document import Document
-from unitok.engine.sampling import Sampling
+from unitok.engine.sampling import Sampling, SamplingParams
 from unitok.model import UniTok
-from unitok.syntax import SizedImages
+from unitok.syntax import FramedAudio, SizedImages
 from unitok.training.backbone import embedding_parameters
 from unitok.training.code_embeddings import start_from_codes
 from unitok.vocabulary import Vocabulary
 from unitok_detokenizers.image import ImageDetokenizer, ImageDetokenizerConfig
+from unitok_tokenizers.codebook import Codebook
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import CodebookConfig, ImageTokenizer, ImageTokenizerConfig
 
@@ -59,6 +62,32 @@ def test_parts_become_a_base_and_then_a_checkpoint_that_answers(
     assert model.sampling.image.temperature == 0.5 and model.sampling.guidance_scale == 2
     answer = model.generate(Document.user("a red star"), modality="image")[0]
     picture = answer.turns[-1].images[0].image
+    assert picture is not None and picture.size == (16, 16)
+
+
+@pytest.mark.usefixtures("known_step_codec")
+def test_a_base_with_sound_becomes_a_checkpoint_that_sounds(
+    image_codec: Path, step_codec: Any, tmp_path: Path, make_decoder: Callable[..., PreTrainedModel]
+) -> None:
+    for name in ("audio_tokenizer", "audio_detokenizer"):
+        (tmp_path / "sound").mkdir(exist_ok=True)
+        step_codec.write(tmp_path / "sound" / name)
+    base, whole = tmp_path / "base", tmp_path / "whole"
+    options = ["--text-size", "300", "--image-size", "16", "--audio-codec", str(tmp_path / "sound")]
+    codec = ["--image-codec", str(image_codec), "--audio-order", "delayed"]
+    assert main(["base", *codec, *options, "--output", str(base)]) == 0
+    vocabulary = Vocabulary.load(base / "vocabulary.json")
+    assert vocabulary.audio == FramedAudio("delayed") and vocabulary.specs["audio"] == step_codec.spec
+    make_decoder(vocabulary.size).save_pretrained(tmp_path / "decoder")
+    arguments = ["--base", str(base), "--decoder", str(tmp_path / "decoder"), "--output", str(whole)]
+    drawing = ["--audio-temperature", "0.5", "--audio-top-k", "9", "--audio-top-p", "0.9"]
+    assert main(["checkpoint", *arguments, *drawing, "--audio-guidance-scale", "2"]) == 0
+    model = UniTok.from_pretrained(whole)
+    assert model.sampling.audio == SamplingParams(0.5, 9, 0.9)
+    assert (model.sampling.guidance_scale, model.sampling.audio_guidance_scale) == (1, 2)
+    answer = model.generate(Document.user("a red star"), modality="audio", seconds=0.5)[0]
+    assert answer.turns[-1].sounds[0].samples is not None
+    picture = model.generate(Document.user("a red star"), modality="image")[0].turns[-1].images[0].image
     assert picture is not None and picture.size == (16, 16)
 
 
@@ -105,3 +134,37 @@ def test_codes_that_look_alike_start_with_embeddings_that_are_alike(
     assert float(agreement) > 0.7
     assert torch.equal(table[:256], text_before)
     assert float(rows.std()) == pytest.approx(std_before, rel=0.3)
+
+
+@pytest.mark.usefixtures("known_step_codec")
+def test_codes_of_all_tokenizers_of_a_base_start_from_their_vectors(
+    image_codec: Path, step_codec: Any, tmp_path: Path, make_decoder: Callable[..., PreTrainedModel]
+) -> None:
+    for name in ("audio_tokenizer", "audio_detokenizer"):
+        (tmp_path / "sound").mkdir(exist_ok=True)
+        step_codec.write(tmp_path / "sound" / name)
+    assembly.make_base(image_codec, tmp_path / "base", text_size=300, image_size=16, audio_codec=tmp_path / "sound")
+    vocabulary = Vocabulary.load(tmp_path / "base" / "vocabulary.json")
+    decoder = make_decoder(vocabulary.size, hidden_size=64)
+    with pytest.raises(InputError, match="StepCodec has no code vectors"):
+        start_from_codes(decoder, vocabulary, tmp_path / "base")
+    vectors = torch.randn(2, 16, 4, generator=torch.Generator().manual_seed(0))
+    codebook = Codebook(2, 16, 4, "euclidean", None)
+    codebook.vectors.copy_(vectors)
+    read: Any = COMPONENTS["audio_tokenizer"]["StepCodec"]
+
+    def read_with_vectors(folder: Path) -> Any:
+        codec = read(folder)
+        codec.codebook = codebook
+        return codec
+
+    table: Any = COMPONENTS["audio_tokenizer"]
+    table["StepCodec"] = read_with_vectors
+    start_from_codes(decoder, vocabulary, tmp_path / "base")
+    (embedding, *_) = embedding_parameters(decoder)
+    images = ImageTokenizer.from_pretrained(image_codec / "image_tokenizer").codebook.vectors
+    for modality, number, wanted in (("audio", 0, vectors[0]), ("audio", 1, vectors[1]), ("image", 0, images[0])):
+        rows = embedding[vocabulary.block_ids(modality, number)].detach()
+        upper = torch.triu_indices(16, 16, offset=1)
+        pairs = torch.stack([torch.corrcoef(rows)[*upper], torch.corrcoef(wanted - wanted.mean(0))[*upper]])
+        assert float(torch.corrcoef(pairs)[0, 1]) > 0.6

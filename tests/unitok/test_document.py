@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from unitok.document import Audio, Document, Image, Text, Turn
 from unitok_tokenizers import InputError
 
 RED = PILImage.new("RGB", (5, 3), (255, 0, 0))
+RAMP = Audio(torch.linspace(-1, 1, 300)[None], 8000)
 
 
 def data_uri(image: PILImage.Image) -> str:
@@ -32,6 +34,8 @@ def data_uri(image: PILImage.Image) -> str:
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "sub").mkdir()
     RED.save(tmp_path / "sub" / "red: 1.png")
+    assert RAMP.samples is not None
+    soundfile.write(tmp_path / "sub" / "ramp: 1.wav", RAMP.samples.T.numpy(), 8000, subtype="FLOAT")
     return tmp_path
 
 
@@ -118,8 +122,15 @@ def test_audio() -> None:
     assert Audio(samples, 16000) == Audio(samples.clone(), 16000)
     assert Audio(samples, 16000) != Audio(samples, 8000)
     assert Audio(codes=torch.ones(4, 7).long()) == Audio(codes=torch.ones(4, 7).long())
+    assert Audio(samples.double(), 16000).samples.dtype == torch.float32  # type: ignore[union-attr]
     for bad in (
         lambda: Audio(samples),
+        lambda: Audio(samples, 0),
+        lambda: Audio(samples, 16000.0),  # type: ignore[arg-type]
+        lambda: Audio(samples[:, :0], 16000),
+        lambda: Audio(samples.long(), 16000),
+        lambda: Audio(samples / 0, 16000),
+        lambda: Audio(samples + torch.inf, 16000),
         lambda: Audio(samples[0], 16000),
         lambda: Audio(codes=samples.long()[0]),
     ):
@@ -183,6 +194,30 @@ def test_every_way_to_give_a_picture(folder: Path) -> None:
         assert document == Document.user(RED)
 
 
+def test_every_way_to_give_a_sound(folder: Path) -> None:
+    path = folder / "sub" / "ramp: 1.wav"
+    data = base64.b64encode(path.read_bytes()).decode()
+    parts: list[dict[str, Any]] = [
+        {"type": "audio", "path": "sub/ramp: 1.wav"},
+        {"type": "audio", "url": str(path)},
+        {"type": "audio", "url": path.as_uri()},
+        {"type": "audio", "audio": str(path)},
+        {"type": "audio", "audio": f"data:audio/wav;base64,{data}"},
+        {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}},
+    ]
+    for part in parts:
+        document = Document.from_messages([{"role": "user", "content": [part]}], base=folder)
+        assert document.turns[0].sounds == (RAMP,)
+
+
+def test_channels_are_mixed_and_the_rate_is_kept(tmp_path: Path) -> None:
+    left, right = torch.full((50,), 0.5), torch.full((50,), -0.25)
+    soundfile.write(tmp_path / "two.flac", torch.stack([left, right], dim=1).numpy(), 44100)
+    content = [{"type": "audio", "path": "two.flac"}]
+    (sound,) = Document.from_messages([{"content": content}], base=tmp_path).turns[0].sounds
+    assert sound == Audio(torch.full((1, 50), 0.125), 44100)
+
+
 def test_data_uri_without_base64() -> None:
     buffer = io.BytesIO()
     RED.save(buffer, "PNG")
@@ -217,6 +252,19 @@ BAD: list[tuple[Any, str]] = [
     (user({"type": "text", "text": "x"}, {"type": "image"}), "message 2, part 2: an image needs one of"),
     (user({"type": "image", "path": "a", "url": "b"}), "message 2, part 1: an image needs one of"),
     (user({"type": "image", "path": 3}), 'message 2, part 1: "path" must be a string'),
+    (user({"type": "audio"}), "message 2, part 1: audio needs one of"),
+    (user({"type": "audio", "path": "a", "audio": "b"}), "message 2, part 1: audio needs one of"),
+    (user({"type": "audio", "audio": [0.5]}), 'message 2, part 1: "audio" must be a string'),
+    (user({"type": "audio", "path": "a", "rate": 3}), "message 2, part 1: unknown key 'rate'"),
+    (user({"type": "audio", "path": "absent.wav"}), "message 2, part 1: sound '.*absent.wav' cannot be opened"),
+    (user({"type": "audio", "url": "https://example.com/a.wav"}), "message 2, part 1: .*not fetched from https"),
+    (user({"type": "audio", "url": "data:audio/wav;base64,AAAA"}), "message 2, part 1: sound is .*no sound"),
+    (user({"type": "input_audio", "input_audio": "x"}), 'message 2, part 1: "input_audio" must be an object'),
+    (user({"type": "input_audio", "input_audio": {"data": "AAAA"}}), 'message 2, part 1: "format" must be a string'),
+    (
+        user({"type": "input_audio", "input_audio": {"data": "@@", "format": "wav"}}),
+        "message 2, part 1: .*not valid base64",
+    ),
     (
         user({"type": "image", "path": "absent.png"}),
         "message 2, part 1: picture '.*absent.png' cannot be opened",
@@ -247,7 +295,12 @@ def test_bad_messages_name_the_place(messages: Any, error: str) -> None:
 
 parts = st.lists(
     st.builds(Text, st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
-    | st.builds(lambda color: Image(PILImage.new("RGB", (2, 1), color)), st.tuples(*[st.integers(0, 255)] * 3)),
+    | st.builds(lambda color: Image(PILImage.new("RGB", (2, 1), color)), st.tuples(*[st.integers(0, 255)] * 3))
+    | st.builds(
+        lambda samples, rate: Audio(torch.tensor([samples]), rate),
+        st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=5),
+        st.sampled_from([8000, 16000, 44100]),
+    ),
     max_size=3,
 )
 documents = st.builds(
@@ -269,17 +322,22 @@ def test_to_messages_with_a_saver(tmp_path: Path) -> None:
         image.image.save(tmp_path / "saved.png")
         return Path("saved.png")
 
-    messages = Document.user("x", RED).to_messages(saver)
+    def audio_saver(audio: Audio) -> str:
+        assert audio.samples is not None and audio.sample_rate is not None
+        soundfile.write(tmp_path / "saved.wav", audio.samples.T.numpy(), audio.sample_rate, subtype="FLOAT")
+        return "saved.wav"
+
+    messages = Document.user("x", RED, RAMP).to_messages(saver, audio_saver)
     content = [{"type": "text", "text": "x"}, {"type": "image", "path": "saved.png"}]
-    assert messages == [{"role": "user", "content": content}]
-    assert Document.from_messages(messages, base=tmp_path) == Document.user("x", RED)
+    assert messages == [{"role": "user", "content": [*content, {"type": "audio", "path": "saved.wav"}]}]
+    assert Document.from_messages(messages, base=tmp_path) == Document.user("x", RED, RAMP)
 
 
 def test_parts_without_a_json_form() -> None:
     codes = torch.zeros(1, 1, 1, dtype=torch.int64)
     with pytest.raises(InputError, match="codes alone"):
         Document.user(Image(codes=codes)).to_messages()
-    with pytest.raises(InputError, match="audio"):
+    with pytest.raises(InputError, match="audio of codes alone"):
         Document.user(Audio(codes=codes[0])).to_messages()
 
 

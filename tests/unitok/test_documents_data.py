@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from PIL import Image as PILImage
 
 from unitok import tokenize
+from unitok.checkpoint import Checkpoint, save
 from unitok.data import tokenizing
 from unitok.data.datamodules import DocumentsDataModule, WorldDataModule
 from unitok.data.documents import line_blocks, read_documents
@@ -21,7 +23,8 @@ from unitok.data.packing import TARGET, PackedBatch
 from unitok.data.sampling_plan import Position
 from unitok.data.token_cache import TokenCache
 from unitok.data.tokenizing import JsonlSource, WorldSource, encode_documents, load_processor, write_cache
-from unitok.document import Document, Image
+from unitok.document import Audio, Document, Image
+from unitok.engine import Sampling
 from unitok.processor import Processor
 from unitok.terminal import run
 from unitok_tokenizers.errors import InputError
@@ -119,6 +122,45 @@ def test_a_picture_is_encoded_once_and_ids_are_the_processors(
     for ids, (encoded, marks) in zip(alone, together, strict=True):
         assert encoded.tolist() == ids.tolist()
         assert marks.tolist() == tiny_processor.targets(ids).tolist()
+
+
+def test_a_sound_is_encoded_once_and_ids_are_the_processors(
+    make_sound_processor: Callable[..., Processor], step_codec: Any
+) -> None:
+    processor = make_sound_processor("delayed", step_codec)
+    shared, other = Audio(torch.rand(1, 2000) - 0.5, 8000), Audio(torch.rand(1, 3000) - 0.5, 16000)
+    documents = [
+        Document.user("one").reply(shared),
+        Document.user(shared, "two", picture(1)).reply("yes"),
+        Document.user(shared, other, "three").reply(shared),
+    ]
+    alone = [processor.encode(document) for document in documents]
+    step_codec.batches.clear()
+    together = encode_documents(processor, documents)
+    assert sum(step_codec.batches) == 2
+    for ids, (encoded, marks) in zip(alone, together, strict=True):
+        assert encoded.tolist() == ids.tolist()
+        assert marks.tolist() == processor.targets(ids).tolist()
+
+
+@pytest.mark.usefixtures("known_step_codec")
+def test_a_file_with_sounds_becomes_a_cache(
+    make_sound_processor: Callable[..., Processor], checkpoint: Path, tmp_path: Path
+) -> None:
+    processor = make_sound_processor("delayed")
+    save(Checkpoint(processor, None, Sampling()), tmp_path / "base")
+    soundfile.write(tmp_path / "a.wav", np.linspace(-0.5, 0.5, 5000), 16000)
+    content = [{"type": "audio", "path": "a.wav"}, {"type": "text", "text": "again"}]
+    line = json.dumps([{"role": "user", "content": content}, {"role": "assistant", "content": content[:1]}])
+    (tmp_path / "data.jsonl").write_text(line + "\n" + line.replace("a.wav", "b.wav") + "\n")
+    source = JsonlSource(str(tmp_path / "data.jsonl"), on_error="skip")
+    cache = write_cache(source, tmp_path / "base", tmp_path / "cache", workers=0)
+    assert len(cache) == 1 and cache.meta["skipped"] == 1
+    parsed = processor.parse(torch.tensor(cache[0][0].astype(np.int64)))
+    heard, said = (turn.sounds[0].codes for turn in parsed.turns)
+    assert heard is not None and said is not None and heard.shape == (2, 4) and torch.equal(heard, said)
+    with pytest.raises(InputError, match="no audio tokenizer"):
+        write_cache(source, checkpoint, tmp_path / "other", workers=0)
 
 
 def test_a_world_cache_depends_on_the_seed_alone_and_goes_on_after_a_stop(

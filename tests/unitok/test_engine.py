@@ -15,13 +15,14 @@ import torch
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
+from unitok.codebook_orders import ORDERS
 from unitok.document import Document
 from unitok.engine import Engine, Sampling, SamplingParams
 from unitok.engine.rows import DecoderRows
 from unitok.engine.sampling import Sampler, uniforms
 from unitok.grammar import Grammar, Request
 from unitok.processor import Processor
-from unitok.vocabulary import IMAGE
+from unitok.vocabulary import AUDIO, IMAGE
 from unitok_tokenizers.errors import InputError
 
 PROMPTS = ("draw two green stars", "hi", "how many stars are there? there are two. draw a circle")
@@ -266,6 +267,71 @@ def test_guidance_in_one_batch_equals_two_passes(
     assert images_after_text  # or the test has not seen text fed to the unconditional row
 
 
+@pytest.mark.parametrize("order", sorted(ORDERS))
+def test_guidance_of_images_and_sounds_in_one_batch_equals_two_passes(
+    make_sound_processor: Callable[..., Processor],
+    sound_decoder: PreTrainedModel,
+    prompts: list[Tensor],
+    monkeypatch: pytest.MonkeyPatch,
+    order: str,
+) -> None:
+    """Each with its own scale; where a sound may end, its end is guided as its codes are."""
+    processor = make_sound_processor(order)
+    vocabulary, unconditional = processor.vocabulary, processor.unconditional()
+    engine = Engine(sound_decoder, vocabulary, Grammar(vocabulary))
+    requests = [Request("auto", 40, max_frames=4), Request("audio", 30), Request("image", 30)] * 4
+    chosen, seeds = [prompts[i % 3] for i in range(12)], list(range(100, 112))
+    recorded = record_logits(monkeypatch, seeds, 40)
+    hot = SamplingParams(20.0)
+    sampling = Sampling(hot, hot, hot, guidance_scale=0.5, audio_guidance_scale=2.5)
+    answers = engine.generate(chosen, requests, sampling, seeds, unconditional)
+    seen = dict.fromkeys(("image", "audio", "end", "other"), 0)
+    for row, answer in enumerate(answers):
+        cond = uncached(sound_decoder, torch.cat([chosen[row], answer]), vocabulary.size)[len(chosen[row]) - 1 :]
+        uncond = uncached(sound_decoder, torch.cat([unconditional, answer]), vocabulary.size)[len(unconditional) - 1 :]
+        kinds = vocabulary.modality_of(answer)
+        for step, token_id in enumerate(answer.tolist()):
+            named = {IMAGE: "image", AUDIO: "audio"}.get(int(kinds[step]), "other")
+            kind = "end" if token_id == vocabulary.eoa else named
+            scale = {"image": 0.5, "other": 1.0}.get(kind, 2.5)
+            assert_same(recorded[row, step], uncond[step] + scale * (cond[step] - uncond[step]))
+            seen[kind] += 1
+    assert min(seen.values()) >= 4, seen
+
+
+@pytest.mark.parametrize(
+    ("sampling", "request_", "rows"),
+    [
+        (Sampling(audio_guidance_scale=3.0), Request("audio", 30), 2),
+        (Sampling(guidance_scale=3.0), Request("audio", 30), 1),
+        (Sampling(audio_guidance_scale=3.0), Request("image", 30), 1),
+        (Sampling(audio_guidance_scale=3.0), Request("text", 30), 1),
+        (Sampling(audio_guidance_scale=3.0), Request("auto", 30), 2),
+        (Sampling(audio_guidance_scale=3.0), Request("auto", 30, max_audio=0), 1),
+        (Sampling(guidance_scale=3.0), Request("auto", 30, max_audio=0), 2),
+    ],
+)
+def test_only_sounds_that_are_guided_have_a_second_row(
+    make_sound_processor: Callable[..., Processor],
+    sound_decoder: PreTrainedModel,
+    prompts: list[Tensor],
+    monkeypatch: pytest.MonkeyPatch,
+    sampling: Sampling,
+    request_: Request,
+    rows: int,
+) -> None:
+    processor, seen, forward = make_sound_processor(), set(), sound_decoder.forward
+
+    def counting(**inputs):
+        seen.add(len(inputs["input_ids"]))
+        return forward(**inputs)
+
+    monkeypatch.setattr(sound_decoder, "forward", counting)
+    engine = Engine(sound_decoder, processor.vocabulary, Grammar(processor.vocabulary))
+    engine.generate(prompts[:1], [request_], sampling, [0], processor.unconditional())
+    assert seen == {rows}
+
+
 def test_guidance_needs_the_unconditional_prompt(engine: Engine, prompts: list[Tensor]) -> None:
     with pytest.raises(ValueError, match="unconditional"):
         engine.generate(prompts[:1], [Request("image", 30)], Sampling(guidance_scale=2.0), [0])
@@ -274,40 +340,55 @@ def test_guidance_needs_the_unconditional_prompt(engine: Engine, prompts: list[T
 # ---- what is returned
 
 
-def test_every_sequence_parses_and_decodes(engine: Engine, prompts: list[Tensor], tiny_processor: Processor) -> None:
-    count, images = 0, 0
-    rng = random.Random(0)
-    unconditional = tiny_processor.unconditional()
+@pytest.mark.parametrize("order", sorted(ORDERS))
+def test_every_sequence_parses_and_decodes(
+    make_sound_processor: Callable[..., Processor], sound_decoder: PreTrainedModel, prompts: list[Tensor], order: str
+) -> None:
+    processor = make_sound_processor(order)
+    engine = Engine(sound_decoder, processor.vocabulary, Grammar(processor.vocabulary))
+    count, images, frames = 0, 0, []
+    rng = random.Random(order)
+    unconditional = processor.unconditional()
     temperatures = (0.0, 0.2, 0.7, 1.0, 1.5, 2.0, 4.0, 7.0, 10.0)
     for index, temperature in enumerate(temperatures):
         requests = []
         while len(requests) < 230:
-            modality: Any = rng.choice(["auto", "auto", "text", "image"])
+            modality: Any = rng.choice(["auto", "auto", "text", "image", "audio"])
             grid = rng.choice([None, None, (rng.randint(1, 4), rng.randint(1, 4))])
-            least = 5 + (grid[0] * grid[1] if grid else 1)
+            least = 5 + (2 if modality == "audio" else grid[0] * grid[1] if grid else 1)
             budget = rng.choice([rng.randint(2, 9), rng.randint(2, 60)])
             most = rng.choice([None, None, 1, 10])
-            if modality == "image" and (budget < least or (most or 64) < least - 5):
+            if modality in ("image", "audio") and (budget < least or (most or 64) < least - 5):
                 continue
-            requests.append(Request(modality, budget, rng.choice([None, 0, 1]), grid, most))
+            bounds = {"max_audio": rng.choice([None, 0, 1]), "max_frames": rng.choice([None, 1, 4])}
+            requests.append(Request(modality, budget, rng.choice([None, 0, 1]), grid, most, **bounds))
         params = SamplingParams(temperature, top_k=(0, 0, 20)[index % 3], top_p=(1.0, 0.9)[index % 2])
-        sampling = Sampling(params, params, guidance_scale=(1.0, 4.0)[index % 2])
+        scales = {"guidance_scale": (1.0, 4.0)[index % 2], "audio_guidance_scale": (1.0, 1.0, 3.0)[index % 3]}
+        sampling = Sampling(params, params, params, **scales)
         chosen, seeds = [rng.choice(prompts) for _ in requests], list(range(count, count + len(requests)))
         answers = engine.generate(chosen, requests, sampling, seeds, unconditional)
-        turns = [tiny_processor.parse_turn(answer) for answer in answers]
-        decoded = tiny_processor.with_pictures([Document((turn,)) for turn in turns])
+        turns = [processor.parse_turn(answer) for answer in answers]
+        decoded = processor.with_media([Document((turn,)) for turn in turns])
         for answer, request, document in zip(answers, requests, decoded, strict=True):
             (turn,) = document.turns
             assert turn.parts and len(answer) <= request.max_tokens
-            assert request.modality != "text" or not turn.images
-            assert request.modality != "image" or (len(turn.images) == 1 == len(turn.parts))
-            assert request.max_images is None or request.modality != "auto" or len(turn.images) <= request.max_images
+            if request.modality == "text":
+                assert not turn.images and not turn.sounds
+            if request.modality in ("image", "audio"):
+                assert len(turn.parts) == 1 and len(turn.images) == (request.modality == "image")
+            for most, media in ((request.max_images, turn.images), (request.max_audio, turn.sounds)):
+                assert most is None or request.modality != "auto" or len(media) <= most
             for image in turn.images:
                 assert image.image is not None and image.codes is not None
                 assert request.grid is None or tuple(image.codes.shape[1:]) == request.grid
+            for sound in turn.sounds:
+                assert sound.samples is not None and sound.codes is not None
+                assert sound.samples.shape[1] == 800 * sound.codes.shape[1]
+                assert request.max_frames is None or sound.codes.shape[1] <= request.max_frames
+                frames.append(sound.codes.shape[1])
             images += len(turn.images)
         count += len(answers)
-    assert count >= 2000 and images >= 300
+    assert count >= 2000 and images >= 250 and len(frames) >= 200 and max(frames) >= 8
 
 
 def test_answers_can_be_trained_on(engine: Engine, prompts: list[Tensor], tiny_decoder: PreTrainedModel) -> None:

@@ -335,8 +335,8 @@ def test_a_closed_pipe_ends_without_a_traceback() -> None:
 
 def test_outputs_of_several_pictures_an_answer(tmp_path: Path) -> None:
     picture = Image.new("RGB", (4, 4))
-    paths, sheet = outputs.write_pictures(tmp_path / "new", "a", [[picture, picture], [], [picture]])
+    paths, sheet = outputs.write_media(tmp_path / "new", "a", [[picture, picture], [], [picture]])
     assert [[path.name for path in files] for files in paths] == [["a_1.png", "a_2.png"], [], ["a_3.png"]]
     assert sheet == tmp_path / "new" / "a_sheet.png"
-    assert outputs.write_pictures(tmp_path / "none", "a", [[], []]) == ([[], []], None)
+    assert outputs.write_media(tmp_path / "none", "a", [[], []]) == ([[], []], None)
     assert not (tmp_path / "none").exists()

@@ -8,49 +8,61 @@ import pytest
 import torch
 from torch import Tensor
 
+from unitok.audio_syntax import AudioSyntax
+from unitok.codebook_orders import ORDERS
 from unitok.grammar import Grammar, GrammarState, Request
 from unitok.spans import Span, parse_turn
-from unitok.vocabulary import CONTROL_TOKENS, IMAGE, TEXT, Codebooks, Vocabulary
+from unitok.syntax import FramedAudio
+from unitok.vocabulary import AUDIO, CONTROL_TOKENS, IMAGE, TEXT, Codebooks, Vocabulary
 from unitok_tokenizers import CodebookSpec, InputError
 
 TEXT_SIZE, GRID, UNUSED_TEXT = 12, 6, {3, 11}
 
 
-def make_vocabulary(num_codebooks: int, listed: bool = False) -> Vocabulary:
-    spec = CodebookSpec("image", 4, num_codebooks, downsample=8)
+def make_vocabulary(num_codebooks: int, listed: bool = False, order: str | None = None) -> Vocabulary:
+    """With images, and with sounds of as many codebooks where an order is named."""
+    specs = [CodebookSpec("image", 4, num_codebooks, downsample=8)]
+    if order is not None:
+        specs.append(CodebookSpec("audio", 3, num_codebooks, sample_rate=8000, hop_length=80))
+    audio = FramedAudio(order or "flattened")
     if not listed:
-        return Vocabulary(TEXT_SIZE, [spec], max_grid=GRID)
-    order = torch.randperm(
-        TEXT_SIZE + 11 + GRID + 4 * num_codebooks + 5, generator=torch.Generator().manual_seed(0)
-    ).tolist()
-    take = iter(order)
+        return Vocabulary(TEXT_SIZE, specs, max_grid=GRID, audio=audio)
+    total = TEXT_SIZE + 11 + GRID + sum(spec.codebook_size for spec in specs) * num_codebooks + 5
+    order_of_ids = torch.randperm(total, generator=torch.Generator().manual_seed(0)).tolist()
+    take = iter(order_of_ids)
     return Vocabulary.from_blocks(
         [next(take) for _ in range(TEXT_SIZE)],
         {name: next(take) for name in CONTROL_TOKENS},
         [next(take) for _ in range(GRID)],
-        [Codebooks(spec, tuple([next(take) for _ in range(4)] for _ in range(num_codebooks)))],
-        len(order),
+        [
+            Codebooks(spec, tuple([next(take) for _ in range(spec.codebook_size)] for _ in range(num_codebooks)))
+            for spec in specs
+        ],
+        total,
+        audio=audio,
     )
 
 
-def random_request(chance: random.Random, num_codebooks: int) -> Request:
-    modality: Any = chance.choice(["auto", "auto", "text", "image"])
+def random_request(chance: random.Random, num_codebooks: int, audio: bool = False) -> Request:
+    modality: Any = chance.choice(["auto", "auto", "text", "image", *["audio"] * audio])
     grid = (chance.randint(1, GRID), chance.randint(1, GRID)) if chance.random() < 0.3 else None
-    least = 5 + num_codebooks * (grid[0] * grid[1] if grid else 1)
+    least = {"audio": 3 + num_codebooks}.get(modality, 5 + num_codebooks * (grid[0] * grid[1] if grid else 1))
     room = chance.choice([2, 3, 6, 7, 8, 20, 60, 120])
     return Request(
         modality,
-        max_tokens=max(room, least) + chance.randint(0, 2) if modality == "image" else room,
+        max_tokens=max(room, least) + chance.randint(0, 2) if modality in ("image", "audio") else room,
         max_images=chance.choice([None, None, 0, 1, 3]),
         grid=grid,
-        max_grid_tokens=chance.choice([None, None, max(least - 5, 1), 24 * num_codebooks]) if grid is None else None,
+        max_grid_tokens=chance.choice([None, None, num_codebooks, 24 * num_codebooks]) if grid is None else None,
+        max_audio=chance.choice([None, None, 0, 1, 3]),
+        max_frames=chance.choice([None, None, 1, 2, 5]),
     )
 
 
 def walk(
-    grammar: Grammar, requests: Sequence[Request], seed: int = 0, images: float = 1.0
+    grammar: Grammar, requests: Sequence[Request], seed: int = 0, media: float = 1.0
 ) -> tuple[Tensor, GrammarState]:
-    """Samples every row to its end, each allowed token with the same chance; ``images`` favors <boi>."""
+    """Samples every row to its end, each allowed token with the same chance; ``media`` favors <boi> and <boa>."""
     generator = torch.Generator().manual_seed(seed)
     state = grammar.start(requests)
     columns = []
@@ -58,7 +70,7 @@ def walk(
         allowed = grammar.allowed(state)
         assert bool(allowed.any(dim=1).all()), "a row has no way on"
         chance = torch.rand(allowed.shape, generator=generator)
-        chance[:, grammar._boi] *= images
+        chance[:, [grammar._boi, grammar._boa]] *= media
         token_ids = (chance * allowed).argmax(dim=1)
         columns.append(token_ids)
         state = grammar.advance(state, token_ids)
@@ -72,18 +84,22 @@ def check(vocabulary: Vocabulary, request: Request, row: Tensor) -> tuple[Span, 
     assert length <= request.max_tokens
     assert spans, "a turn must not be empty"
     images = [span for span in spans if span.modality == "image"]
+    sounds = [span for span in spans if span.modality == "audio"]
     if request.modality == "text":
-        assert not images
-    if request.modality == "image":
-        assert [span.modality for span in spans] == ["image"]
-    if request.modality == "auto" and request.max_images is not None:
-        assert len(images) <= request.max_images
+        assert not images and not sounds
+    if request.modality in ("image", "audio"):
+        assert [span.modality for span in spans] == [request.modality]
+    for most, media in ((request.max_images, images), (request.max_audio, sounds)):
+        assert request.modality != "auto" or most is None or len(media) <= most
     for span in images:
         assert span.codes is not None
         if request.grid is not None:
             assert tuple(span.codes.shape[1:]) == request.grid
         if request.max_grid_tokens is not None:
             assert span.codes.numel() <= request.max_grid_tokens
+    for span in sounds:
+        assert span.codes is not None
+        assert request.max_frames is None or span.codes.shape[1] <= request.max_frames
     return spans
 
 
@@ -94,7 +110,7 @@ def test_every_walk_ends_in_time_and_parses(num_codebooks: int, listed: bool) ->
     grammar = Grammar(vocabulary, UNUSED_TEXT)
     chance = random.Random(num_codebooks)
     requests = [random_request(chance, num_codebooks) for _ in range(1000)]
-    rows, state = walk(grammar, requests, images=4.0)
+    rows, state = walk(grammar, requests, media=4.0)
     assert bool(grammar.done(state).all())
     unused = vocabulary.text_ids[list(UNUSED_TEXT)]
     assert not bool(torch.isin(rows, unused).any())
@@ -106,13 +122,30 @@ def test_every_walk_ends_in_time_and_parses(num_codebooks: int, listed: bool) ->
     assert len(grids) > GRID * GRID / 2
 
 
+@pytest.mark.parametrize("num_codebooks", [1, 2, 3, 4])
+@pytest.mark.parametrize("order", sorted(ORDERS))
+def test_every_walk_with_sounds_ends_in_time_and_parses(num_codebooks: int, order: str) -> None:
+    vocabulary = make_vocabulary(num_codebooks, listed=num_codebooks == 3, order=order)
+    grammar = Grammar(vocabulary, UNUSED_TEXT)
+    chance = random.Random(num_codebooks)
+    requests = [random_request(chance, num_codebooks, audio=True) for _ in range(500)]
+    rows, state = walk(grammar, requests, media=4.0)
+    assert bool(grammar.done(state).all())
+    frames, mixed = set(), 0
+    for request, row in zip(requests, rows, strict=True):
+        spans = check(vocabulary, request, row)
+        frames |= {span.codes.shape[1] for span in spans if span.modality == "audio" and span.codes is not None}
+        mixed += {"image", "audio", "text"} <= {span.modality for span in spans}
+    assert {1, 2, 3, 4, 5, 6} <= frames and mixed > 10
+
+
 def test_a_row_alone_takes_the_same_way() -> None:
     """The states of rows do not touch each other."""
-    vocabulary = make_vocabulary(2)
+    vocabulary = make_vocabulary(2, order="delayed")
     grammar = Grammar(vocabulary)
     chance = random.Random(5)
-    requests = [random_request(chance, 2) for _ in range(24)]
-    rows, _ = walk(grammar, requests, images=4.0)
+    requests = [random_request(chance, 2, audio=True) for _ in range(24)]
+    rows, _ = walk(grammar, requests, media=4.0)
     batch = grammar.start(requests)
     alone = [grammar.start([request]) for request in requests]
     for column in rows.unbind(1):
@@ -213,13 +246,105 @@ def test_auto(vocabulary: Vocabulary, grammar: Grammar) -> None:
     assert v.boi not in allowed_ids(grammar, run(grammar, Request("auto", 60, max_grid_tokens=1)))
 
 
-def test_modality_and_in_image(vocabulary: Vocabulary, grammar: Grammar) -> None:
+# ---- sounds
+
+
+@pytest.fixture
+def sounding() -> Vocabulary:
+    return make_vocabulary(2, order="flattened")
+
+
+def test_exactly_one_sound(sounding: Vocabulary) -> None:
+    v, grammar, request = sounding, Grammar(sounding), Request("audio", max_tokens=100)
+    first, second = (set(v.block_ids("audio", k).tolist()) for k in (0, 1))
+    a, b = min(first), max(second)
+    assert allowed_ids(grammar, run(grammar, request)) == {v.boa}
+    assert allowed_ids(grammar, run(grammar, request, v.boa)) == first
+    assert allowed_ids(grammar, run(grammar, request, v.boa, a)) == second
+    assert allowed_ids(grammar, run(grammar, request, v.boa, a, b)) == first | {v.eoa}
+    assert allowed_ids(grammar, run(grammar, request, v.boa, a, b, a)) == second
+    assert allowed_ids(grammar, run(grammar, request, v.boa, a, b, v.eoa)) == {v.eot}
+
+
+def test_a_delayed_sound_is_drained_before_it_ends() -> None:
+    v = make_vocabulary(3, order="delayed")
+    grammar, request = Grammar(v), Request("audio", max_tokens=100)
+    blocks = [set(v.block_ids("audio", k).tolist()) for k in range(3)]
+    a, b, c = (min(block) for block in blocks)
+    for tokens, allowed in [
+        ([], blocks[0]),
+        ([a], blocks[0] | blocks[1]),  # another frame, or the rest of the only one
+        ([a, b], blocks[2]),
+        ([a, b, c], {v.eoa}),
+        ([a, a], blocks[1]),
+        ([a, a, b], blocks[0] | blocks[1]),
+        ([a, a, b, b], blocks[2]),
+        ([a, a, b, b, c], blocks[2]),
+        ([a, a, b, b, c, c], {v.eoa}),
+        ([a, a, b, a], blocks[1]),
+        ([a, a, b, a, b], blocks[2]),
+        ([a, a, b, a, b, c], blocks[0] | blocks[1]),
+        ([a, a, b, a, b, c, b, c], blocks[2]),
+        ([a, a, b, a, b, c, b, c, c], {v.eoa}),
+    ]:
+        assert allowed_ids(grammar, run(grammar, request, v.boa, *tokens)) == allowed, tokens
+
+
+@pytest.mark.parametrize("order", sorted(ORDERS))
+def test_a_frame_is_opened_only_where_the_sound_can_still_end(order: str) -> None:
+    """<boa>, three frames of two codes, <eoa> and the end are nine tokens."""
+    v = make_vocabulary(2, order=order)
+    grammar = Grammar(v)
+    first = set(v.block_ids("audio", 0).tolist())
+    tokens = AudioSyntax(v).write(torch.zeros(2, 3, dtype=torch.int64)).tolist()
+    opens = [place for place, token_id in enumerate(tokens) if token_id in first]
+    for request in [Request("audio", 9), Request("auto", 9), Request("audio", 99, max_frames=3)]:
+        run(grammar, request, *tokens, v.eot)
+        longer = AudioSyntax(v).write(torch.zeros(2, 4, dtype=torch.int64)).tolist()
+        refused = [place for place, token_id in enumerate(longer) if token_id in first][3]
+        assert not first & allowed_ids(grammar, run(grammar, request, *longer[:refused]))
+    for request in [Request("audio", 8), Request("audio", 99, max_frames=2)]:
+        assert not first & allowed_ids(grammar, run(grammar, request, *tokens[: opens[2]]))
+    assert v.boa in allowed_ids(grammar, run(grammar, Request("auto", 5)))
+    assert v.boa not in allowed_ids(grammar, run(grammar, Request("auto", 4)))
+
+
+def test_auto_opens_images_and_sounds(sounding: Vocabulary) -> None:
+    v, grammar = sounding, Grammar(sounding, UNUSED_TEXT)
+    text = set(range(TEXT_SIZE)) - UNUSED_TEXT
+    first, second = (int(v.block_ids("audio", k)[0]) for k in (0, 1))
+    sound = [v.boa, first, second, v.eoa]
+    request = Request("auto", 60, max_images=1, max_audio=2)
+    assert allowed_ids(grammar, run(grammar, request)) == text | {v.boi, v.boa}
+    assert allowed_ids(grammar, run(grammar, request, *sound)) == text | {v.boi, v.boa, v.eot}
+    codes = [int(v.block_ids("image", k)[0]) for k in (0, 1)]
+    image = [v.boi, v.size_id(1), v.size_id(1), *codes, v.eoi]
+    assert allowed_ids(grammar, run(grammar, request, *sound, *image)) == text | {v.boa, v.eot}
+    assert allowed_ids(grammar, run(grammar, request, *sound, *image, 0, *sound)) == text | {v.eot}
+    for modality in ("text", "image"):
+        assert v.boa not in allowed_ids(grammar, run(grammar, Request(modality, 60)))
+    assert v.boa not in allowed_ids(grammar, run(grammar, Request("auto", 60, max_audio=0)))
+
+
+def test_modality_and_codes_of_sounds(sounding: Vocabulary) -> None:
+    v, grammar, request = sounding, Grammar(sounding), Request("auto", 60)
+    first, second = (int(v.block_ids("audio", k)[0]) for k in (0, 1))
+    tokens = [0, v.boa, first, second, first, second, v.eoa, v.boi]
+    states = [run(grammar, request, *tokens[:n]) for n in range(len(tokens) + 1)]
+    assert [int(grammar.modality(s)) for s in states] == [TEXT, TEXT, *[AUDIO] * 5, TEXT, IMAGE]
+    assert [int(grammar.codes_of(s)) for s in states] == [TEXT, TEXT, *[AUDIO] * 5, TEXT, TEXT]
+
+
+# ---- whatever is generated
+
+
+def test_modality_and_codes(vocabulary: Vocabulary, grammar: Grammar) -> None:
     v, request = vocabulary, Request("auto", 60)
     first, second = int(v.block_ids("image", 0)[0]), int(v.block_ids("image", 1)[0])
     tokens = [0, v.boi, v.size_id(1), v.size_id(1), first, second, v.eoi, v.eot]
     states = [run(grammar, request, *tokens[:n]) for n in range(len(tokens) + 1)]
     assert [int(grammar.modality(s)) for s in states] == [TEXT, TEXT, *[IMAGE] * 5, TEXT, TEXT]
-    assert [bool(grammar.in_image(s)) for s in states] == [n in (4, 5) for n in range(len(states))]
+    assert [int(grammar.codes_of(s)) for s in states] == [IMAGE if n in (4, 5) else TEXT for n in range(len(states))]
     assert [bool(grammar.done(s)) for s in states] == [n == 8 for n in range(len(states))]
     assert grammar.modality(states[0]).dtype == torch.int8
 
@@ -239,12 +364,13 @@ def test_rows_of_a_state(grammar: Grammar) -> None:
 
 def test_no_synchronization(grammar: Grammar) -> None:
     """Under the meta device a tensor has no values, so any look at one of them would raise."""
-    meta = Grammar(make_vocabulary(2), device="meta")
+    vocabulary = make_vocabulary(2, order="delayed")
+    meta = Grammar(vocabulary, device="meta")
     state = GrammarState(*(torch.empty(4, dtype=torch.int64, device="meta") for _ in GrammarState._fields))
     for _ in range(2):
-        assert meta.allowed(state).shape == (4, make_vocabulary(2).size)
+        assert meta.allowed(state).shape == (4, vocabulary.size)
         state = meta.advance(state, torch.empty(4, dtype=torch.int64, device="meta"))
-    assert meta.done(state).shape == meta.in_image(state).shape == meta.modality(state).shape == (4,)
+    assert meta.done(state).shape == meta.codes_of(state).shape == meta.modality(state).shape == (4,)
 
 
 def test_requests_that_cannot_be_met(grammar: Grammar) -> None:
@@ -258,11 +384,22 @@ def test_requests_that_cannot_be_met(grammar: Grammar) -> None:
     ]:
         with pytest.raises(InputError, match=named):
             grammar.start([Request(), request])
+    with pytest.raises(InputError, match="no audio codes"):
+        grammar.start([Request("audio")])
+    with pytest.raises(InputError, match="a sound needs 5 tokens, but max_tokens is 4"):
+        Grammar(make_vocabulary(2, order="delayed")).start([Request("audio", 4)])
 
 
 @pytest.mark.parametrize(
     "values",
-    [{"modality": "video"}, {"max_tokens": 1}, {"max_images": -1}, {"max_grid_tokens": 0}],
+    [
+        {"modality": "video"},
+        {"max_tokens": 1},
+        {"max_images": -1},
+        {"max_grid_tokens": 0},
+        {"max_audio": -1},
+        {"max_frames": 0},
+    ],
 )
 def test_bad_requests(values: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(values))):
@@ -274,7 +411,7 @@ def test_a_vocabulary_without_images() -> None:
     grammar = Grammar(vocabulary)
     rows, state = walk(grammar, [Request("auto", 9), Request("text", 5)])
     assert bool(grammar.done(state).all())
-    assert not bool((rows == vocabulary.boi).any())
+    assert not bool(((rows == vocabulary.boi) | (rows == vocabulary.boa)).any())
     with pytest.raises(InputError, match="no image codes"):
         grammar.start([Request("image", 99)])
 

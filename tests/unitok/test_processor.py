@@ -293,7 +293,7 @@ def test_pictures_are_decoded_together(text_tokenizer: TextTokenizer) -> None:
     documents = [
         Document.user(Image(codes=codes(2, 2, seed=n)), "x", Image(codes=codes(1, 3, seed=n))) for n in range(3)
     ]
-    decoded = processor.with_pictures(documents)
+    decoded = processor.with_media(documents)
     assert sorted(codec.batches) == [3, 3]
     for document, n in zip(decoded, range(3), strict=True):
         assert [image.image.size for image in document.turns[0].images if image.image] == [(8, 8), (12, 4)]
@@ -342,7 +342,7 @@ def test_native_size_is_padded_and_given_back(text_tokenizer: TextTokenizer) -> 
     assert processor.prepare_image(prepared) is prepared
     one = processor.encode_images([image])[0]
     assert one.shape == (2, 2, 4)
-    restored = processor.with_pictures([Document.user(Image(codes=one, size=(6, 13)))])[0].turns[0].images[0]
+    restored = processor.with_media([Document.user(Image(codes=one, size=(6, 13)))])[0].turns[0].images[0]
     assert restored.image is not None
     assert restored.image.size == (13, 6)
     assert restored.size == (6, 13)

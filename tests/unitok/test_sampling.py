@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from unitok.engine.sampling import Sampler, Sampling, SamplingParams, guide, uniforms
-from unitok.vocabulary import IMAGE, TEXT
+from unitok.vocabulary import AUDIO, IMAGE, TEXT
 from unitok_tokenizers.errors import InputError
 
 CPU = torch.device("cpu")
@@ -74,12 +74,14 @@ def test_top_k_above_the_vocabulary_and_tiny_top_p() -> None:
 
 
 def test_each_modality_has_its_own_settings() -> None:
-    sampling = Sampling(text=SamplingParams(temperature=0), image=SamplingParams(temperature=5.0, top_k=4))
-    modality = torch.tensor([TEXT, IMAGE]).repeat(len(EVENLY) // 2)
+    image, audio = SamplingParams(temperature=5.0, top_k=4), SamplingParams(temperature=5.0, top_k=2)
+    sampling = Sampling(text=SamplingParams(temperature=0), image=image, audio=audio)
+    modality = torch.tensor([TEXT, IMAGE, AUDIO, AUDIO]).repeat(len(EVENLY) // 4)
     logits = LOGITS.expand(len(EVENLY), -1).clone()
     token_ids, _ = Sampler(sampling, CPU).draw(logits, torch.ones_like(logits, dtype=torch.bool), modality, EVENLY)
     assert token_ids[modality == TEXT].unique().tolist() == [1]
     assert token_ids[modality == IMAGE].unique().tolist() == [0, 1, 3, 5]
+    assert token_ids[modality == AUDIO].unique().tolist() == [1, 5]
 
 
 @pytest.mark.parametrize("params", [{}, {"temperature": 100.0}, {"top_k": 5}, {"top_p": 0.999}, {"temperature": 1e-4}])
@@ -137,7 +139,7 @@ def test_neighboring_seeds_are_unrelated() -> None:
 
 def test_guidance_applies_to_the_rows_that_ask_for_it() -> None:
     cond, uncond = torch.randn(3, 7), torch.randn(3, 7)
-    guided = guide(cond, uncond, 3.0, torch.tensor([True, False, True]))
+    guided = guide(cond, uncond, torch.tensor([3.0, 1.0, 3.0]))
     torch.testing.assert_close(guided[[0, 2]], (uncond + 3.0 * (cond - uncond))[[0, 2]])
     assert torch.equal(guided[1], cond[1])
 
@@ -154,6 +156,7 @@ def test_guidance_applies_to_the_rows_that_ask_for_it() -> None:
         ("top_p", 0.0),
         ("top_p", 1.1),
         ("guidance_scale", -1.0),
+        ("audio_guidance_scale", 101.0),
         ("max_tokens", 0),
     ],
 )

@@ -11,16 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unitok.data.condition_dropout import ControlIds, drop_condition, find_image_replies
+from unitok.data.condition_dropout import ControlIds, drop_condition, find_media_replies
 from unitok.data.sampling_plan import PackedCaches, PackingSampler, Position
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, merge_caches, vocabulary_hash
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.spec import CodebookSpec
 
-VOCABULARY = Vocabulary(20, [CodebookSpec("image", 16, downsample=8)], max_grid=4)
+SPECS = [CodebookSpec("image", 16, downsample=8), CodebookSpec("audio", 4, sample_rate=8000, hop_length=80)]
+VOCABULARY = Vocabulary(20, SPECS, max_grid=4)
 V = VOCABULARY
 CONTROL = ControlIds.of(VOCABULARY)
+AUDIO = V.block_ids("audio")[:3].tolist()
 PICTURE = [V.boi, V.size_id(1), V.size_id(2), *V.block_ids("image")[:2].tolist(), V.eoi]
 
 
@@ -108,15 +110,22 @@ def test_a_broken_cache_is_named(tmp_path: Path) -> None:
 def test_image_replies_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scan: int) -> None:
     monkeypatch.setattr("unitok.data.condition_dropout.SCAN_TOKENS", scan)
     cache = write(tmp_path / "cache", DOCUMENTS)
-    replies = find_image_replies(cache.tokens, cache.offsets, CONTROL)
+    replies = find_media_replies(cache.tokens, cache.offsets, CONTROL)
     found = [(int(d), cache[int(d)][0][s:e].tolist()) for d, s, e in zip(*replies, strict=True)]
     # A picture in a user's turn is no reply.
     assert found == [(0, [*PICTURE, V.eot]), (2, [*PICTURE, V.eot]), (2, [7, *PICTURE, V.eot])]
 
 
+def test_replies_with_sounds_are_found() -> None:
+    sound = [V.boa, *AUDIO, V.eoa]
+    ids, _ = conversation(("user", [1, *sound]), ("assistant", [2]), ("user", [3]), ("assistant", [4, *sound]))
+    replies = find_media_replies(ids, np.array([0, len(ids)]), CONTROL)
+    assert [ids[start:end].tolist() for _, start, end in zip(*replies, strict=True)] == [[4, *sound, V.eot]]
+
+
 def test_dropping_the_condition_leaves_the_unconditional_prompt_and_the_reply() -> None:
     ids, marks = DOCUMENTS[2]
-    replies = find_image_replies(ids, np.array([0, len(ids)]), CONTROL)
+    replies = find_media_replies(ids, np.array([0, len(ids)]), CONTROL)
     dropped, dropped_marks = drop_condition(ids, marks, int(replies.start[1]), int(replies.end[1]), CONTROL)
     assert dropped.tolist() == [V.bos, V.user, V.uncond, V.eot, V.assistant, 7, *PICTURE, V.eot, V.eos]
     assert dropped_marks.tolist() == [0] * 5 + [1] * (len(PICTURE) + 2) + [0]

@@ -103,6 +103,17 @@ def weights(module: L.LightningModule) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in module.parameters()])
 
 
+def test_codes_of_sounds_are_weighed_and_counted_apart(tmp_path: Path) -> None:
+    v = Vocabulary(20, [CodebookSpec("image", 16, downsample=8), CodebookSpec("audio", 4, 2)], max_grid=4)
+    v.save(tmp_path / "vocabulary.json")
+    weights_of = LossConfig(text=0.5, image=2.0, control=0.25, audio=3.0)
+    module = DecoderModule(str(tmp_path / "vocabulary.json"), decoder=DECODER, loss=weights_of)
+    audio = torch.cat([v.block_ids("audio", k) for k in (0, 1)])
+    assert (module.id_group == GROUPS.index("audio")).nonzero()[:, 0].tolist() == sorted(audio.tolist())
+    assert (module.id_weight[audio] == 3).all() and (module.id_weight == 3).sum() == 8
+    assert module.id_group[v.boa] == module.id_group[v.eoa] == GROUPS.index("control")
+
+
 def test_the_loss_weighs_modalities_and_context(
     make: Callable[..., DecoderModule], data: Callable[..., TokenCacheDataModule], tmp_path: Path
 ) -> None:

@@ -1,7 +1,7 @@
 """Condition dropout: what guidance needs the model to have seen.
 
-A document in which an assistant turn holds an image becomes, with some probability, just that turn behind the
-unconditional prompt `<bos> <user> <uncond> <eot> <assistant>`, and ends after it.
+A document in which an assistant turn holds an image or a sound becomes, with some probability, just that turn behind
+the unconditional prompt `<bos> <user> <uncond> <eot> <assistant>`, and ends after it.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ class ControlIds:
     assistant: int
     eot: int
     boi: int
+    boa: int
     uncond: int
 
     @staticmethod
     def of(vocabulary: Vocabulary) -> ControlIds:
         v = vocabulary
-        return ControlIds(v.bos, v.eos, v.user, v.assistant, v.eot, v.boi, v.uncond)
+        return ControlIds(v.bos, v.eos, v.user, v.assistant, v.eot, v.boi, v.boa, v.uncond)
 
     @property
     def prompt(self) -> tuple[int, ...]:
@@ -40,8 +41,8 @@ class ControlIds:
         return self.bos, self.user, self.uncond, self.eot, self.assistant
 
 
-class ImageReplies(NamedTuple):
-    """Assistant turns that hold an image.
+class MediaReplies(NamedTuple):
+    """Assistant turns that hold an image or a sound.
 
     In `document` [R], the ids from `start` [R] to `end` [R], counted from the document's first, are the turn
     without its `<assistant>` and with its `<eot>`.
@@ -52,9 +53,9 @@ class ImageReplies(NamedTuple):
     end: NDArray[np.int64]
 
 
-def find_image_replies(tokens: NDArray[np.integer], offsets: NDArray[np.int64], control: ControlIds) -> ImageReplies:
+def find_media_replies(tokens: NDArray[np.integer], offsets: NDArray[np.int64], control: ControlIds) -> MediaReplies:
     """Look through all documents; `tokens` [T], `offsets` [documents + 1]. Sorted by document, then start."""
-    found: list[ImageReplies] = []
+    found: list[MediaReplies] = []
     first = 0
     while first < len(offsets) - 1:
         last = int(np.searchsorted(offsets, offsets[first] + SCAN_TOKENS, side="right")) - 1
@@ -62,27 +63,27 @@ def find_image_replies(tokens: NDArray[np.integer], offsets: NDArray[np.int64], 
         base = int(offsets[first])
         ids = np.asarray(tokens[base : int(offsets[last])])
         assistants = np.flatnonzero(ids == control.assistant)
-        images = np.flatnonzero(ids == control.boi)
+        media = np.flatnonzero((ids == control.boi) | (ids == control.boa))
         ends = np.flatnonzero(ids == control.eot)
         after = np.searchsorted(ends, assistants)  # the <eot> that closes each turn
         assistants, after = assistants[after < len(ends)], after[after < len(ends)]
         closing = ends[after]
-        holds = np.searchsorted(images, closing) > np.searchsorted(images, assistants)
+        holds = np.searchsorted(media, closing) > np.searchsorted(media, assistants)
         start, end = assistants[holds] + 1 + base, closing[holds] + 1 + base
         document = np.searchsorted(offsets, start, side="right") - 1
         inside = end <= offsets[document + 1]
         document, start, end = document[inside], start[inside], end[inside]
-        found.append(ImageReplies(document, start - offsets[document], end - offsets[document]))
+        found.append(MediaReplies(document, start - offsets[document], end - offsets[document]))
         first = last
     if not found:
-        return ImageReplies(*(np.zeros(0, dtype=np.int64) for _ in range(3)))
-    return ImageReplies(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))
+        return MediaReplies(*(np.zeros(0, dtype=np.int64) for _ in range(3)))
+    return MediaReplies(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))
 
 
 def drop_condition(
     ids: NDArray[np.integer], targets: NDArray[np.uint8], start: int, end: int, control: ControlIds
 ) -> tuple[NDArray[np.integer], NDArray[np.uint8]]:
-    """A document [S] whose turn `start:end` holds an image -> that turn alone, without its condition."""
+    """A document [S] whose turn `start:end` holds media -> that turn alone, without its condition."""
     prompt = np.asarray(control.prompt, dtype=ids.dtype)
     eos = np.asarray([control.eos], dtype=ids.dtype)
     # A token behind a reply is not the model's to write, so `<eos>` counts as it did at the document's end.

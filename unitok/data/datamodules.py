@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from unitok.data.condition_dropout import ControlIds, drop_condition, find_image_replies
+from unitok.data.condition_dropout import ControlIds, drop_condition, find_media_replies
 from unitok.data.documents import OnError
 from unitok.data.packing import PackedBatch, build_batch, pack
 from unitok.data.sampling_plan import PackedCaches, PackingSampler, Position
@@ -100,7 +100,7 @@ class TokenCacheDataModule(_PackedDataModule):
         val: Folders of caches to validate and test on.
         row_length: Tokens of a packed row.
         batch_rows: Rows per batch and device.
-        condition_dropout: Probability that a document with a picture in a reply loses what is before it.
+        condition_dropout: Probability that a document with a picture or a sound in a reply loses what is before it.
         seed: Of the order of documents and of condition dropout.
         epochs: Passes over the training documents; none: endless, `trainer.max_steps` ends the run.
         num_workers: Processes that build batches; packing is cheap, 0 builds them in the main process.
@@ -180,7 +180,7 @@ class DocumentsDataModule(TokenCacheDataModule):
         tokenize_workers: Processes that tokenize; 0 works in the main process.
         row_length: Tokens of a packed row.
         batch_rows: Rows per batch and device.
-        condition_dropout: Probability that a document with a picture in a reply loses what is before it.
+        condition_dropout: Probability that a document with a picture or a sound in a reply loses what is before it.
         seed: Of the order of documents and of condition dropout.
         epochs: Passes over the training documents; none: endless, `trainer.max_steps` ends the run.
         num_workers: Processes that build batches; packing is cheap, 0 builds them in the main process.
@@ -239,7 +239,7 @@ class WorldDataModule(_PackedDataModule):
         checkpoint: Folder (or shipped checkpoint) with the tokenizers.
         row_length: Tokens of a packed row.
         batch_rows: Rows per batch and device.
-        condition_dropout: Probability that a document with a picture in a reply loses what is before it.
+        condition_dropout: Probability that a document with a picture or a sound in a reply loses what is before it.
         seed: Of everything that is drawn; validation draws from another stream.
         val_batches: Batches to validate and test on.
         val_split: Scenes to validate on: `train`, or `heldout` with the pairs that training never has.
@@ -342,7 +342,7 @@ class WorldBatches(Dataset[PackedBatch]):
         if rng.random() >= self.condition_dropout:
             return document
         ids, targets = document
-        replies = find_image_replies(ids, np.array([0, len(ids)]), control)
+        replies = find_media_replies(ids, np.array([0, len(ids)]), control)
         if not len(replies.start):
             return document
         one = int(rng.integers(len(replies.start)))

@@ -1,4 +1,4 @@
-"""A user's own documents: a JSONL file in the messages form, pictures beside it.
+"""A user's own documents: a JSONL file in the messages form, pictures and sounds beside it.
 
 Each line is one document: a list of messages, or an object with `messages`. Paths start at the file's folder.
 """
@@ -22,10 +22,10 @@ def parse_line(line: str, where: str, base: Path) -> Document:
     Args:
         line: JSON.
         where: names the line in errors, such as `data.jsonl:12`.
-        base: folder that picture paths start from.
+        base: folder that paths of pictures and sounds start from.
 
     Raises:
-        InputError: not JSON, not the messages form, a picture that cannot be read, or nothing in it.
+        InputError: not JSON, not the messages form, a file that cannot be read, or nothing in it.
     """
     try:
         value = json.loads(line)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, DistributedSampler
 
-from unitok.data.condition_dropout import ControlIds, drop_condition, dropped_length, find_image_replies
+from unitok.data.condition_dropout import ControlIds, drop_condition, dropped_length, find_media_replies
 from unitok.data.packing import PackedBatch, build_batch, pack
 from unitok.data.token_cache import TokenCache
 from unitok.vocabulary import Vocabulary
@@ -48,7 +48,7 @@ class PackedCaches(Dataset[PackedBatch]):
         self.caches, self.row_lengths, self.pad = list(caches), sorted(set(row_lengths)), vocabulary.pad
         self.control = ControlIds.of(vocabulary)
         self.starts = np.cumsum([0, *(len(cache) for cache in caches)])
-        replies = [find_image_replies(cache.tokens, cache.offsets, self.control) for cache in caches]
+        replies = [find_media_replies(cache.tokens, cache.offsets, self.control) for cache in caches]
         self.reply_document = np.concatenate(
             [r.document + start for r, start in zip(replies, self.starts, strict=False)]
         )

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib import resources
 from itertools import islice
 from pathlib import Path
@@ -30,14 +30,15 @@ from unitok.components import COMPONENTS
 from unitok.data.documents import OnError, line_blocks, read_documents
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, merge_caches, vocabulary_hash
 from unitok.data.world.mixture import world_documents
-from unitok.document import Document, Image, Turn
-from unitok.processor import Processor, picture_settings
+from unitok.document import Document
+from unitok.picture_fit import picture_settings
+from unitok.processor import Processor
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 
 log = logging.getLogger(__name__)
 
-DOCUMENTS_TOGETHER = 256  # documents whose pictures are encoded in one go
+DOCUMENTS_TOGETHER = 256  # documents whose pictures and sounds are encoded in one go
 
 Encoded = tuple[NDArray[np.integer], NDArray[np.uint8]]  # ids [S], targets [S]
 
@@ -55,15 +56,18 @@ def find_folder(name_or_folder: str | Path) -> Path:
     raise InputError(f"{name_or_folder} is not a checkpoint folder: it has no vocabulary.json")
 
 
-def load_processor(folder: str | Path, image_size: int | None = None) -> Processor:
+def load_processor(folder: str | Path, image_size: int | None = None, detokenizers: bool = False) -> Processor:
     """What turns documents into ids, from a checkpoint folder that need not hold a decoder yet.
 
     Args:
-        folder: with `vocabulary.json`, `text_tokenizer/` and, for pictures, `image_tokenizer/`.
+        folder: with `vocabulary.json`, `text_tokenizer/` and, for pictures and sounds, `image_tokenizer/` and
+            `audio_tokenizer/`.
         image_size: sides of pictures; none: as `unitok.json` says, or any size where there is no such file.
+        detokenizers: read those too that the folder holds.
     """
     folder = find_folder(folder)
-    classes = {"text_tokenizer": "TextTokenizer", "image_tokenizer": "ImageTokenizer"}
+    wanted = [name for name in COMPONENTS if detokenizers or not name.endswith("_detokenizer")]
+    classes = {name: next(iter(COMPONENTS[name])) for name in wanted}  # our own class where nothing is said
     settings: dict[str, Any] = {"image_size": None}
     if (folder / "unitok.json").is_file():
         try:
@@ -84,17 +88,8 @@ def load_processor(folder: str | Path, image_size: int | None = None) -> Process
 
 
 def encode_documents(processor: Processor, documents: Sequence[Document]) -> list[Encoded]:
-    """Ids and targets of documents; a picture that several of them hold is encoded once."""
-    pictures = {id(part): part for document in documents for turn in document.turns for part in turn.images}
-    bare = [part for part in pictures.values() if part.codes is None]
-    codes = processor.encode_images([part.image for part in bare if part.image is not None])
-    encoded = {id(part): Image(codes=one, size=part.size) for part, one in zip(bare, codes, strict=True)}
-
-    def with_codes(turn: Turn) -> Turn:
-        return replace(turn, parts=tuple(encoded.get(id(part), part) for part in turn.parts))
-
-    ids = processor.encode_batch([Document(tuple(map(with_codes, one.turns))) for one in documents])
-    return [(one.numpy(), processor.targets(one).numpy()) for one in ids]
+    """Ids and targets of documents; a picture or a sound that several of them hold is encoded once."""
+    return [(ids.numpy(), processor.targets(ids).numpy()) for ids in processor.encode_batch(documents)]
 
 
 class Source(Protocol):

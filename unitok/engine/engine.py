@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from unitok.engine.rows import DecoderRows, check_layers
-from unitok.engine.sampling import Sampler, Sampling, guide, uniforms
+from unitok.engine.sampling import Sampler, Sampling, guidance_scales, guide, uniforms
 from unitok.grammar import Grammar, Request
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
@@ -73,8 +73,7 @@ class Engine:
             sampling: How tokens are drawn, the same for all; its own ``max_tokens`` is the caller's to put
                 into the requests.
             seeds: One random stream each, at least 0.
-            unconditional: int64 ``[S]``, the prompt that says nothing; needed when ``guidance_scale`` is not
-                1.
+            unconditional: int64 ``[S]``, the prompt that says nothing; needed when what may be generated is guided.
 
         Returns:
             int64 ``[S]`` each, on the CPU: the answer without its prompt, ``<eot>`` included.
@@ -120,6 +119,7 @@ class Engine:
         ]
         limit = max(request.max_tokens for request in requests)
         grammar, sampler = self._grammar, Sampler(sampling, self.device)
+        scales = guidance_scales(sampling, self.device)
         state = grammar.start(requests)
         random = uniforms(seeds, limit).to(self.device)
         pairs = _Pairs(guided, self.device)
@@ -129,7 +129,7 @@ class Engine:
         unusable = torch.zeros(len(prompts), dtype=torch.bool, device=self.device)
         seen = 0
         for step in range(limit):
-            logits = pairs.guide(rows.logits, sampling.guidance_scale, grammar.in_image(state))
+            logits = pairs.guide(rows.logits, scales[grammar.codes_of(state).long()])
             allowed, modality = grammar.allowed(state), grammar.modality(state)
             token_ids, usable = sampler.draw(logits, allowed, modality, random[live, step])
             unusable |= ~usable & ~grammar.done(state)
@@ -166,8 +166,13 @@ class Engine:
         return rows
 
     def _is_guided(self, request: Request, sampling: Sampling) -> bool:
-        may_hold_image = request.modality != "text" and request.max_images != 0
-        return may_hold_image and sampling.guidance_scale != 1 and "image" in self._vocabulary.specs
+        """Whether an answer may hold codes that are guided."""
+        most = {"image": request.max_images, "audio": request.max_audio}
+        scales = {"image": sampling.guidance_scale, "audio": sampling.audio_guidance_scale}
+        return any(
+            scales[kind] != 1 and (request.modality == kind or (request.modality == "auto" and most[kind] != 0))
+            for kind in self._vocabulary.specs
+        )
 
     def fit(self, request: Request, prompt: Tensor, sampling: Sampling, unconditional: Tensor | None = None) -> Request:
         """The request with no more tokens than its prompt leaves in the context.
@@ -212,11 +217,11 @@ class _Pairs:
         """G, the number of unconditional rows."""
         return len(self._places)
 
-    def guide(self, logits: Tensor, scale: float, in_image: Tensor) -> Tensor:
-        """The logits ``[B, V]`` to draw from, of the decoder's ``[B + G, V]``."""
+    def guide(self, logits: Tensor, scale: Tensor) -> Tensor:
+        """The logits ``[B, V]`` to draw from, of the decoder's ``[B + G, V]``; ``scale`` is float ``[B]``."""
         cond, uncond = logits[: len(self._guided)], logits[len(self._guided) :]
         if self.count:
-            cond[self._places] = guide(cond[self._places], uncond, scale, in_image[self._places])
+            cond[self._places] = guide(cond[self._places], uncond, scale[self._places])
         return cond
 
     def both(self, token_ids: Tensor) -> Tensor:

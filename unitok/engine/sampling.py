@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unitok.vocabulary import CONTROL, IMAGE, TEXT
+from unitok.vocabulary import AUDIO, CONTROL, IMAGE, TEXT
 from unitok_tokenizers.errors import InputError
 
 GREEDY_BELOW = 1e-5
@@ -51,18 +51,23 @@ class Sampling:
     Args:
         text: Text, and the choice of what comes next where text may stand.
         image: Image codes.
+        audio: Audio codes, and where a sound ends.
         guidance_scale: Image codes are drawn from ``uncond + scale * (cond - uncond)``; 1 turns guidance off
             and saves its second row in the batch.
+        audio_guidance_scale: The same for audio codes.
         max_tokens: Tokens of one answer at most; the decoder's context may leave room for fewer.
     """
 
     text: SamplingParams = field(default_factory=SamplingParams)
     image: SamplingParams = field(default_factory=SamplingParams)
+    audio: SamplingParams = field(default_factory=SamplingParams)
     guidance_scale: float = 1.0
+    audio_guidance_scale: float = 1.0
     max_tokens: int = 1024
 
     def __post_init__(self) -> None:
         _check_number(self.guidance_scale, "guidance_scale", low=0.0, high=100.0)
+        _check_number(self.audio_guidance_scale, "audio_guidance_scale", low=0.0, high=100.0)
         _check_integer(self.max_tokens, "max_tokens", low=1)
 
     def to_dict(self) -> dict[str, Any]:
@@ -73,7 +78,7 @@ class Sampling:
     def from_dict(cls, values: Mapping[str, Any]) -> Sampling:
         """The inverse of :meth:`to_dict`; an unknown name or a value out of range raises InputError."""
         values = _check_names(values, cls, "sampling")
-        for name in ("text", "image"):
+        for name in ("text", "image", "audio"):
             if name in values:
                 values[name] = SamplingParams(**_check_names(values[name], SamplingParams, f"sampling.{name}"))
         return cls(**values)
@@ -88,7 +93,7 @@ class Sampler:
     """
 
     def __init__(self, sampling: Sampling, device: torch.device) -> None:
-        by_modality = {TEXT: sampling.text, CONTROL: sampling.text, IMAGE: sampling.image}
+        by_modality = {TEXT: sampling.text, CONTROL: sampling.text, IMAGE: sampling.image, AUDIO: sampling.audio}
         table = [by_modality[modality] for modality in sorted(by_modality)]
         self._temperature = torch.tensor([max(p.temperature, GREEDY_BELOW) for p in table], device=device)
         self._greedy = torch.tensor([p.temperature < GREEDY_BELOW for p in table], device=device)
@@ -163,17 +168,21 @@ def uniforms(seeds: Sequence[int], count: int) -> Tensor:
     return torch.stack(rows)
 
 
-def guide(cond: Tensor, uncond: Tensor, scale: float, guided: Tensor) -> Tensor:
-    """Classifier-free guidance where ``guided`` (bool ``[B]``), the conditional logits elsewhere: ``[B, V]``.
+def guidance_scales(sampling: Sampling, device: torch.device) -> Tensor:
+    """float32 ``[M]``: the scale at codes of each modality, 1 for what is never guided."""
+    by_modality = {TEXT: 1.0, CONTROL: 1.0, IMAGE: sampling.guidance_scale, AUDIO: sampling.audio_guidance_scale}
+    return torch.tensor([by_modality[modality] for modality in sorted(by_modality)], device=device)
+
+
+def guide(cond: Tensor, uncond: Tensor, scale: Tensor) -> Tensor:
+    """Classifier-free guidance: ``[B, V]``.
 
     Args:
         cond: float ``[B, V]``, logits given the prompt.
         uncond: float ``[B, V]``, logits without it.
-        scale: 1 gives ``cond`` exactly.
-        guided: The rows whose next token is an image code.
+        scale: float ``[B]``; 1 gives ``cond`` exactly.
     """
-    weight = torch.where(guided, scale, 1.0).to(cond.dtype)
-    return torch.lerp(uncond, cond, weight[:, None])
+    return torch.lerp(uncond, cond, scale.to(cond.dtype)[:, None])
 
 
 def _check_number(value: Any, name: str, low: float, high: float) -> None:

@@ -1,7 +1,7 @@
 """Starts the embeddings of codes from the codec's own code vectors.
 
-Codes that look alike then begin with embeddings that are alike, and what is learned about one carries over to the
-other from the first step on. Shape letters: V codes, C channels of a code vector, D model width.
+Codes that look or sound alike then begin with embeddings that are alike, and what is learned about one carries over to
+the other from the first step on. Shape letters: V codes, C channels of a code vector, D model width.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
+from unitok.data.tokenizing import load_processor
 from unitok.training.backbone import embedding_parameters
 from unitok.vocabulary import Vocabulary
+from unitok_tokenizers import Tokenizer
+from unitok_tokenizers.codebook import Codebook
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import ImageTokenizer
 
@@ -24,8 +27,8 @@ SHARE_OF_NOISE = 0.1
 
 
 @torch.no_grad()
-def start_from_codes(model: PreTrainedModel, vocabulary: Vocabulary, image_tokenizer: str | Path) -> None:
-    """Overwrite the image codes' rows of the embedding, and of the head where it is apart, in place.
+def start_from_codes(model: PreTrainedModel, vocabulary: Vocabulary, folder: str | Path) -> None:
+    """Overwrite the codes' rows of the embedding, and of the head where it is apart, in place.
 
     A random map keeps the angles between code vectors; rows keep the size that the architecture's own
     initialization gave them.
@@ -33,18 +36,30 @@ def start_from_codes(model: PreTrainedModel, vocabulary: Vocabulary, image_token
     Args:
         model: The decoder, with random weights.
         vocabulary: Where the codes' ids are.
-        image_tokenizer: Folder of the tokenizer.
+        folder: Of an image tokenizer; or of a base, whose image and audio tokenizers are then both used.
 
     Raises:
-        InputError: The tokenizer is not the vocabulary's.
+        InputError: A tokenizer is not the vocabulary's, or has no code vectors.
     """
-    tokenizer = ImageTokenizer.from_pretrained(image_tokenizer)
-    if vocabulary.specs.get("image") != tokenizer.spec:
-        raise InputError(f"{image_tokenizer} is not the image tokenizer of the vocabulary: {tokenizer.spec}")
-    for table in {id(p): p for p in embedding_parameters(model)}.values():
-        for codebook, vectors in enumerate(tokenizer.codebook.vectors):
-            ids = vocabulary.block_ids("image", codebook)
-            table[ids] = _rows(vectors, table.shape[1], float(table[ids].std()))
+    tables = list({id(p): p for p in embedding_parameters(model)}.values())
+    for tokenizer in _tokenizers(folder):
+        spec = tokenizer.spec
+        if vocabulary.specs.get(spec.modality) != spec:
+            raise InputError(f"{folder} is not the {spec.modality} tokenizer of the vocabulary: {spec}")
+        codebook = getattr(tokenizer, "codebook", None)
+        if not isinstance(codebook, Codebook):
+            raise InputError(f"{folder}: {type(tokenizer).__name__} has no code vectors to start from")
+        for table in tables:
+            for number, vectors in enumerate(codebook.vectors):
+                ids = vocabulary.block_ids(spec.modality, number)
+                table[ids] = _rows(vectors, table.shape[1], float(table[ids].std()))
+
+
+def _tokenizers(folder: str | Path) -> list[Tokenizer]:
+    if not (Path(folder) / "vocabulary.json").is_file():
+        return [ImageTokenizer.from_pretrained(folder)]
+    processor = load_processor(folder)
+    return [one for one in (processor.image_tokenizer, processor.audio_tokenizer) if one is not None]
 
 
 def _rows(vectors: Tensor, width: int, std: float) -> Tensor:

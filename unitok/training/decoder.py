@@ -61,7 +61,8 @@ class DecoderModule(L.LightningModule):
             whose tokenizer the vocabulary has gets rows for everything that is not text.
         freeze: What stays as it is of `init_from`.
         lora: Train adapters of `init_from` instead of its weights; they are what is exported.
-        codes_from: Folder of the image tokenizer: the embeddings of codes start from its code vectors.
+        codes_from: Folder of an image tokenizer, or of a base with all its tokenizers: the embeddings of codes start
+            from their code vectors.
         attn_implementation: As in transformers; sdpa always works, eager is faster on CPUs with short rows.
         compile: Compile each layer with torch.compile.
         gradient_checkpointing: Recompute each layer in the backward pass, for less memory.

@@ -1,0 +1,192 @@
+"""Models that hear and make sounds: answers, streams, checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image as PILImage
+from transformers import PreTrainedModel
+
+from unitok.audio_stream import AudioChunk, AudioFinished, AudioStarted
+from unitok.codebook_orders import ORDERS
+from unitok.document import Audio, Document, Image, Text
+from unitok.engine import Sampling, SamplingParams
+from unitok.model import UniTok
+from unitok.model_card import model_card
+from unitok.processor import Processor
+from unitok.stream import Event, ImageFinished, ImageRow, ImageStarted, TextDelta, TurnFinished
+from unitok_tokenizers.errors import InputError
+
+HOP, RATE = 800, 8000
+ASK = Document.user("draw two green stars")
+HOT = Sampling(SamplingParams(50.0), SamplingParams(50.0), SamplingParams(50.0), 2.0, 2.0, max_tokens=60)
+
+
+@pytest.fixture(params=sorted(ORDERS))
+def model(
+    request: pytest.FixtureRequest, make_sound_processor: Callable[..., Processor], sound_decoder: PreTrainedModel
+) -> UniTok:
+    return UniTok(make_sound_processor(request.param), sound_decoder)
+
+
+def test_modalities(model: UniTok) -> None:
+    kinds = {}
+    for modality in ("text", "image", "audio", "auto"):
+        turns = [d.turns[-1] for d in model.generate(ASK, modality, HOT, num=24)]
+        kinds[modality] = {type(part) for turn in turns for part in turn.parts}
+    assert kinds == {"text": {Text}, "image": {Image}, "audio": {Audio}, "auto": {Text, Image, Audio}}
+
+
+def test_an_answer_of_sound_has_codes_and_samples(model: UniTok) -> None:
+    (sound,) = model.generate(ASK, "audio", HOT)[0].turns[-1].parts
+    assert isinstance(sound, Audio) and sound.codes is not None and sound.samples is not None
+    assert sound.sample_rate == RATE and sound.samples.shape == (1, HOP * sound.codes.shape[1])
+    assert torch.equal(sound.samples, model.processor.decode_sounds([sound.codes])[0])
+
+
+def test_seconds_are_a_limit(model: UniTok) -> None:
+    def lengths(seconds: float | None) -> list[int]:
+        answers = model.generate(ASK, "audio", HOT, num=24, seconds=seconds)
+        return [sound.codes.shape[1] for d in answers for sound in d.turns[-1].sounds if sound.codes is not None]
+
+    free = lengths(None)
+    assert len(free) == 24 and min(free) == 1 and 6 < max(free) <= 28, "28 is what max_tokens leaves"
+    for seconds, most in ((0.1, 1), (0.35, 3), (0.8, 8), (1000.0, 28)):
+        assert lengths(seconds) == [min(length, most) for length in free]
+    for bad in (0.0, 0.05, float("nan")):
+        with pytest.raises(InputError, match="seconds must be at least"):
+            model.generate(ASK, "audio", HOT, seconds=bad)
+    with pytest.raises(InputError, match="a sound needs 5 tokens"):
+        model.generate(ASK, "audio", dataclasses.replace(HOT, max_tokens=4))
+
+
+def test_progress_rises_to_its_total(model: UniTok) -> None:
+    reports: list[tuple[int, int]] = []
+    model.generate(ASK, "audio", HOT, seconds=0.5, progress=lambda done, total: reports.append((done, total)))
+    assert reports[0][1] == 5 * 2 + 3 and reports[-1][0] == reports[-1][1] <= 13
+
+
+def test_sounds_pictures_and_words_are_heard_in_any_order(model: UniTok) -> None:
+    picture, sound = PILImage.new("RGB", (16, 16), "red"), Audio(torch.zeros(1, 3 * HOP), RATE)
+    document = Document.user(sound, "and", picture, "then", sound, picture).reply(sound, "x").ask("again")
+    (answer,) = model.generate(document, "auto", HOT)
+    assert answer.turns[:-1] == document.turns
+    other = Audio(torch.ones(1, 3 * HOP), RATE)
+    (changed,) = model.generate(Document.user(other, "and").reply("x").ask("again"), "auto", HOT)
+    (same,) = model.generate(Document.user(sound, "and").reply("x").ask("again"), "auto", HOT)
+    assert changed.turns[-1] != same.turns[-1], "what was heard matters"
+
+
+def test_a_model_without_audio_codes_says_so(tiny_model: UniTok) -> None:
+    with pytest.raises(InputError, match="no audio codes"):
+        tiny_model.generate(ASK, "audio")
+    with pytest.raises(InputError, match="no audio tokenizer"):
+        tiny_model.generate(Document.user(Audio(torch.zeros(1, 9), RATE)))
+    with pytest.raises(InputError, match="no audio codes"):
+        tiny_model.generate(ASK, seconds=3)
+
+
+# ---- stream
+
+
+def replay(events: list[Event]) -> list[Any]:
+    """The parts that the events tell of: text, or codes."""
+    parts: list[Any] = []
+    rows: list[torch.Tensor] = []
+    for before, event in zip([None, *events], events, strict=False):
+        if isinstance(event, TextDelta):
+            parts = [*parts[:-1], parts[-1] + event.text] if isinstance(before, TextDelta) else [*parts, event.text]
+        elif isinstance(event, (ImageStarted, AudioStarted)):
+            rows = []
+        elif isinstance(event, ImageRow):
+            rows.append(event.codes[:, None])
+        elif isinstance(event, AudioChunk):
+            assert event.index == sum(row.shape[1] for row in rows)
+            rows.append(event.codes)
+        elif isinstance(event, (ImageFinished, AudioFinished)):
+            parts.append(torch.cat(rows, dim=1).tolist())
+    return parts
+
+
+def test_a_stream_tells_what_generate_returns(model: UniTok) -> None:
+    answers = model.generate(ASK, "auto", HOT, num=24)
+    with_sounds = [seed for seed, document in enumerate(answers) if document.turns[-1].sounds]
+    kinds = set()
+    for seed in [*with_sounds[:4], 0, 1]:
+        events = list(model.stream(ASK, "auto", HOT, seed=seed))
+        assert isinstance(events[-1], TurnFinished) and events[-1].document == answers[seed]
+        whole = answers[seed].turns[-1].parts
+        expected = [part.text if isinstance(part, Text) else part.codes.tolist() for part in whole]  # type: ignore[union-attr]
+        assert replay(events) == [part for part in expected if part]
+        finished = [event.audio for event in events if isinstance(event, AudioFinished)]
+        assert tuple(finished) == answers[seed].turns[-1].sounds
+        kinds |= {type(event) for event in events}
+    assert {TextDelta, AudioStarted, AudioChunk, AudioFinished, TurnFinished} <= kinds
+
+
+def test_chunks_come_early_and_join_to_the_whole_sound(model: UniTok) -> None:
+    """A chunk has five frames at least, half a second, and waits for the one behind it."""
+    for seed in range(12):
+        events = list(model.stream(ASK, "audio", HOT, seed=seed, seconds=2.0))
+        chunks = [event for event in events if isinstance(event, AudioChunk)]
+        (finished,) = [event.audio for event in events if isinstance(event, AudioFinished)]
+        assert finished.samples is not None and finished.codes is not None
+        samples = [chunk.samples for chunk in chunks if chunk.samples is not None]
+        assert len(samples) == len(chunks)
+        torch.testing.assert_close(torch.cat(samples, dim=1), finished.samples, rtol=0, atol=0)
+        assert torch.equal(torch.cat([chunk.codes for chunk in chunks], dim=1), finished.codes)
+        assert len(chunks) == -(-finished.codes.shape[1] // 5)
+        assert {chunk.sample_rate for chunk in chunks} == {RATE}
+
+
+def test_a_codec_that_does_not_say_how_far_it_looks_sounds_at_the_end(
+    make_sound_processor: Callable[..., Processor], sound_decoder: PreTrainedModel
+) -> None:
+    processor = make_sound_processor()
+    codec: Any = processor.audio_detokenizer
+    codec.lookahead = None
+    events = list(UniTok(processor, sound_decoder).stream(ASK, "audio", HOT, seed=1, seconds=2.0))
+    chunks = [event for event in events if isinstance(event, AudioChunk)]
+    (finished,) = [event.audio for event in events if isinstance(event, AudioFinished)]
+    assert len(chunks) > 1 and all(chunk.samples is None for chunk in chunks)
+    assert finished.samples is not None
+
+
+# ---- checkpoints
+
+
+@pytest.mark.usefixtures("known_step_codec")
+def test_a_model_comes_back_from_its_folder(model: UniTok, tmp_path: Path) -> None:
+    model.sampling = HOT
+    model.save_pretrained(tmp_path / "model")
+    manifest = json.loads((tmp_path / "model" / "unitok.json").read_text())
+    assert {"audio_tokenizer", "audio_detokenizer"} <= set(manifest["components"])
+    loaded = UniTok.from_pretrained(tmp_path / "model")
+    assert loaded.sampling == HOT and loaded.processor.vocabulary == model.processor.vocabulary
+    document = Document.user(Audio(torch.rand(1, 5000) - 0.5, RATE), "now higher")
+    assert loaded.generate(document, num=3) == model.generate(document, num=3)
+
+
+def test_settings_from_before_there_was_sound_are_read() -> None:
+    old = {"text": {"temperature": 0.5}, "image": {}, "guidance_scale": 1.5, "max_tokens": 9}
+    sampling = Sampling.from_dict(old)
+    assert sampling.audio == SamplingParams() and sampling.audio_guidance_scale == 1
+    assert Sampling.from_dict(HOT.to_dict()) == HOT
+    with pytest.raises(InputError, match="audio_guidance_scale"):
+        Sampling(audio_guidance_scale=-1)
+    with pytest.raises(InputError, match=r"sampling\.audio"):
+        Sampling.from_dict({"audio": {"heat": 1}})
+
+
+def test_the_model_card_says_what_it_hears(sound_model: UniTok, tiny_model: UniTok) -> None:
+    card = str(model_card(sound_model.processor, sound_model.decoder, "owner/model"))
+    assert "reads text, images and sounds and writes text, images and sounds" in card
+    assert "2 x 16, for frames of 800 samples at 8000 Hz" in card and "| audio tokenizer | StepCodec |" in card
+    card = str(model_card(tiny_model.processor, tiny_model.decoder, "owner/model"))
+    assert "reads text and images and writes text and images" in card and "audio" not in card

@@ -1,0 +1,175 @@
+"""The state machine of a turn, of which each row has one.
+
+The states are kept as integers in tensors ``[B]`` and the answer of :meth:`Grammar.allowed` is a row of a table, so a
+batch of rows in different states needs neither a Python loop nor a wait for the device.
+
+Shape letters: B batch, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from unitok.audio_syntax import AudioSyntax
+from unitok.grammar.request import Request
+from unitok.grammar.sized_image import SizedImageRules
+from unitok.grammar.sound import SoundRules
+from unitok.grammar.state import GrammarState, Masks, Phase
+from unitok.grammar.template_image import TemplateImageRules
+from unitok.grammar.turn import TurnRules
+from unitok.syntax import SizedImages
+from unitok.turn_syntax import turn_syntax
+from unitok.vocabulary import AUDIO, IMAGE, TEXT, Vocabulary
+from unitok.vocabulary_manifest import NO_ID
+from unitok_tokenizers.errors import InputError
+
+_UNLIMITED: Final = 1 << 40  # larger than any count of tokens, and safe to multiply by one
+
+
+class Grammar:
+    """The rules of a turn. Every sequence that follows them parses and decodes.
+
+    Args:
+        vocabulary: The ids; of a modality that it has no codes of, nothing is ever opened.
+        unused_text: Ids of the text tokenizer that text never holds, such as its own special tokens.
+        device: Where the states and the tables live.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        unused_text: Collection[int] = (),
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.device = torch.device(device)
+        usable = torch.ones(vocabulary.text_size, dtype=torch.bool)
+        usable[list(unused_text)] = False
+        usable &= vocabulary.text_ids != NO_ID
+        if not bool(usable.any()):
+            raise InputError("the grammar has no text token that may be generated")
+        masks = Masks(vocabulary.size)
+        text = vocabulary.text_ids[usable]
+        self._least_audio = AudioSyntax(vocabulary).length(1) if "audio" in vocabulary.specs else 0
+        self._turn = TurnRules(vocabulary, text, self._least_audio, masks)
+        self._image = _image_rules(vocabulary, masks, self.device) if "image" in vocabulary.specs else None
+        self._sound = SoundRules(vocabulary, masks, self.device) if "audio" in vocabulary.specs else None
+        self._table = masks.table().to(self.device)
+        modality = torch.full((Phase.COUNT,), TEXT, dtype=torch.int8)
+        modality[Phase.HEIGHT :], modality[Phase.SOUND] = IMAGE, AUDIO
+        self._modality = modality.to(self.device)
+        self._boi, self._boa = vocabulary.boi, vocabulary.boa
+        self._ends = torch.tensor(turn_syntax(vocabulary).ends, device=self.device)
+        self._max_grid = vocabulary.max_grid
+
+    def start(self, requests: Sequence[Request]) -> GrammarState:
+        """The state of each row before its first token.
+
+        Raises:
+            InputError: A request that cannot be met, such as an image in too little room.
+        """
+        rows = torch.tensor([self._start_row(request) for request in requests], dtype=torch.int64)
+        return GrammarState(*rows.view(len(requests), len(GrammarState._fields)).T.to(self.device))
+
+    def _start_row(self, request: Request) -> tuple[int, ...]:
+        grid = request.grid or (0, 0)
+        if request.grid and not all(1 <= n <= self._max_grid for n in grid):
+            raise InputError(f"grid {grid[0]}x{grid[1]} is outside 1x1 to {self._max_grid}x{self._max_grid}")
+        images, least, template = self._images(request)
+        phase = {"image": Phase.IMAGE_NEXT, "audio": Phase.AUDIO_NEXT}.get(request.modality, Phase.FIRST)
+        values = {
+            "phase": phase,
+            "room": request.max_tokens,
+            "ends_after_span": int(phase != Phase.FIRST),
+            "images": images,
+            "least_image": least,
+            "max_codes": request.max_grid_tokens or _UNLIMITED,
+            "grid_height": grid[0],
+            "grid_width": grid[1],
+            "sounds": self._sounds(request),
+            "max_frames": request.max_frames or _UNLIMITED,
+            "template": template,
+        }
+        return tuple(values.get(name, 0) for name in GrammarState._fields)
+
+    def _images(self, request: Request) -> tuple[int, int, int]:
+        """How many images a row may hold, the tokens of the smallest, and their template."""
+        wanted = request.modality == "image"
+        if wanted and self._image is None:
+            raise InputError("this model has no image codes; ask for text")
+        if self._image is None or request.modality in ("text", "audio"):
+            return 0, 0, 0
+        codes, least = self._image.least(request)
+        if request.max_grid_tokens is not None and codes > request.max_grid_tokens:
+            if wanted:
+                most = request.max_grid_tokens
+                raise InputError(f"an image needs {codes} codes, but max_grid_tokens is {most}; raise it")
+            return 0, least, 0
+        if wanted and request.max_tokens <= least:
+            raise InputError(f"an image needs {least + 1} tokens, but max_tokens is {request.max_tokens}; raise it")
+        images = 1 if wanted else _UNLIMITED if request.max_images is None else request.max_images
+        return images, least, self._image.template(request) if images else 0
+
+    def _sounds(self, request: Request) -> int:
+        """How many sounds a row may hold."""
+        wanted = request.modality == "audio"
+        if wanted and self._sound is None:
+            raise InputError("this model has no audio codes; ask for text")
+        if self._sound is None or request.modality in ("text", "image"):
+            return 0
+        if wanted and request.max_tokens <= self._least_audio:
+            least = self._least_audio + 1
+            raise InputError(f"a sound needs {least} tokens, but max_tokens is {request.max_tokens}; raise it")
+        return 1 if wanted else _UNLIMITED if request.max_audio is None else request.max_audio
+
+    def allowed(self, state: GrammarState) -> Tensor:
+        """bool ``[B, V]``: the tokens that may come next; never empty, and only ``<pad>`` after the end."""
+        row = self._turn.mask(state)
+        if self._image is not None:
+            row = torch.where(state.phase < Phase.HEIGHT, row, self._image.mask(state))
+        if self._sound is not None:
+            row = torch.where(state.phase == Phase.SOUND, self._sound.mask(state), row)
+        return self._table[row]
+
+    def advance(self, state: GrammarState, token_ids: Tensor) -> GrammarState:
+        """The state behind ``token_ids`` int64 ``[B]``, each of which :meth:`allowed` must have allowed."""
+        state = state._replace(room=(state.room - 1).clamp(min=0))
+        phase = torch.where(state.phase == Phase.FIRST, Phase.OPEN, state.phase)
+        ended = torch.isin(token_ids, self._ends) | (phase == Phase.DONE)
+        state = state._replace(phase=torch.where(ended, Phase.DONE, phase))
+        if self._image is not None:
+            state = self._image.advance(state, token_ids, token_ids == self._boi)
+        if self._sound is not None:
+            state = self._sound.advance(state, token_ids, token_ids == self._boa)
+        return state
+
+    def done(self, state: GrammarState) -> Tensor:
+        """bool ``[B]``: the turn has ended."""
+        return state.phase == Phase.DONE
+
+    def modality(self, state: GrammarState) -> Tensor:
+        """int8 ``[B]``: whose settings the next token takes.
+
+        IMAGE from the sizes to ``<eoi>``, AUDIO from the first code to ``<eoa>``, else TEXT.
+        """
+        return self._modality[state.phase]
+
+    def codes_of(self, state: GrammarState) -> Tensor:
+        """int8 ``[B]``: the modality whose code comes next, or TEXT.
+
+        Where a sound may end, ``<eoa>`` is one of its codes.
+        """
+        modality = self.modality(state)
+        if self._image is None:
+            return modality
+        return torch.where((modality != IMAGE) | self._image.is_code(state), modality, TEXT)
+
+
+def _image_rules(vocabulary: Vocabulary, masks: Masks, device: torch.device) -> SizedImageRules | TemplateImageRules:
+    settings = vocabulary.images
+    if isinstance(settings, SizedImages):
+        return SizedImageRules(vocabulary, settings, masks, device)
+    return TemplateImageRules(vocabulary, (settings.height, settings.width), masks, device)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from unitok import evaluate
 from unitok.data.world.phrases import NUMBER_WORDS
 from unitok.data.world.scene import Scene
 from unitok.data.world.sounds import tape
@@ -21,13 +26,18 @@ from unitok.data.world.sounds.signals import SAMPLE_RATE, Samples, as_audio, sil
 from unitok.data.world.sounds.spoken import spoken_words
 from unitok.data.world.sounds.voices import ASSISTANT, Voice
 from unitok.document import Audio, Document, Image, Text, Turn
-from unitok.evaluation import events, listening, melodies, sound_setup, speaking, spoken
-from unitok.evaluation.cases import Case, Task, judge, samples_of
+from unitok.engine.sampling import Sampling
+from unitok.evaluation import audio_codec, events, listening, melodies, sound_setup, speaking, spoken
+from unitok.evaluation.cases import Case, Task, judge
 from unitok.evaluation.findings import Findings
+from unitok.evaluation.report import Report
 from unitok.evaluation.setup import Setup
 from unitok.evaluation.sound_setup import case_error_rate, error_rate, heard_words, with_sounds
+from unitok.evaluation.speech_oracle import SpeechOracle
 from unitok.model import UniTok
+from unitok_tokenizers.audio_io import load_audio, resample
 
+WORDS = frozenset(("a", "red", "circle", "two", "stars"))
 PICTURE = Image(codes=torch.zeros(1, 1, 1, dtype=torch.int64))
 
 
@@ -180,12 +190,10 @@ def test_words_are_compared_as_they_sound() -> None:
 
 
 def test_sounds_of_other_rates_and_channels_are_heard() -> None:
-    time = torch.arange(24_000) / 24_000
-    wave = 0.1 * torch.sin(2 * np.pi * 440 * time)
-    samples = samples_of(Audio(torch.stack([wave, wave]), 24_000))
-    assert samples.shape == (SAMPLE_RATE,) and samples.dtype == np.float32
-    spectrum = np.abs(np.fft.rfft(samples))
-    assert spectrum.argmax() == 440
+    both = torch.from_numpy(play((69, 72))).expand(2, -1)
+    task = replace(melodies.playing_task(np.random.default_rng(0)), wanted="A4 C5", accepts=lambda got: got == "A4 C5")
+    for rate in (8_000, 24_000, 44_100):
+        assert judge(task, Turn((Audio(resample(both, SAMPLE_RATE, rate), rate),), "assistant")).right
 
 
 @pytest.mark.parametrize("section", [listening, speaking, spoken, melodies, events])
@@ -211,3 +219,53 @@ def test_spoken_captions_name_what_is_there(setup: Setup, said: list) -> None:
         for place, word in enumerate(words):
             if word in NUMBER_WORDS:
                 assert not takes(task, " ".join((*words[:place], "six", "large", *words[place + 1 :])))
+
+
+@pytest.mark.usefixtures("known_step_codec")
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
+def test_a_run_measures_a_model_with_sounds(
+    sound_model: UniTok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sound_setup, "assistant_oracle", cache(lambda: SpeechOracle(vocabulary=WORDS, sentences=5)))
+    folder = tmp_path / "model"
+    UniTok(sound_model.processor, sound_model.decoder, Sampling(max_tokens=40)).save_pretrained(folder)
+    sections = "audio_codec,listening,speaking,spoken,melodies,events"
+    options = ["--model", str(folder), "--samples", "2", "--output", str(tmp_path / "out"), "--only", sections]
+    assert evaluate.main(options) == 0
+    printed = capsys.readouterr().out
+    found = json.loads((tmp_path / "out/evaluation.json").read_text())
+    assert set(found["seconds"]) == set(sections.split(","))
+    figures = {(figure["section"], figure["name"]): figure for figure in found["figures"]}
+    targets = {key: figure["target"] for key, figure in figures.items() if figure["target"] is not None}
+    assert targets == {
+        ("audio_codec", "STOI, held-out voices"): 0.88,
+        ("audio_codec", "codes used of codebook 1"): 90.0,
+        ("audio_codec", "codes used of codebook 2"): 90.0,
+        ("listening", "word error rate, held-out sentences and voices"): 5.0,
+        ("speaking", "words recognized, held-out sentences"): 92.0,
+        ("spoken", "lost by speaking"): 4.0,
+        ("spoken", "captions read aloud"): 80.0,
+        ("melodies", "melody from names, all notes right"): 95.0,
+        ("melodies", "names from a melody, all right"): 97.0,
+    }
+    assert all(figure["value"] is not None for key, figure in figures.items() if key[0] != "audio_codec"), printed
+    assert figures["audio_codec", f"mel distance, {audio_codec.VOICES}"]["value"] > 0
+    assert figures["audio_codec", "the oracle reads the same notes"]["value"] == 0  # ten levels a second are no notes
+    assert found["failures"]["melodies"]
+
+
+def test_reports_hold_sounds_to_listen_to(tmp_path: Path) -> None:
+    task = melodies.playing_task(np.random.default_rng(2))
+    cases = [judge(task, rendered(task)), judge(task, sounding(play((60,)))), judge(task, saying("no"))]
+    Report(tmp_path / "out", {}).add("melodies", Findings([], cases))
+    files = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert files == [
+        "evaluation.json",
+        "evaluation.md",
+        "evaluation_melodies.txt",
+        "evaluation_melodies_01.wav",
+        "evaluation_melodies_02.wav",
+    ]
+    lines = (tmp_path / "out/evaluation_melodies.txt").read_text().splitlines()
+    assert lines[1].endswith("heard: C4") and f"wanted: {task.wanted}" in lines[0]
+    assert load_audio(tmp_path / "out/evaluation_melodies_02.wav", SAMPLE_RATE).shape[1] > 0

@@ -20,22 +20,21 @@ from unitok.data.world.sounds.events import sample_events
 from unitok.data.world.sounds.instruments import play
 from unitok.data.world.sounds.melody_documents import played_by_user
 from unitok.data.world.sounds.notes import melody_text, sample_melody
-from unitok.data.world.sounds.signals import as_audio
+from unitok.data.world.sounds.signals import SAMPLE_RATE, as_audio
 from unitok.data.world.sounds.speech import speak
 from unitok.data.world.sounds.spoken import plainly, sample_text
 from unitok.data.world.sounds.tape import users_speech
 from unitok.data.world.sounds.voices import ASSISTANT, Voice, sample_voice
 from unitok.document import Audio
 from unitok.evaluation.audio_metrics import has_stoi, mel_distance, si_sdr, stoi
-from unitok.evaluation.cases import samples_of
 from unitok.evaluation.figures import Figure, share
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.melody_oracle import read_melody
 from unitok.evaluation.metrics import perplexity, usage
 from unitok.evaluation.setup import Setup
 from unitok.evaluation.sound_setup import error_rate, hear, heard_words, with_sounds
+from unitok.sounds import samples_at
 from unitok_tokenizers import CodebookSpec, Detokenizer, Tokenizer
-from unitok_tokenizers.audio_io import resample
 from unitok_tokenizers.errors import InputError
 
 SECTION = "audio_codec"
@@ -58,8 +57,8 @@ class AudioCodec(NamedTuple):
 
     def through(self, sound: Audio) -> tuple[Tensor, Tensor, Tensor]:
         """Codes ``[K, T]``, the sound and its reconstruction ``[1, 1, N]`` at the codec's rate, on the CPU."""
-        assert sound.samples is not None and sound.sample_rate and self.tokenizer.spec.sample_rate
-        samples = resample(sound.samples, sound.sample_rate, self.tokenizer.spec.sample_rate)[None]
+        assert self.tokenizer.spec.sample_rate
+        samples = samples_at(sound, self.tokenizer.spec.sample_rate)[None]
         codes = self.tokenizer.encode(samples.to(self.device))
         other = self.detokenizer.decode(codes)[..., : samples.shape[-1]].clamp(-1, 1).cpu()
         return codes[0].cpu(), samples, other
@@ -88,14 +87,14 @@ def measure(setup: Setup) -> Findings:
                 text, sound = make(setup.rng(f"{SECTION}, {name}", index))
                 groups[name].append(Through(text, *codec.through(sound)))
                 bar.update()
-    voices, own, melodies = groups[_VOICES], groups[_OWN], groups[_MELODIES]
+    voices, own, melodies = groups[VOICES], groups[OWN], groups[MELODIES]
     wanted = [heard_words(one.name) for one in own]
     got = [hear(_at_oracles_rate(one.other, rate)) for one in own]
     right = [melody_text(read_melody(_at_oracles_rate(one.other, rate))) == one.name for one in melodies]
     return Findings(
         [
-            _intelligibility(_VOICES, voices, rate, STOI_TARGET),
-            _intelligibility(_OWN, own, rate),
+            _intelligibility(VOICES, voices, rate, STOI_TARGET),
+            _intelligibility(OWN, own, rate),
             *_distances(voices, rate),
             Figure(SECTION, "words recognized, the model's voice", 100 - error_rate(got, wanted), "%", count=len(own)),
             share(SECTION, "the oracle reads the same notes", right),
@@ -122,18 +121,18 @@ def _other(rng: np.random.Generator) -> tuple[str, Audio]:
     return "", played_by_user(rng, sample_melody(rng)) if draw < 0.6 else users_speech(rng, sample_text(rng))
 
 
-_VOICES, _OWN, _MELODIES = "held-out voices", "the model's voice", "melodies"
+VOICES, OWN, MELODIES = "held-out voices", "the model's voice", "melodies"
 GROUPS: dict[str, Callable[[np.random.Generator], tuple[str, Audio]]] = {
-    _VOICES: lambda rng: _speech(rng, sample_voice(rng, "heldout")),
-    _OWN: lambda rng: _speech(rng, ASSISTANT),
-    _MELODIES: _melody,
+    VOICES: lambda rng: _speech(rng, sample_voice(rng, "heldout")),
+    OWN: lambda rng: _speech(rng, ASSISTANT),
+    MELODIES: _melody,
     "other sounds": _other,
 }
 """Sounds that go through the codec, each with its words or notes."""
 
 
 def _at_oracles_rate(sound: Tensor, rate: int) -> NDArray[np.float32]:
-    return samples_of(Audio(sound[0], rate))
+    return samples_at(Audio(sound[0], rate), SAMPLE_RATE)[0].numpy()
 
 
 def _intelligibility(name: str, group: list[Through], rate: int, target: float | None = None) -> Figure:
@@ -151,8 +150,8 @@ def _distances(group: list[Through], rate: int) -> list[Figure]:
     mel = torch.cat([mel_distance(one.sound, one.other, rate) for one in group]).mean().item()
     signal = torch.cat([si_sdr(one.sound, one.other) for one in group]).mean().item()
     return [
-        Figure(SECTION, f"mel distance, {_VOICES}", mel, "dB", lower_is_better=True, count=len(group)),
-        Figure(SECTION, f"SI-SDR, {_VOICES}", signal, "dB", count=len(group)),
+        Figure(SECTION, f"mel distance, {VOICES}", mel, "dB", lower_is_better=True, count=len(group)),
+        Figure(SECTION, f"SI-SDR, {VOICES}", signal, "dB", count=len(group)),
     ]
 
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
-from torchaudio.functional import resample
 from tqdm import tqdm
 
 from unitok.data.world.render import Style, render
 from unitok.data.world.scene import Scene
 from unitok.data.world.sounds.signals import SAMPLE_RATE
-from unitok.document import Audio, Document, Turn
+from unitok.document import Document, Turn
 from unitok.evaluation.figures import Figure, share
 from unitok.evaluation.oracle import is_known, read
 from unitok.evaluation.setup import Setup
+from unitok.sounds import samples_at
 
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} [{elapsed}<{remaining}]"
 
@@ -83,25 +83,17 @@ class Case:
 
 def judge(task: Task, turn: Turn) -> Case:
     """Whether an assistant's turn does what the task asks: exactly one picture, one sound, or words alone."""
-    sounds = [part for part in turn.parts if isinstance(part, Audio)]
     if task.hear is not None:
-        if len(sounds) != 1 or turn.images or sounds[0].samples is None:
+        if len(turn.sounds) != 1 or turn.images or turn.sounds[0].samples is None:
             return Case(task, turn, None, False)
-        heard = task.hear(samples_of(sounds[0]))
+        heard = task.hear(samples_at(turn.sounds[0], SAMPLE_RATE)[0].numpy())
         return Case(task, turn, None, task.accepts(heard), heard)
     if isinstance(task.wanted, str):
-        return Case(task, turn, None, not turn.images and not sounds and task.accepts(turn.text))
+        return Case(task, turn, None, not turn.images and not turn.sounds and task.accepts(turn.text))
     if len(turn.images) != 1 or turn.images[0].image is None:
         return Case(task, turn, None, False)
     scene = read(np.asarray(turn.images[0].image))
     return Case(task, turn, scene, is_known(scene) and task.accepts(scene))
-
-
-def samples_of(sound: Audio) -> NDArray[np.float32]:
-    """A sound with samples as one channel ``[N]`` at 16 kHz."""
-    if sound.samples is None or sound.sample_rate is None:
-        raise ValueError("the sound is codes alone")
-    return resample(sound.samples.float().mean(0), sound.sample_rate, SAMPLE_RATE).numpy()
 
 
 def answer(setup: Setup, name: str, tasks: Sequence[Task]) -> list[Case]:

@@ -13,9 +13,6 @@ from unitok.evaluation.cepstra import cepstra
 from unitok.evaluation.word_net import WordNet
 from unitok.evaluation.word_references import References, Words, make_references, sentences_for
 
-SENTENCES = 700
-"""Sentences that references of the whole vocabulary are cut from, for each voice."""
-
 SAME_SOUND = {"to": "two", "for": "four"}
 """Words that sound like others; they are heard as those."""
 
@@ -34,9 +31,9 @@ class SpeechOracle:
         self,
         voices: Sequence[Voice] = (ASSISTANT,),
         vocabulary: Collection[str] = VOCABULARY,
-        sentences: int = SENTENCES,
+        sentences: int = 700,
     ) -> None:
-        """Speaks all references, which takes a minute a voice.
+        """Speaks so many sentences in each voice, and cuts references from them.
 
         Raises:
             InputError: espeak-ng is not installed.

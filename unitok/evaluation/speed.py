@@ -12,7 +12,7 @@ import time
 import torch
 from tqdm import tqdm
 
-from unitok.document import Audio, Document
+from unitok.document import Document
 from unitok.evaluation.figures import Figure
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.setup import Setup
@@ -64,7 +64,7 @@ def _spoken(setup: Setup, bar: tqdm) -> Figure:
         started = time.perf_counter()
         answer = setup.model.generate(document, modality="audio", seed=index)[0].turns[-1]
         seconds = time.perf_counter() - started
-        (sound,) = (part for part in answer.parts if isinstance(part, Audio))
+        (sound,) = answer.sounds
         assert sound.samples is not None and sound.sample_rate
         ratios.append(seconds * sound.sample_rate / max(sound.samples.shape[-1], 1))
         bar.update()

@@ -53,5 +53,9 @@ def _half_cosine(length: int) -> Samples:
 
 
 def as_audio(samples: Samples) -> Audio:
-    """The sound as a document's part, ``[1, N]``."""
-    return Audio(torch.from_numpy(samples.copy())[None], SAMPLE_RATE)
+    """The sound as a document's part, ``[1, N]``, with silence to the end of its last frame.
+
+    A codec adds that anyway; here it leaves few different lengths, and sounds of one length are encoded together.
+    """
+    frame = samples_of(FRAME_SECONDS)
+    return Audio(torch.from_numpy(np.pad(samples, (0, -len(samples) % frame)))[None], SAMPLE_RATE)

@@ -20,8 +20,8 @@ class StreamableDetokenizer(Protocol):
     def spec(self) -> CodebookSpec: ...
 
     @property
-    def lookahead(self) -> int:
-        """Frames after its own."""
+    def lookahead(self) -> int | None:
+        """Frames after its own; none: all of them, so that nothing is final before the end."""
         ...
 
     @property
@@ -51,7 +51,8 @@ class AudioStream:
     def push(self, codes: Tensor) -> Tensor:
         """The new final samples ``[B, 1, N]``, after codes int64 ``[B, k, T]`` that follow those before; N may be 0."""
         self._window = codes if self._window is None else torch.cat([self._window, codes], dim=-1)
-        return self._send(self._start + self._window.shape[-1] - self.detokenizer.lookahead)
+        lookahead = self.detokenizer.lookahead
+        return self._send(0 if lookahead is None else self._start + self._window.shape[-1] - lookahead)
 
     def finish(self) -> Tensor:
         """The samples ``[B, 1, N]`` that were held back, when no frame follows any more."""

@@ -22,7 +22,6 @@ from unitok_tokenizers.log_mel import LogMel
 from unitok_tokenizers.module_io import load_module, save_module
 from unitok_tokenizers.spec import CodebookSpec
 
-
 CENTER: Final = -1.5
 """About the mean of log-mel spectra: an encoder learns faster from inputs around zero."""
 

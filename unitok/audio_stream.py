@@ -1,6 +1,6 @@
 """A sound as events, so that it can be played while it is generated.
 
-Shape letters: K codebooks, T frames, n frames of a chunk, N samples.
+Shape letters: K codebooks, n frames of a chunk, N samples.
 """
 
 from __future__ import annotations
@@ -13,34 +13,33 @@ import torch
 from torch import Tensor
 
 from unitok.audio_syntax import AudioSyntax
+from unitok.codec_batches import device_of
 from unitok.document import Audio, Document
 from unitok.processor import Processor
+from unitok_detokenizers.audio_stream import AudioStream
 
 SECONDS: Final = 0.5
-"""Length of a chunk, at least: each one decodes the sound from its beginning."""
-
-
-@dataclass(frozen=True, eq=False)
-class AudioChunk:
-    """The next frames of a sound are known, from frame ``index`` (from 0).
-
-    Attributes:
-        index: The first of the frames.
-        codes: int64 ``[K, n]``.
-        samples: float32 ``[1, n * hop_length]``, which no later frame changes; None where nothing decodes them before
-            the sound is whole.
-        sample_rate: Samples per second; None without samples.
-    """
-
-    index: int
-    codes: Tensor
-    samples: Tensor | None = None
-    sample_rate: int | None = None
+"""Length of a chunk. Each one decodes some frames before it anew."""
 
 
 @dataclass(frozen=True)
 class AudioStarted:
     """A sound is opened."""
+
+
+@dataclass(frozen=True, eq=False)
+class AudioChunk:
+    """More of a sound is known.
+
+    Attributes:
+        codes: int64 ``[K, n]``, the frames behind those of the chunk before; in the last chunk n may be 0.
+        samples: float32 ``[1, N]``, the samples behind those of the chunk before, as far as no later frame changes
+            them: they lag behind the codes, but the last chunk has all that are left. None without an audio
+            detokenizer.
+    """
+
+    codes: Tensor
+    samples: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +50,10 @@ class AudioFinished:
 
 
 class SoundReader:
-    """Turns the token ids of one sound, those behind its ``<boa>``, into chunks.
+    """Turns the token ids of one sound, those behind its ``<boa>``, into events.
 
     Args:
-        processor: Decodes the frames. Its audio detokenizer says with ``lookahead`` how many frames behind a frame
-            its samples depend on; one that does not say so decodes whole sounds only.
+        processor: Knows the vocabulary and decodes the frames.
     """
 
     def __init__(self, processor: Processor) -> None:
@@ -64,8 +62,8 @@ class SoundReader:
         self._eoa = processor.vocabulary.eoa
         # In every order the last codebook's code completes its frame.
         self._completing = set(processor.vocabulary.block_ids("audio", self._syntax.num_codebooks - 1).tolist())
-        self._lookahead: int | None = getattr(processor.audio_detokenizer, "lookahead", None)
         self._in_chunk = max(1, round(SECONDS * processor.sample_rate / processor.hop_length))
+        self._stream = None if processor.audio_detokenizer is None else AudioStream(processor.audio_detokenizer)
         self._ids: list[int] = []
         self._whole = 0  # frames
         self._sent = 0  # frames
@@ -73,30 +71,25 @@ class SoundReader:
     def read(self, token_id: int) -> Iterator[AudioChunk | AudioFinished]:
         """What the next token brings."""
         if token_id == self._eoa:
-            audio = self._decoded()
-            if self._whole > self._sent:
-                yield self._chunk(audio, self._whole)
-            yield AudioFinished(audio)
+            codes = self._codes()
+            yield self._chunk(codes, last=True)
+            (document,) = self._processor.with_media([Document().reply(Audio(codes=codes))])
+            yield AudioFinished(document.turns[0].sounds[0])
             return
         self._ids.append(token_id)
         self._whole += token_id in self._completing
-        final = self._whole - (self._lookahead or 0)
-        if final - self._sent >= self._in_chunk:
-            yield self._chunk(self._decoded() if self._lookahead is not None else Audio(codes=self._codes()), final)
-
-    def _chunk(self, audio: Audio, stop: int) -> AudioChunk:
-        """The frames of a sound up to ``stop`` that were not yet sent."""
-        start, self._sent = self._sent, stop
-        assert audio.codes is not None
-        codes = audio.codes[:, start:stop]
-        if self._lookahead is None or audio.samples is None:
-            return AudioChunk(start, codes)
-        hop = self._processor.hop_length
-        return AudioChunk(start, codes, audio.samples[:, start * hop : stop * hop], audio.sample_rate)
+        if self._whole - self._sent >= self._in_chunk:
+            yield self._chunk(self._codes(), last=False)
 
     def _codes(self) -> Tensor:
         return self._syntax.whole_frames(torch.tensor(self._ids))
 
-    def _decoded(self) -> Audio:
-        (document,) = self._processor.with_media([Document().reply(Audio(codes=self._codes()))])
-        return document.turns[0].sounds[0]
+    @torch.no_grad()
+    def _chunk(self, codes: Tensor, last: bool) -> AudioChunk:
+        new, self._sent = codes[:, self._sent :], codes.shape[1]
+        if self._stream is None:
+            return AudioChunk(new)
+        samples = [self._stream.push(new[None].to(device_of(self._stream.detokenizer)))]
+        if last:
+            samples.append(self._stream.finish())
+        return AudioChunk(new, torch.cat(samples, dim=-1)[0].float().cpu().clamp(-1, 1))

@@ -16,6 +16,12 @@ VALUES_PER_BATCH: Final = 64 * 64 * 64
 """Pixels or samples that go through a codec together at most, to bound the memory; a single one may be larger."""
 
 
+def device_of(codec: object) -> torch.device:
+    """Where a codec takes its inputs."""
+    parameter = next(codec.parameters(), None) if isinstance(codec, nn.Module) else None
+    return parameter.device if parameter is not None else torch.device("cpu")
+
+
 def in_batches(
     codec: object, run: Callable[[Tensor], Tensor], inputs: Sequence[Tensor], values_per_place: int = 1
 ) -> list[Tensor]:
@@ -30,8 +36,7 @@ def in_batches(
     Returns:
         The results, in the order of the inputs, on the CPU.
     """
-    parameter = next(codec.parameters(), None) if isinstance(codec, nn.Module) else None
-    device = parameter.device if parameter is not None else torch.device("cpu")
+    device = device_of(codec)
     groups: dict[torch.Size, list[int]] = defaultdict(list)
     for place, tensor in enumerate(inputs):
         groups[tensor.shape].append(place)

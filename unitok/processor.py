@@ -24,6 +24,7 @@ from unitok.spans import Span, parse_spans, parse_turn
 from unitok.syntax import MeasuredImages
 from unitok.turn_syntax import Piece, turn_syntax
 from unitok.vocabulary import Vocabulary
+from unitok_detokenizers.audio_stream import StreamableDetokenizer
 from unitok_tokenizers import Detokenizer, Tokenizer
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import to_pil, to_rgb, to_tensor
@@ -74,7 +75,7 @@ class Processor:
         image_fit: ImageFit = "pad",
         image_pixels: tuple[int, int] | None = None,
         audio_tokenizer: Tokenizer | None = None,
-        audio_detokenizer: Detokenizer | None = None,
+        audio_detokenizer: StreamableDetokenizer | None = None,
     ) -> None:
         if text_tokenizer.vocab_size != vocabulary.text_size:
             raise InputError(

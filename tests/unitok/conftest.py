@@ -98,6 +98,7 @@ class StepCodec:
     """
 
     lookahead = 1
+    history = 0
 
     def __init__(self) -> None:
         self.spec = CodebookSpec("audio", 16, 2, sample_rate=8000, hop_length=800)

@@ -285,7 +285,7 @@ def test_guidance_of_images_and_sounds_in_one_batch_equals_two_passes(
     hot = SamplingParams(20.0)
     sampling = Sampling(hot, hot, hot, guidance_scale=0.5, audio_guidance_scale=2.5)
     answers = engine.generate(chosen, requests, sampling, seeds, unconditional)
-    seen = dict.fromkeys(("image", "audio", "end", "other"), 0)
+    seen: dict[str, int] = dict.fromkeys(("image", "audio", "end", "other"), 0)
     for row, answer in enumerate(answers):
         cond = uncached(sound_decoder, torch.cat([chosen[row], answer]), vocabulary.size)[len(chosen[row]) - 1 :]
         uncond = uncached(sound_decoder, torch.cat([unconditional, answer]), vocabulary.size)[len(unconditional) - 1 :]
@@ -363,7 +363,7 @@ def test_every_sequence_parses_and_decodes(
             bounds = {"max_audio": rng.choice([None, 0, 1]), "max_frames": rng.choice([None, 1, 4])}
             requests.append(Request(modality, budget, rng.choice([None, 0, 1]), grid, most, **bounds))
         params = SamplingParams(temperature, top_k=(0, 0, 20)[index % 3], top_p=(1.0, 0.9)[index % 2])
-        scales = {"guidance_scale": (1.0, 4.0)[index % 2], "audio_guidance_scale": (1.0, 1.0, 3.0)[index % 3]}
+        scales: Any = {"guidance_scale": (1.0, 4.0)[index % 2], "audio_guidance_scale": (1.0, 1.0, 3.0)[index % 3]}
         sampling = Sampling(params, params, params, **scales)
         chosen, seeds = [rng.choice(prompts) for _ in requests], list(range(count, count + len(requests)))
         answers = engine.generate(chosen, requests, sampling, seeds, unconditional)

@@ -245,10 +245,11 @@ def test_a_model_without_sound_is_one_line(cli, tiny_model: UniTok, tone: Path, 
 def talk(
     sound_model: UniTok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[Chat, str, str]]:
-    def call(*lines: str, modality="audio") -> tuple[Chat, str, str]:
+    def call(*lines: str) -> tuple[Chat, str, str]:
         monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
-        hot = Sampling(*[SamplingParams(20.0)] * 3, max_tokens=40)
-        chat = Chat(sound_model, hot, modality, tmp_path / "out", 0, seconds=0.9)
+        params = SamplingParams(20.0)
+        hot = Sampling(params, params, params, max_tokens=40)
+        chat = Chat(sound_model, hot, "audio", tmp_path / "out", 0, seconds=0.9)
         chat.run()
         captured = capsys.readouterr()
         return chat, captured.out, captured.err

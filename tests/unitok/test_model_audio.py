@@ -21,6 +21,10 @@ from unitok.model import UniTok
 from unitok.model_card import model_card
 from unitok.processor import Processor
 from unitok.stream import Event, ImageFinished, ImageRow, ImageStarted, TextDelta, TurnFinished
+from unitok.vocabulary import Vocabulary
+from unitok_detokenizers.audio import AudioDetokenizer, AudioDetokenizerConfig
+from unitok_tokenizers.audio import AudioTokenizer, AudioTokenizerConfig
+from unitok_tokenizers.codebook import CodebookConfig
 from unitok_tokenizers.errors import InputError
 
 HOP, RATE = 800, 8000
@@ -107,7 +111,6 @@ def replay(events: list[Event]) -> list[Any]:
         elif isinstance(event, ImageRow):
             rows.append(event.codes[:, None])
         elif isinstance(event, AudioChunk):
-            assert event.index == sum(row.shape[1] for row in rows)
             rows.append(event.codes)
         elif isinstance(event, (ImageFinished, AudioFinished)):
             parts.append(torch.cat(rows, dim=1).tolist())
@@ -130,32 +133,61 @@ def test_a_stream_tells_what_generate_returns(model: UniTok) -> None:
     assert {TextDelta, AudioStarted, AudioChunk, AudioFinished, TurnFinished} <= kinds
 
 
+def chunks_of(model: UniTok, seed: int) -> tuple[list[AudioChunk], Audio]:
+    events = list(model.stream(ASK, "audio", HOT, seed=seed, seconds=2.0))
+    (finished,) = [event.audio for event in events if isinstance(event, AudioFinished)]
+    return [event for event in events if isinstance(event, AudioChunk)], finished
+
+
 def test_chunks_come_early_and_join_to_the_whole_sound(model: UniTok) -> None:
-    """A chunk has five frames at least, half a second, and waits for the one behind it."""
+    """A chunk has the five frames of half a second; its samples wait for the frame behind them."""
+    several = 0
     for seed in range(12):
-        events = list(model.stream(ASK, "audio", HOT, seed=seed, seconds=2.0))
-        chunks = [event for event in events if isinstance(event, AudioChunk)]
-        (finished,) = [event.audio for event in events if isinstance(event, AudioFinished)]
+        chunks, finished = chunks_of(model, seed)
         assert finished.samples is not None and finished.codes is not None
         samples = [chunk.samples for chunk in chunks if chunk.samples is not None]
-        assert len(samples) == len(chunks)
-        torch.testing.assert_close(torch.cat(samples, dim=1), finished.samples, rtol=0, atol=0)
+        assert torch.equal(torch.cat(samples, dim=1), finished.samples)
         assert torch.equal(torch.cat([chunk.codes for chunk in chunks], dim=1), finished.codes)
-        assert len(chunks) == -(-finished.codes.shape[1] // 5)
-        assert {chunk.sample_rate for chunk in chunks} == {RATE}
+        assert [chunk.codes.shape[1] for chunk in chunks[:-1]] == [5] * (finished.codes.shape[1] // 5)
+        several += len(chunks) > 1
+        assert all(one.shape[1] == (4 if place == 0 else 5) * HOP for place, one in enumerate(samples[:-1]))
+    assert several
 
 
-def test_a_codec_that_does_not_say_how_far_it_looks_sounds_at_the_end(
-    make_sound_processor: Callable[..., Processor], sound_decoder: PreTrainedModel
+def test_a_convolutional_codec_is_played_while_codes_arrive(
+    tiny_processor: Processor, make_decoder: Callable[..., PreTrainedModel]
 ) -> None:
-    processor = make_sound_processor()
-    codec: Any = processor.audio_detokenizer
-    codec.lookahead = None
-    events = list(UniTok(processor, sound_decoder).stream(ASK, "audio", HOT, seed=1, seconds=2.0))
-    chunks = [event for event in events if isinstance(event, AudioChunk)]
-    (finished,) = [event.audio for event in events if isinstance(event, AudioFinished)]
-    assert len(chunks) > 1 and all(chunk.samples is None for chunk in chunks)
-    assert finished.samples is not None
+    """The chunks are what decoding everything at once gives."""
+    torch.manual_seed(0)
+    codebook = CodebookConfig(size=8, channels=4, num_codebooks=2, metric="euclidean")
+    small: Any = {"hop_length": 1600, "width": 8, "blocks": [1, 1], "codebook": codebook}
+    tokenizer = AudioTokenizer(AudioTokenizerConfig(mels=8, **small)).eval()
+    detokenizer = AudioDetokenizer(AudioDetokenizerConfig(past=1, future=1, **small)).eval()
+    detokenizer.codebook.vectors.copy_(tokenizer.codebook.vectors.normal_())
+    text = tiny_processor.text_tokenizer
+    vocabulary = Vocabulary(text.vocab_size, [tokenizer.spec])
+    processor = Processor(text, vocabulary, audio_tokenizer=tokenizer, audio_detokenizer=detokenizer)
+    model = UniTok(processor, make_decoder(vocabulary.size))
+    samples = (torch.rand(1, 7000) - 0.5) / 2
+    (codes,) = processor.encode_sounds([Audio(samples, 16000)])
+    assert torch.equal(codes, tokenizer.encode(samples[None])[0])
+    several = 0
+    for seed in range(6):
+        chunks, finished = chunks_of(model, seed)
+        assert finished.samples is not None and finished.codes is not None
+        joined = torch.cat([chunk.samples for chunk in chunks if chunk.samples is not None], dim=1)
+        torch.testing.assert_close(joined, finished.samples, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(finished.samples[None], detokenizer.decode(finished.codes[None]).clamp(-1, 1))
+        several += len(chunks) > 1
+    assert several
+
+
+def test_without_a_detokenizer_there_are_codes_alone(model: UniTok) -> None:
+    model.processor.audio_detokenizer = None
+    chunks, finished = chunks_of(model, 1)
+    assert finished.samples is None and all(chunk.samples is None for chunk in chunks)
+    assert finished.codes is not None
+    assert torch.equal(torch.cat([chunk.codes for chunk in chunks], dim=1), finished.codes)
 
 
 # ---- checkpoints

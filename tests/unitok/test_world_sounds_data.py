@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from unitok import tokenize
 from unitok.data import world_sounds
+from unitok.data.datamodules import WorldBatches, WorldDataModule
 from unitok.data.documents import read_documents
 from unitok.data.tokenizing import WorldSource, write_cache
 from unitok.data.world.__main__ import main
@@ -157,6 +158,15 @@ def test_the_share_is_an_option_of_the_command(
     for wrong in ("1.5", "-1", "some"):
         assert run(tokenize.command, [*common, "--sounds", wrong, "--output", str(tmp_path / "other")]) == 2
         assert "--sounds" in capsys.readouterr().err
+
+
+def test_batches_drawn_on_the_fly_hold_sounds(checkpoint: Path, sound_model: UniTok, said: list) -> None:
+    batches = WorldBatches(checkpoint, (3, 0), "train", 300, 2, 0.0, sounds=1.0)
+    vocabulary = sound_model.processor.vocabulary
+    assert (batches[0].input_ids == vocabulary.boa).sum() > 2
+    assert torch.equal(batches[0].input_ids, batches[0].input_ids)
+    with pytest.raises(InputError, match=r"data\.sounds"):
+        WorldDataModule(str(checkpoint), sounds=1.5)
 
 
 # --------------------------------------------------------------------------- to listen to

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -45,14 +46,6 @@ def naming_task(rng: np.random.Generator, split: str = "heldout") -> Task:
     return _task(Document.user(*with_words(rng, played_by_user(rng, melody), order)), order, melody_text(melody))
 
 
-def known_playing_task(rng: np.random.Generator) -> Task:
-    return playing_task(rng, "train")
-
-
-def known_naming_task(rng: np.random.Generator) -> Task:
-    return naming_task(rng, "train")
-
-
 def playing_chord_task(rng: np.random.Generator) -> Task:
     chord = pick(rng, CHORDS)
     order, _ = chord_order(rng, chord)
@@ -76,8 +69,8 @@ def going_on_task(rng: np.random.Generator) -> Task:
 ROWS: dict[str, tuple[Callable[[np.random.Generator], Task], float | None]] = {
     "melody from names, all notes right": (playing_task, 95.0),
     "names from a melody, all right": (naming_task, 97.0),
-    "melody from names, melodies not held out": (known_playing_task, None),
-    "names from a melody, melodies not held out": (known_naming_task, None),
+    "melody from names, melodies not held out": (partial(playing_task, split="train"), None),
+    "names from a melody, melodies not held out": (partial(naming_task, split="train"), None),
     "chord from its name": (playing_chord_task, None),
     "name of a chord": (naming_chord_task, None),
     "melody going on, all notes right": (going_on_task, None),

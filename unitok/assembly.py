@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from unitok import checkpoint
 from unitok.components import COMPONENTS
 from unitok.data.tokenizing import load_processor
+from unitok.data.world.sounds.corpus import sound_corpus
 from unitok.data.world.tasks import corpus
 from unitok.decoder_folder import load_for_vocabulary
 from unitok.engine.sampling import Sampling
@@ -63,7 +65,7 @@ def make_base(
     images = ImageTokenizer.from_pretrained(Path(image_codec) / "image_tokenizer")
     pictures = ImageDetokenizer.from_pretrained(Path(image_codec) / "image_detokenizer")
     if text_tokenizer is None:
-        text = TextTokenizer.train(corpus(np.random.default_rng(0), CORPUS_DOCUMENTS), text_size)
+        text = TextTokenizer.train(_texts(with_sounds=audio_codec is not None), text_size)
     else:
         text = TextTokenizer.from_pretrained(text_tokenizer)
     audio = {} if audio_codec is None else _audio_codec(audio_codec, audio_codebooks)
@@ -73,6 +75,13 @@ def make_base(
     processor = Processor(text, vocabulary, images, pictures, image_size=image_size, **audio)
     checkpoint.save(checkpoint.Checkpoint(processor, None, Sampling()), output)
     return vocabulary
+
+
+def _texts(with_sounds: bool) -> Iterator[str]:
+    """What is typed in the world's documents."""
+    yield from corpus(np.random.default_rng(0), CORPUS_DOCUMENTS)
+    if with_sounds:
+        yield from sound_corpus(np.random.default_rng(0), CORPUS_DOCUMENTS // 2)
 
 
 def _audio_codec(name_or_folder: str | Path, codebooks: int | None) -> dict[str, Any]:

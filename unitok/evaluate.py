@@ -22,7 +22,13 @@ SECTIONS = {
     "edits": "pictures changed as told",
     "conversations": "several turns, each after the model's own answers",
     "refiner": "pictures at twice the size, of a model that has a refiner",
-    "speed": "seconds for a picture, and for the first command",
+    "audio_codec": "sounds through the audio codec, of a model that has one (as all that follow but speed)",
+    "listening": "speech to text",
+    "speaking": "text to speech, by an oracle that knows espeak-ng's words",
+    "spoken": "spoken requests, captions read aloud, spoken questions",
+    "melodies": "melodies and chords from names, to names, and going on",
+    "events": "what sound is it and how many, and making them",
+    "speed": "seconds for a picture, for a second of speech, and for the first command",
 }
 """What can be measured; the names are those of `unitok.evaluation.suite`, which takes seconds to import."""
 

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from unitok.terminal import ArgumentParser, integer, run
+from unitok.terminal import ArgumentParser, integer, number, run
 from unitok_tokenizers.errors import InputError
 
 DESCRIPTION = "Write documents as a token cache, which training reads without any tokenizer."
@@ -24,6 +24,13 @@ def build_parser() -> ArgumentParser:
         choices=("train", "heldout"),
         default="train",
         help="heldout: with the pairs training never has",
+    )
+    world.add_argument(
+        "--sounds",
+        type=number(0, 1),
+        default=0.0,
+        metavar="SHARE",
+        help="share of the documents that come with sounds; speech is made with espeak-ng (default 0)",
     )
     documents = kinds.add_parser(
         "documents",
@@ -77,7 +84,8 @@ def command(argv: Sequence[str]) -> None:
         image_size = load_processor(options.checkpoint, options.image_size).image_size
         if image_size is None:
             raise InputError(f"{options.checkpoint} does not say how large pictures are; give --image-size")
-        source = WorldSource(options.documents, options.seed, options.split, options.shard, image_size)
+        documents, seed, sounds = options.documents, options.seed, options.sounds
+        source = WorldSource(documents, seed, options.split, options.shard, image_size, sounds)
     else:
         source = JsonlSource(options.file, options.on_error, options.shard)
     cache = write_cache(source, options.checkpoint, options.output, options.workers, options.image_size)

@@ -28,9 +28,9 @@ from unitok.data.tokenizing import (
     encode_documents,
     find_folder,
     load_processor,
-    world_documents,
     write_cache,
 )
+from unitok.data.world.mixture import world_documents
 from unitok.processor import Processor
 from unitok.syntax import RoleTurns
 from unitok.vocabulary import Vocabulary
@@ -244,6 +244,7 @@ class WorldDataModule(_PackedDataModule):
         val_batches: Batches to validate and test on.
         val_split: Scenes to validate on: `train`, or `heldout` with the pairs that training never has.
         num_workers: Processes that draw and tokenize; 0 works in the main process.
+        sounds: Share of the documents that come with sounds, whose speech is made with espeak-ng.
     """
 
     def __init__(
@@ -256,8 +257,12 @@ class WorldDataModule(_PackedDataModule):
         val_batches: int = 8,
         val_split: str = "train",
         num_workers: int = 0,
+        sounds: float = 0.0,
     ) -> None:
         super().__init__(row_length, batch_rows, condition_dropout, seed, num_workers)
+        if not 0 <= sounds <= 1:
+            raise InputError(f"data.sounds must be in [0, 1], got {sounds}")
+        self.sounds = sounds
         if val_split not in ("train", "heldout"):
             raise InputError(f"data.val_split must be train or heldout, got {val_split!r}")
         self.checkpoint, self.val_batches, self.val_split = find_folder(checkpoint), val_batches, val_split
@@ -266,7 +271,8 @@ class WorldDataModule(_PackedDataModule):
         if Vocabulary.load(self.checkpoint / "vocabulary.json") != self.vocabulary:
             raise InputError(f"the vocabulary of {self.checkpoint} is not the model's; give both the same checkpoint")
         seeds = (self.seed, stream)
-        return WorldBatches(self.checkpoint, seeds, split, self.row_length, self.batch_rows, condition_dropout)
+        sizes = (self.row_length, self.batch_rows)
+        return WorldBatches(self.checkpoint, seeds, split, *sizes, condition_dropout, self.sounds)
 
     def train_dataloader(self) -> DataLoader[PackedBatch]:
         batches = self._batches(0, "train", self.condition_dropout)
@@ -292,6 +298,7 @@ class WorldBatches(Dataset[PackedBatch]):
         row_length: tokens of a row.
         batch_rows: rows of a batch.
         condition_dropout: probability.
+        sounds: share of the documents that come with sounds.
     """
 
     def __init__(
@@ -302,8 +309,9 @@ class WorldBatches(Dataset[PackedBatch]):
         row_length: int,
         batch_rows: int,
         condition_dropout: float,
+        sounds: float = 0.0,
     ) -> None:
-        self.checkpoint, self.seeds, self.split = checkpoint, seeds, split
+        self.checkpoint, self.seeds, self.split, self.sounds = checkpoint, seeds, split, sounds
         self.row_length, self.batch_rows, self.condition_dropout = row_length, batch_rows, condition_dropout
         self._processor: Processor | None = None
 
@@ -316,7 +324,8 @@ class WorldBatches(Dataset[PackedBatch]):
         vocabulary = self._processor.vocabulary
         control = ControlIds.of(vocabulary)
         rng = np.random.default_rng([*self.seeds, number, 1])
-        documents = world_documents([*self.seeds, number, 0], self.split, self._processor.image_size or 64)
+        size = self._processor.image_size or 64
+        documents = world_documents([*self.seeds, number, 0], self.split, size, self.sounds)
         fitting: list[Encoded] = []
         while sum(len(ids) for ids, _ in fitting) < self.batch_rows * self.row_length:
             together = [next(documents) for _ in range(2 * self.batch_rows)]

@@ -29,7 +29,7 @@ from tqdm import tqdm
 from unitok.components import COMPONENTS
 from unitok.data.documents import OnError, line_blocks, read_documents
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, merge_caches, vocabulary_hash
-from unitok.data.world.tasks import sample_documents
+from unitok.data.world.mixture import world_documents
 from unitok.document import Document
 from unitok.picture_fit import picture_settings
 from unitok.processor import Processor
@@ -106,30 +106,25 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class WorldSource:
-    """Documents about procedural scenes: `documents_total` of them, a function of the seed."""
+    """Documents about procedural scenes: `documents_total` of them, a function of the seed; `sounds` as for
+    `world_documents`."""
 
     documents_total: int
     seed: int
     split: str = "train"
     per_shard: int = 4096
     image_size: int = 64
+    sounds: float = 0.0
 
     def shards(self) -> int:
         return -(-self.documents_total // self.per_shard)
 
     def documents(self, shard: int, skipped: list[str]) -> Iterator[Document]:
         wanted = min(self.per_shard, self.documents_total - shard * self.per_shard)
-        return islice(world_documents([self.seed, shard], self.split, self.image_size), wanted)
+        return islice(world_documents([self.seed, shard], self.split, self.image_size, self.sounds), wanted)
 
     def identity(self) -> dict[str, Any]:
         return {"source": "world", **asdict(self)}
-
-
-def world_documents(seed: Sequence[int], split: str, image_size: int) -> Iterator[Document]:
-    """Documents about scenes without end, a function of the seed."""
-    rng = np.random.default_rng(seed)
-    while True:
-        yield from sample_documents(rng, split, image_size)
 
 
 @dataclass(frozen=True)

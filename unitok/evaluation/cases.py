@@ -7,15 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from tqdm import tqdm
 
 from unitok.data.world.render import Style, render
 from unitok.data.world.scene import Scene
+from unitok.data.world.sounds.signals import SAMPLE_RATE
 from unitok.document import Document, Turn
 from unitok.evaluation.figures import Figure, share
 from unitok.evaluation.oracle import is_known, read
 from unitok.evaluation.setup import Setup
+from unitok.sounds import samples_at
 
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} [{elapsed}<{remaining}]"
 
@@ -28,8 +31,9 @@ class Task:
         document: Ends before the assistant's turn.
         asked: The user's words.
         tags: What the task belongs to, such as its category; figures are given for each.
-        wanted: One right answer: a scene when a picture is wanted, or words.
+        wanted: One right answer: a scene when a picture is wanted, or words, which are heard when a sound is wanted.
         accepts: Whether an answer is right, given the scene that its picture shows, or its words.
+        hear: Reads words from the answer's sound ``[N]`` at 16 kHz; given where a sound is wanted.
     """
 
     document: Document
@@ -37,16 +41,19 @@ class Task:
     tags: tuple[str, ...]
     wanted: Scene | str
     accepts: Callable[..., bool] = field(repr=False)
+    hear: Callable[[NDArray[np.float32]], str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A task, the assistant's turn, the scene that was read from its picture, and whether it is right."""
+    """A task, the assistant's turn, the scene that was read from its picture, whether it is right, and the words that
+    were heard in its sound."""
 
     task: Task
     turn: Turn
     scene: Scene | None
     right: bool
+    heard: str | None = None
 
     @property
     def document(self) -> Document:
@@ -58,6 +65,8 @@ class Case:
         """The answer in words."""
         if self.scene is not None:
             return scene_text(self.scene)
+        if self.heard is not None:
+            return self.heard
         return self.turn.text if not self.turn.images else f"{len(self.turn.images)} pictures: {self.turn.text}"
 
     @property
@@ -73,9 +82,14 @@ class Case:
 
 
 def judge(task: Task, turn: Turn) -> Case:
-    """Whether an assistant's turn does what the task asks: exactly one picture, or words and no picture."""
+    """Whether an assistant's turn does what the task asks: exactly one picture, one sound, or words alone."""
+    if task.hear is not None:
+        if len(turn.sounds) != 1 or turn.images or turn.sounds[0].samples is None:
+            return Case(task, turn, None, False)
+        heard = task.hear(samples_at(turn.sounds[0], SAMPLE_RATE)[0].numpy())
+        return Case(task, turn, None, task.accepts(heard), heard)
     if isinstance(task.wanted, str):
-        return Case(task, turn, None, not turn.images and task.accepts(turn.text))
+        return Case(task, turn, None, not turn.images and not turn.sounds and task.accepts(turn.text))
     if len(turn.images) != 1 or turn.images[0].image is None:
         return Case(task, turn, None, False)
     scene = read(np.asarray(turn.images[0].image))

@@ -1,4 +1,4 @@
-"""The report: a table with targets beside figures, as Markdown and as JSON, and contact sheets."""
+"""The report: a table with targets beside figures, as Markdown and as JSON, contact sheets, and sounds."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from unitok.evaluation.findings import Findings
 from unitok.evaluation.sheets import case_sheet
 from unitok.outputs import check_folder
 from unitok.viz import rows_sheet
+from unitok_tokenizers.audio_io import save_audio
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import save_image
 
@@ -25,6 +26,7 @@ MOST_FAILURES = 40
 """Failures of each section that the JSON lists and the sheet of failures shows."""
 
 MOST_EXAMPLES = 48
+MOST_SOUNDS = 12
 _COLUMNS = ("", "figure", "result", "target", "95 % interval", "n", "", "note")
 
 
@@ -98,6 +100,7 @@ class Report:
         self._save_sheet(f"{name}_failures", [case for case in cases if not case.right][:MOST_FAILURES])
         if findings.pictures:
             self._save(name, rows_sheet(findings.pictures))
+        self._save_sounds(name, findings.cases)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the pictures, ready for JSON."""
@@ -115,6 +118,20 @@ class Report:
     def _save_sheet(self, name: str, cases: Sequence[Case]) -> None:
         if cases:
             self._save(name, case_sheet(cases))
+
+    def _save_sounds(self, name: str, cases: Sequence[Case]) -> None:
+        """Some of the answers that are sounds, as WAV files with a list of what they are."""
+        heard = _spread([case for case in cases if case.heard is not None], MOST_SOUNDS)
+        for number, case in enumerate(heard, 1):
+            (sound,) = case.turn.sounds
+            assert sound.samples is not None and sound.sample_rate is not None
+            save_audio(sound.samples, sound.sample_rate, self.path(f"_{name}_{number:02d}.wav"), overwrite=True)
+        if heard:
+            lines = [
+                f"{n:02d}.wav\tasked: {c.task.asked}\twanted: {c.wanted}\theard: {c.got}"
+                for n, c in enumerate(heard, 1)
+            ]
+            _write(self.path(f"_{name}.txt"), "\n".join(lines) + "\n")
 
     def _save(self, name: str, sheet: PillowImage.Image) -> None:
         save_image(sheet, self.path(f"_{name}.png"), overwrite=True)

@@ -1,4 +1,4 @@
-"""Speed: one picture in a process that is warm, and the first command in one that is not."""
+"""Speed: one picture and one sentence in a process that is warm, and the first command in one that is not."""
 
 from __future__ import annotations
 
@@ -16,23 +16,31 @@ from unitok.document import Document
 from unitok.evaluation.figures import Figure
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.setup import Setup
+from unitok.evaluation.sound_setup import has_sounds
 
 PROMPT = "a small red circle above a large blue square on a white background"
+SPOKEN_PROMPT = f"say: {PROMPT}"
 WARM_TARGET, COLD_TARGET = 1.5, 15.0
+SPOKEN_TARGET = 0.8
+"""Seconds of computing for a second of sound."""
+
 ROUNDS = 7
-"""Pictures that are timed; the median is given, since other programs may disturb some."""
+"""Pictures and sentences that are timed; the median is given, since other programs may disturb some."""
 
 TIME_LIMIT = 600
 """Seconds after which the first command is given up."""
 
 
 def measure(setup: Setup) -> Findings:
-    """The seconds that one picture takes, and those of the first command."""
-    with tqdm(total=ROUNDS + 2, desc="speed", unit="picture", file=sys.stderr) as bar:
-        warm = _warm(setup, bar)
-        cold = _cold(setup.name)
+    """The seconds that one picture, a second of speech (of models that speak) and the first command take."""
+    speaks = has_sounds(setup)
+    with tqdm(total=(1 + speaks) * (ROUNDS + 1) + 1, desc="speed", unit="answer", file=sys.stderr) as bar:
+        figures = [_warm(setup, bar)]
+        if speaks:
+            figures.append(_spoken(setup, bar))
+        figures.append(_cold(setup.name))
         bar.update()
-    return Findings([warm, cold])
+    return Findings(figures)
 
 
 def _warm(setup: Setup, bar: tqdm) -> Figure:
@@ -45,9 +53,28 @@ def _warm(setup: Setup, bar: tqdm) -> Figure:
         setup.model.generate(document, modality="image", seed=index)
         seconds.append(time.perf_counter() - started)
         bar.update()
-    note = f"median; {torch.get_num_threads()} threads, {_cores()} cores"
     value = statistics.median(seconds)
-    return Figure("speed", "a picture, warm, batch 1", value, "s", WARM_TARGET, True, count=ROUNDS, note=note)
+    return Figure("speed", "a picture, warm, batch 1", value, "s", WARM_TARGET, True, count=ROUNDS, note=_machine())
+
+
+def _spoken(setup: Setup, bar: tqdm) -> Figure:
+    document = Document.user(SPOKEN_PROMPT)
+    ratios = []
+    for index in range(ROUNDS + 1):
+        started = time.perf_counter()
+        answer = setup.model.generate(document, modality="audio", seed=index)[0].turns[-1]
+        seconds = time.perf_counter() - started
+        (sound,) = answer.sounds
+        assert sound.samples is not None and sound.sample_rate
+        ratios.append(seconds * sound.sample_rate / max(sound.samples.shape[-1], 1))
+        bar.update()
+    value = statistics.median(ratios[1:])  # the first one builds caches
+    name = "a second of speech, warm, batch 1"
+    return Figure("speed", name, value, "s", SPOKEN_TARGET, True, count=ROUNDS, note=_machine())
+
+
+def _machine() -> str:
+    return f"median; {torch.get_num_threads()} threads, {_cores()} cores"
 
 
 def _cold(model_name: str) -> Figure:

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from unitok.evaluation import captions, codec, conversations, edits, pictures, questions, refining, speed
+from unitok.evaluation import (
+    audio_codec,
+    captions,
+    codec,
+    conversations,
+    edits,
+    events,
+    listening,
+    melodies,
+    pictures,
+    questions,
+    refining,
+    speaking,
+    speed,
+    spoken,
+)
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.setup import Setup
 
@@ -18,5 +33,11 @@ SECTIONS: dict[str, Callable[[Setup], Findings]] = {
     "edits": edits.measure,
     "conversations": conversations.measure,
     "refiner": refining.measure,
+    "audio_codec": audio_codec.measure,
+    "listening": listening.measure,
+    "speaking": speaking.measure,
+    "spoken": spoken.measure,
+    "melodies": melodies.measure,
+    "events": events.measure,
     "speed": speed.measure,
 }

@@ -58,13 +58,14 @@ class Conversation:
 
     def say(self, user: str, assistant: str | Image) -> None:
         """One user turn and the answer."""
-        parts: list[Part] = [*self._pending, Text(user)]
+        self._take_turns((Text(user),), Text(assistant) if isinstance(assistant, str) else assistant)
+
+    def _take_turns(self, user: tuple[Part, ...], assistant: Part) -> None:
+        parts = (*self._pending, *user)
         if self._pending and chance(self.rng, 0.2):
-            parts = [Text(user), *self._pending]
+            parts = (*user, *self._pending)
         self._pending = []
-        self.turns.append(Turn(tuple(parts), "user"))
-        answer = Text(assistant) if isinstance(assistant, str) else assistant
-        self.turns.append(Turn((answer,), "assistant"))
+        self.turns += [Turn(parts, "user"), Turn((assistant,), "assistant")]
 
     def draw(self, request: Request) -> None:
         self.say(request.text, self.album.picture(request.scene))

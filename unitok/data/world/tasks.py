@@ -19,7 +19,8 @@ from unitok.data.world.render import CANONICAL, Style
 from unitok.data.world.requests import request_for, sample_request
 from unitok.data.world.scene import Scene
 from unitok.data.world.templates import chance, pick
-from unitok.document import Document, Image, Part, Text, Turn
+from unitok.data.world.turns import answered, with_words
+from unitok.document import Document, Part, Text, Turn
 
 TASK_WEIGHTS: dict[str, float] = {
     "request": 0.38,
@@ -47,13 +48,13 @@ def sample_documents(rng: np.random.Generator, split: str = "train", size: int =
     scene = request.scene
     given_style = Style.sample(rng) if chance(rng, 0.5) else CANONICAL
     edit = sample_edit(rng, scene, split)
-    documents = [_answered((Text(request.text),), album.picture(scene))]
+    documents = [answered((Text(request.text),), album.picture(scene))]
     if numbers["request"] > 1:
         again = edit.target if edit is not None and chance(rng, 0.6) else scene
-        documents.append(_answered((Text(request_for(rng, again, split).text),), album.picture(again)))
+        documents.append(answered((Text(request_for(rng, again, split).text),), album.picture(again)))
     if numbers["edit"] and edit is not None:
         picture = album.picture(scene, given_style)
-        documents.append(_answered(_with_picture(rng, picture, edit.text), album.picture(edit.target)))
+        documents.append(answered(with_words(rng, picture, edit.text), album.picture(edit.target)))
     shown = [(scene, given_style), (scene, CANONICAL)]
     if edit is not None:
         shown.append((edit.target, CANONICAL))
@@ -76,23 +77,14 @@ def question_document(
     for i, question in enumerate(questions):
         parts: tuple[Part, ...] = (Text(question.text),)
         if i == 0:
-            parts = _with_picture(rng, album.picture(scene, style), question.text)
+            parts = with_words(rng, album.picture(scene, style), question.text)
         turns += [Turn(parts, "user"), Turn((Text(question.answers[0]),), "assistant")]
     return [Document(tuple(turns))] if turns else []
 
 
 def caption_document(rng: np.random.Generator, album: Album, scene: Scene, style: Style) -> Document:
     caption = sample_caption(rng, scene)
-    return _answered(_with_picture(rng, album.picture(scene, style), caption.demand), Text(caption.text))
-
-
-def _with_picture(rng: np.random.Generator, picture: Image, text: str) -> tuple[Part, ...]:
-    """A user's picture and words: mostly the picture first."""
-    return (Text(text), picture) if chance(rng, 0.25) else (picture, Text(text))
-
-
-def _answered(asked: tuple[Part, ...], answer: Part) -> Document:
-    return Document((Turn(asked, "user"), Turn((answer,), "assistant")))
+    return answered(with_words(rng, album.picture(scene, style), caption.demand), Text(caption.text))
 
 
 def corpus(rng: np.random.Generator, n: int, split: str = "train") -> Iterator[str]:

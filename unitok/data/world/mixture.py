@@ -1,0 +1,30 @@
+"""All documents of the world, with and without sounds, without end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from unitok.data.world.sounds.tasks import sample_sound_documents
+from unitok.data.world.tasks import sample_documents
+from unitok.document import Document
+
+
+def world_documents(seed: Sequence[int], split: str, image_size: int, sounds: float = 0.0) -> Iterator[Document]:
+    """Documents about scenes without end, a function of the seed.
+
+    Args:
+        seed: of everything that is drawn.
+        split: ``train``, or ``heldout`` with what training never shows, says or plays.
+        image_size: height and width of the pictures, in pixels.
+        sounds: share of the documents that come with sounds, in [0, 1]; these need espeak-ng.
+    """
+    rng = np.random.default_rng(seed)
+    total = sounding = 0
+    while True:
+        with_sounds = sounding < sounds * (total + 1)
+        family = (sample_sound_documents if with_sounds else sample_documents)(rng, split, image_size)
+        total += len(family)
+        sounding += len(family) * with_sounds
+        yield from family

@@ -1,0 +1,170 @@
+"""The audio codec: what survives the way through the codes.
+
+Shape letters: N samples, K codebooks, V codes of one codebook, T frames of codes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from unitok.data.world.sounds.event_documents import events_by_user
+from unitok.data.world.sounds.events import sample_events
+from unitok.data.world.sounds.instruments import play
+from unitok.data.world.sounds.melody_documents import played_by_user
+from unitok.data.world.sounds.notes import melody_text, sample_melody
+from unitok.data.world.sounds.signals import SAMPLE_RATE, as_audio
+from unitok.data.world.sounds.speech import speak
+from unitok.data.world.sounds.spoken import plainly, sample_text
+from unitok.data.world.sounds.tape import users_speech
+from unitok.data.world.sounds.voices import ASSISTANT, Voice, sample_voice
+from unitok.document import Audio
+from unitok.evaluation.audio_metrics import has_stoi, mel_distance, si_sdr, stoi
+from unitok.evaluation.figures import Figure, share
+from unitok.evaluation.findings import Findings
+from unitok.evaluation.melody_oracle import read_melody
+from unitok.evaluation.metrics import perplexity, usage
+from unitok.evaluation.setup import Setup
+from unitok.evaluation.sound_setup import error_rate, hear, heard_words, with_sounds
+from unitok.sounds import samples_at
+from unitok_tokenizers import CodebookSpec, Detokenizer, Tokenizer
+from unitok_tokenizers.errors import InputError
+
+SECTION = "audio_codec"
+STOI_TARGET, USAGE_TARGET = 0.88, 90.0
+
+
+class AudioCodec(NamedTuple):
+    """An audio tokenizer and its detokenizer, on one device."""
+
+    tokenizer: Tokenizer
+    detokenizer: Detokenizer
+    device: torch.device
+
+    @staticmethod
+    def of(setup: Setup) -> AudioCodec:
+        processor = setup.model.processor
+        if processor.audio_tokenizer is None or processor.audio_detokenizer is None:
+            raise InputError("the model has no audio codec to measure; leave out audio_codec with --only")
+        return AudioCodec(processor.audio_tokenizer, processor.audio_detokenizer, setup.model.device)
+
+    def through(self, sound: Audio) -> tuple[Tensor, Tensor, Tensor]:
+        """Codes ``[K, T]``, the sound and its reconstruction ``[1, 1, N]`` at the codec's rate, on the CPU."""
+        assert self.tokenizer.spec.sample_rate
+        samples = samples_at(sound, self.tokenizer.spec.sample_rate)[None]
+        codes = self.tokenizer.encode(samples.to(self.device))
+        other = self.detokenizer.decode(codes)[..., : samples.shape[-1]].clamp(-1, 1).cpu()
+        return codes[0].cpu(), samples, other
+
+
+class Through(NamedTuple):
+    """A sound that went through the codec: what it says or is, and what came of it."""
+
+    name: str
+    codes: Tensor
+    sound: Tensor
+    other: Tensor
+
+
+@with_sounds(SECTION)
+def measure(setup: Setup) -> Findings:
+    """How near speech comes, whether the oracles still hear the same words and notes, and how codes are used."""
+    codec = AudioCodec.of(setup)
+    rate = codec.tokenizer.spec.sample_rate
+    assert rate is not None
+    with tqdm(total=len(GROUPS) * setup.samples, desc=SECTION, unit="sound", file=sys.stderr) as bar:
+        groups: dict[str, list[Through]] = {}
+        for name, make in GROUPS.items():
+            groups[name] = []
+            for index in range(setup.samples):
+                text, sound = make(setup.rng(f"{SECTION}, {name}", index))
+                groups[name].append(Through(text, *codec.through(sound)))
+                bar.update()
+    voices, own, melodies = groups[VOICES], groups[OWN], groups[MELODIES]
+    wanted = [heard_words(one.name) for one in own]
+    got = [hear(_at_oracles_rate(one.other, rate)) for one in own]
+    right = [melody_text(read_melody(_at_oracles_rate(one.other, rate))) == one.name for one in melodies]
+    return Findings(
+        [
+            _intelligibility(VOICES, voices, rate, STOI_TARGET),
+            _intelligibility(OWN, own, rate),
+            *_distances(voices, rate),
+            Figure(SECTION, "words recognized, the model's voice", 100 - error_rate(got, wanted), "%", count=len(own)),
+            share(SECTION, "the oracle reads the same notes", right),
+            *_codebooks(codec.tokenizer.spec, [one for group in groups.values() for one in group]),
+        ]
+    )
+
+
+def _speech(rng: np.random.Generator, voice: Voice) -> tuple[str, Audio]:
+    text = plainly(sample_text(rng, "heldout"))
+    return text, as_audio(speak(text, voice))
+
+
+def _melody(rng: np.random.Generator) -> tuple[str, Audio]:
+    melody = sample_melody(rng, "heldout")
+    return melody_text(melody), as_audio(play(melody))
+
+
+def _other(rng: np.random.Generator) -> tuple[str, Audio]:
+    """Events, and melodies and speech as users record them: here only their codes are counted."""
+    draw = rng.random()
+    if draw < 0.3:
+        return "", events_by_user(rng, *sample_events(rng))
+    return "", played_by_user(rng, sample_melody(rng)) if draw < 0.6 else users_speech(rng, sample_text(rng))
+
+
+VOICES, OWN, MELODIES = "held-out voices", "the model's voice", "melodies"
+GROUPS: dict[str, Callable[[np.random.Generator], tuple[str, Audio]]] = {
+    VOICES: lambda rng: _speech(rng, sample_voice(rng, "heldout")),
+    OWN: lambda rng: _speech(rng, ASSISTANT),
+    MELODIES: _melody,
+    "other sounds": _other,
+}
+"""Sounds that go through the codec, each with its words or notes."""
+
+
+def _at_oracles_rate(sound: Tensor, rate: int) -> NDArray[np.float32]:
+    return samples_at(Audio(sound[0], rate), SAMPLE_RATE)[0].numpy()
+
+
+def _intelligibility(name: str, group: list[Through], rate: int, target: float | None = None) -> Figure:
+    name = f"STOI, {name}"
+    if not has_stoi():
+        note = "needs pystoi: pip install unitok-multimodal[evaluate]"
+        return Figure(SECTION, name, None, target=target, note=note)
+    values = torch.cat([stoi(one.sound, one.other, rate) for one in group])
+    known = values[~values.isnan()]  # a short word is no case for it
+    mean = known.mean().item() if len(known) else None
+    return Figure(SECTION, name, mean, target=target, count=len(known), note="" if len(known) else "too short")
+
+
+def _distances(group: list[Through], rate: int) -> list[Figure]:
+    mel = torch.cat([mel_distance(one.sound, one.other, rate) for one in group]).mean().item()
+    signal = torch.cat([si_sdr(one.sound, one.other) for one in group]).mean().item()
+    return [
+        Figure(SECTION, f"mel distance, {VOICES}", mel, "dB", lower_is_better=True, count=len(group)),
+        Figure(SECTION, f"SI-SDR, {VOICES}", signal, "dB", count=len(group)),
+    ]
+
+
+def _codebooks(spec: CodebookSpec, sounds: list[Through]) -> list[Figure]:
+    """Usage and perplexity of each codebook."""
+    figures = []
+    for number in range(spec.num_codebooks):
+        codes = torch.cat([one.codes[number] for one in sounds])
+        counts = torch.bincount(codes, minlength=spec.codebook_size)
+        name = f" of codebook {number + 1}" if spec.num_codebooks > 1 else ""
+        note = f"of {spec.codebook_size} codes"
+        figures += [
+            Figure(SECTION, f"codes used{name}", 100 * usage(counts), "%", USAGE_TARGET, count=len(sounds)),
+            Figure(SECTION, f"perplexity{name}", perplexity(counts), count=len(sounds), note=note),
+        ]
+    return figures

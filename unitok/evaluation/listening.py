@@ -1,0 +1,55 @@
+"""Speech to text: are the words right?"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from unitok.data.world.sounds.speech_documents import transcription_order
+from unitok.data.world.sounds.spoken import plainly, sample_text
+from unitok.data.world.sounds.tape import users_speech
+from unitok.data.world.turns import with_words
+from unitok.document import Document
+from unitok.evaluation.cases import Task, answer
+from unitok.evaluation.figures import Figure, share
+from unitok.evaluation.findings import Findings
+from unitok.evaluation.setup import Setup
+from unitok.evaluation.sound_setup import case_error_rate, heard_words, with_sounds
+
+TARGET = 5.0
+CONDITIONS = {
+    "held-out sentences and voices": ("heldout", "heldout"),
+    "held-out voices": ("train", "heldout"),
+    "known voices": ("train", "train"),
+}
+"""Splits of the sentences and of the voices. The sentences are new ones everywhere; held-out ones name what training
+never says. The first condition has the target."""
+
+
+def tasks(setup: Setup, split: str, voices: str, count: int) -> list[Task]:
+    """``count`` sentences of ``split``, each in a voice of its own."""
+    found = []
+    for index in range(count):
+        rng = setup.rng(f"listening, {split}, {voices}", index)
+        text = sample_text(rng, split)
+        parts = with_words(rng, users_speech(rng, text, voices), transcription_order(rng))
+        wanted = plainly(text)
+        found.append(Task(Document.user(*parts), wanted, (), wanted, partial(_same_words, wanted)))
+    return found
+
+
+def _same_words(wanted: str, said: str) -> bool:
+    return heard_words(said) == heard_words(wanted)
+
+
+@with_sounds("listening")
+def measure(setup: Setup) -> Findings:
+    """Word error rates, and whole sentences."""
+    figures, found = [], []
+    for name, (split, voices) in CONDITIONS.items():
+        cases = answer(setup, f"listening, {name}", tasks(setup, split, voices, setup.samples))
+        target = None if found else TARGET
+        errors = case_error_rate(cases)
+        figures.append(Figure("listening", f"word error rate, {name}", errors, "%", target, True, count=len(cases)))
+        figures.append(share("listening", f"whole sentences, {name}", [case.right for case in cases]))
+        found += cases
+    return Findings(figures, found)

@@ -1,0 +1,77 @@
+"""What the sections about sounds share: what they need, and what words they compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from functools import cache, wraps
+
+import numpy as np
+from numpy.typing import NDArray
+from torchmetrics.functional.text import word_error_rate
+
+from unitok.data.world.sounds.speech import check_speech
+from unitok.data.world.sounds.spoken import spoken_words
+from unitok.evaluation.cases import Case
+from unitok.evaluation.figures import Figure
+from unitok.evaluation.findings import Findings
+from unitok.evaluation.setup import Setup
+from unitok.evaluation.speech_oracle import SpeechOracle, as_heard
+from unitok_tokenizers.errors import InputError
+
+SENTENCES = 700
+"""Sentences that references are cut from: more take longer, and are hardly heard better."""
+
+Measure = Callable[[Setup], Findings]
+
+
+def has_sounds(setup: Setup) -> bool:
+    """Whether the model hears and makes sounds."""
+    return "audio" in setup.model.processor.vocabulary.specs
+
+
+def with_sounds(section: str) -> Callable[[Measure], Measure]:
+    """Decorates a section that needs a model with sounds, and espeak-ng.
+
+    It finds nothing for other models, and is not measured where espeak-ng is missing.
+    """
+
+    def decorate(measure: Measure) -> Measure:
+        @wraps(measure)
+        def guarded(setup: Setup) -> Findings:
+            if not has_sounds(setup):
+                return Findings([])
+            try:
+                check_speech()
+            except InputError as error:
+                return Findings([Figure(section, "everything", None, note=str(error))])
+            return measure(setup)
+
+        return guarded
+
+    return decorate
+
+
+@cache
+def assistant_oracle() -> SpeechOracle:
+    """What hears the model's own voice; it takes half a minute to make."""
+    return SpeechOracle(sentences=SENTENCES)
+
+
+def heard_words(text: str) -> str:
+    """Words as they can be told apart by ear, separated by spaces."""
+    return " ".join(as_heard(spoken_words(text)))
+
+
+def hear(samples: NDArray[np.float32], vocabulary: Collection[str] | None = None) -> str:
+    """The words in a sound ``[N]`` at 16 kHz in the model's voice; of ``vocabulary`` alone, if given."""
+    return " ".join(assistant_oracle().hear(samples, vocabulary))
+
+
+def error_rate(got: Sequence[str], wanted: Sequence[str]) -> float:
+    """Words wrong, missing and too many, in percent of the wanted ones."""
+    return 100 * float(word_error_rate(list(got), list(wanted)))
+
+
+def case_error_rate(cases: Sequence[Case]) -> float:
+    """The same of answers that were read or heard."""
+    return error_rate([heard_words(case.got) for case in cases], [heard_words(case.wanted) for case in cases])

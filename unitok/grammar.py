@@ -341,12 +341,21 @@ class Grammar:
         template = self._image.template(request) if images and self._image is not None else 0
         return (phase, request.max_tokens, int(wants_image), images, least, most, *grid, 0, 0, 0, template)
 
-    def allowed(self, state: GrammarState) -> Tensor:
-        """bool ``[B, V]``: the tokens that may come next; never empty, and only ``<pad>`` after the end."""
+    @property
+    def table(self) -> Tensor:
+        """bool ``[M, V]``: every mask that :meth:`allowed` can give. Ids of equal columns are followed by the same."""
+        return self._table
+
+    def mask_row(self, state: GrammarState) -> Tensor:
+        """int64 ``[B]``: the row of :attr:`table` that says which tokens may come next."""
         row = self._turn.mask(state)
         if self._image is not None:
             row = torch.where(state.phase < _Turn.PHASES, row, self._image.mask(state))
-        return self._table[row]
+        return row
+
+    def allowed(self, state: GrammarState) -> Tensor:
+        """bool ``[B, V]``: the tokens that may come next; never empty, and only ``<pad>`` after the end."""
+        return self._table[self.mask_row(state)]
 
     def advance(self, state: GrammarState, token_ids: Tensor) -> GrammarState:
         """The state behind ``token_ids`` int64 ``[B]``, each of which :meth:`allowed` must have allowed."""

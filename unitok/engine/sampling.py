@@ -1,6 +1,6 @@
 """How the next token is drawn from the logits.
 
-Shape letters: B rows, V vocabulary, M modalities.
+Shape letters: B rows, V logits, M modalities.
 """
 
 from __future__ import annotations
@@ -99,22 +99,24 @@ class Sampler:
         self._uses_top_k = any(p.top_k for p in table)
         self._uses_top_p = any(p.top_p < 1 for p in table)
 
-    def draw(self, logits: Tensor, allowed: Tensor, modality: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
+    def draw(self, logits: Tensor, allowed: Tensor | None, modality: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
         """The next token of each row.
 
         A row's token depends on that row's arguments alone.
 
         Args:
             logits: float ``[B, V]``; overwritten.
-            allowed: bool ``[B, V]``, at least one token a row.
+            allowed: bool ``[B, V]``, at least one token a row; None when all are.
             modality: int ``[B]``, whose settings apply.
             uniform: float ``[B]`` in [0, 1), the row's random number.
 
         Returns:
-            The token ids, int64 ``[B]``, and whether the row's logits could be used at all, bool ``[B]``: not
-            when an allowed one is NaN or plus infinity, or all of them are minus infinity.
+            The place of each token among the logits, int64 ``[B]``, and whether the row's logits could be used at
+            all, bool ``[B]``: not when an allowed one is NaN or plus infinity, or all of them are minus infinity.
         """
-        logits = logits.float().masked_fill_(~allowed, -math.inf)
+        logits = logits.float()
+        if allowed is not None:
+            logits = logits.masked_fill_(~allowed, -math.inf)
         best, token_ids = logits.max(dim=-1)
         usable = best.isfinite()
         if self._all_greedy:
@@ -163,17 +165,15 @@ def uniforms(seeds: Sequence[int], count: int) -> Tensor:
     return torch.stack(rows)
 
 
-def guide(cond: Tensor, uncond: Tensor, scale: float, guided: Tensor) -> Tensor:
-    """Classifier-free guidance where ``guided`` (bool ``[B]``), the conditional logits elsewhere: ``[B, V]``.
+def guide(cond: Tensor, uncond: Tensor, scale: float) -> Tensor:
+    """Classifier-free guidance: ``[B, V]``.
 
     Args:
         cond: float ``[B, V]``, logits given the prompt.
         uncond: float ``[B, V]``, logits without it.
         scale: 1 gives ``cond`` exactly.
-        guided: The rows whose next token is an image code.
     """
-    weight = torch.where(guided, scale, 1.0).to(cond.dtype)
-    return torch.lerp(uncond, cond, weight[:, None])
+    return torch.lerp(uncond, cond, scale)
 
 
 def _check_number(value: Any, name: str, low: float, high: float) -> None:

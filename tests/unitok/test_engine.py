@@ -227,7 +227,7 @@ def record_logits(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[int, int], tupl
     def recording(self: Batch, block: Block, scale: float, group: Sequence[Any]) -> Tensor:
         logits = compute(self, block, scale, list(group))
         for place, one in enumerate(group):
-            recorded[one.query.seed, len(one.answer.token_ids)] = logits[place].clone(), block.ids
+            recorded[one.live.query.seed, one.number] = logits[place].clone(), block.ids
         return logits
 
     monkeypatch.setattr(Batch, "_logits", recording)

@@ -1,82 +1,28 @@
 """Answers that are written together; each may begin and end while the others go on.
 
-Shape letters: B answers of a group, n ids of a block.
+Shape letters: c cells, n ids of a block.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from unitok.engine.blocks import Block, Blocks
 from unitok.engine.forward import Forward
-from unitok.engine.planning import Draw, Plan, Planner, State
+from unitok.engine.jacobi import Odds, extend, odds, settle
+from unitok.engine.live import Answer, Cell, Live, Query, Random
+from unitok.engine.planning import Planner, State
 from unitok.engine.rows import Rows
-from unitok.engine.sampling import Sampler, Sampling, guide, uniforms
-from unitok.grammar import Request
-from unitok.vocabulary import IMAGE
+from unitok.engine.sampling import Sampler, Sampling, guide
 from unitok_tokenizers.errors import InputError
 
-
-@dataclass(frozen=True, eq=False)
-class Query:
-    """What one answer is asked for.
-
-    Attributes:
-        prompt: Token ids, ending where the answer starts.
-        request: What it may hold; ``max_tokens`` fits into the context.
-        sampling: How its tokens are drawn.
-        seed: Of its random numbers, at least 0.
-        unconditional: The prompt that says nothing; None when the answer is not guided.
-    """
-
-    prompt: Sequence[int]
-    request: Request
-    sampling: Sampling
-    seed: int
-    unconditional: Sequence[int] | None = None
-
-
-@dataclass(eq=False)
-class Answer:
-    """An answer in the making.
-
-    Attributes:
-        token_ids: What there is of it.
-        done: Whether that is all.
-    """
-
-    token_ids: list[int] = field(default_factory=list)
-    done: bool = False
-
-
-@dataclass(eq=False)
-class _Live:
-    """An answer whose rows are in the batch."""
-
-    query: Query
-    answer: Answer
-    sampler: Sampler
-    random: list[float]  # of each place of the answer
-    plan: Plan
-    rows: list[int]  # its own and, of a guided one, the unconditional
-    place: int = 0  # the draw of the plan that comes next
-    pending: list[int] = field(default_factory=list)  # tokens that the decoder has not seen
-
-    @property
-    def draw(self) -> Draw:
-        return self.plan.draws[self.place]
-
-    @property
-    def scale(self) -> float:
-        """Of the guidance of the next draw."""
-        guided = self.draw.codes == IMAGE and len(self.rows) > 1
-        return self.query.sampling.guidance_scale if guided else 1.0
+Groups = Mapping[tuple[Block, Sampler, float], Sequence[Cell]]
+"""Cells that are computed together: they draw from the same block, by the same settings and with the same guidance."""
 
 
 class Batch:
@@ -89,15 +35,18 @@ class Batch:
         planner: Of the grammar.
         blocks: Of the grammar.
         size: Answers that are written at once; others wait.
+        window: Draws of an answer that go through the decoder at once, where it is known what is drawn
+            (:mod:`unitok.engine.jacobi`); 1: one after the other.
     """
 
-    def __init__(self, forward: Forward, planner: Planner, blocks: Blocks, size: int) -> None:
+    def __init__(self, forward: Forward, planner: Planner, blocks: Blocks, size: int, window: int = 1) -> None:
         self._rows = Rows(forward)
         self._device = forward.device
         self._planner, self._blocks, self._size = planner, blocks, size
         self._samplers: dict[Sampling, Sampler] = {}
-        self._waiting: deque[tuple[Query, Answer, list[float]]] = deque()
-        self._live: list[_Live] = []
+        self._window = window
+        self._waiting: deque[tuple[Query, Answer, Random]] = deque()
+        self._live: list[Live] = []
 
     def submit(self, query: Query) -> Answer:
         """Takes a query on; :meth:`step` writes the answer.
@@ -106,7 +55,7 @@ class Batch:
             InputError: The seed is out of range.
         """
         answer = Answer()
-        self._waiting.append((query, answer, uniforms([query.seed], query.request.max_tokens)[0].tolist()))
+        self._waiting.append((query, answer, Random.of(query.seed, query.request.max_tokens)))
         return answer
 
     def cancel(self, answer: Answer) -> None:
@@ -124,6 +73,8 @@ class Batch:
     def step(self) -> list[tuple[Answer, list[int]]]:
         """Writes on at all answers that are not waiting: a token that is drawn, and those that are forced around it.
 
+        With a window there may be more.
+
         Returns:
             Each answer that has gone on, with its new tokens.
 
@@ -133,21 +84,27 @@ class Batch:
         self._feed()
         news = {one.answer: [*one.plan.head] for one in self._admit()}
         drawing = [one for one in self._live if one.plan.draws]
-        following: list[tuple[_Live, State, int]] = []
-        for one, token_id in zip(drawing, self._draw(drawing), strict=True):
-            one.pending = [token_id, *one.draw.after]
-            one.place += 1
+        following: list[tuple[Live, State, int]] = []
+        for one, token_ids in zip(drawing, self._draw(drawing), strict=True):
+            new = one.take(token_ids)
+            for row in one.rows:  # of what was guessed, the decoder keeps what stands
+                self._rows.forget(row, one.guessed - (len(new) - len(one.pending)))
+            one.answer.token_ids += new
+            news.setdefault(one.answer, []).extend(new)
             if one.place == len(one.plan.draws) and one.plan.state is not None:
-                following.append((one, one.plan.state, token_id))
+                following.append((one, one.plan.state, token_ids[-1]))
         plans = self._planner.following([(state, token_id) for _, state, token_id in following])
         for (one, _, _), plan in zip(following, plans, strict=True):
             one.plan, one.place = plan, 0
             one.pending += plan.head
+            one.answer.token_ids += plan.head
+            news[one.answer] += plan.head
         for one in self._live:
-            news.setdefault(one.answer, []).extend(one.pending)
-            one.answer.token_ids += one.pending
             one.answer.done = one.place == len(one.plan.draws)
         self._drop_done()
+        if self._window > 1:
+            for one in self._live:
+                one.drafts = extend(one, one.drafts, self._window, self._blocks)
         return list(news.items())
 
     def _drop_done(self) -> None:
@@ -171,12 +128,16 @@ class Batch:
                 one.rows = [places[row] for row in one.rows]
             count = len(used)
         tokens: list[Sequence[int]] = [()] * count
+        longest = 0
         for one in self._live:
+            guesses = one.guesses()
+            one.guessed = len(guesses)
+            longest = max(longest, one.guessed)
             for row in one.rows:
-                tokens[row] = one.pending
-        self._rows.feed(tokens)
+                tokens[row] = [*one.pending, *guesses]
+        self._rows.feed(tokens, keep=1 + longest)
 
-    def _admit(self) -> list[_Live]:
+    def _admit(self) -> list[Live]:
         """Begins answers that wait, as many as there is room for."""
         taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._size - len(self._live)))]
         if not taken:
@@ -192,7 +153,7 @@ class Batch:
                 self._samplers[query.sampling] = Sampler(query.sampling, self._device)
             beginnings = [query.prompt] if query.unconditional is None else [query.prompt, query.unconditional]
             own_rows = [next(free) for _ in beginnings]
-            fresh.append(_Live(query, answer, self._samplers[query.sampling], random, plan, own_rows))
+            fresh.append(Live(query, answer, self._samplers[query.sampling], random, plan, own_rows))
             answer.token_ids += plan.head
             rows += own_rows
             prompts += [[*beginning, *plan.head] for beginning in beginnings]
@@ -200,48 +161,73 @@ class Batch:
         self._live += fresh
         return fresh
 
-    def _draw(self, drawing: Sequence[_Live]) -> list[int]:
-        """The next token of each answer."""
-        groups: dict[tuple[Block, Sampler, float], list[int]] = {}
-        for number, one in enumerate(drawing):
-            block = self._blocks.of_row[one.draw.mask]
+    def _draw(self, drawing: Sequence[Live]) -> list[list[int]]:
+        """The next tokens of each answer: one, or more where guesses stand."""
+        cells = [one.cells() for one in drawing]
+        groups: dict[tuple[Block, Sampler, float], list[Cell]] = {}
+        for cell in itertools.chain(*cells):
+            block = self._blocks.of_row[cell.draw.mask]
             assert block is not None
-            groups.setdefault((block, one.sampler, one.scale), []).append(number)
-        drawn = [0] * len(drawing)
-        for (block, sampler, scale), numbers in groups.items():
-            for number, token_id in zip(
-                numbers, self._draw_group(block, sampler, scale, [drawing[number] for number in numbers]), strict=True
-            ):
-                drawn[number] = token_id
-        return drawn
+            groups.setdefault((block, cell.live.sampler, cell.live.scale(cell.draw)), []).append(cell)
+        if self._window == 1:
+            tokens = self._draw_plainly(groups)
+            return [[tokens[cell] for cell in row] for row in cells]
+        return self._draw_windows(groups, cells)
 
-    def _draw_group(self, block: Block, sampler: Sampler, scale: float, group: list[_Live]) -> list[int]:
-        """The next token of answers that draw from the same block in the same way."""
-        logits = self._logits(block, scale, group)
-        masks = [one.draw.mask for one in group]
-        allowed = None if block.whole_rows.issuperset(masks) else block.columns[torch.tensor(masks)]
-        modality = torch.tensor([one.draw.modality for one in group], device=self._device)
-        random = torch.tensor([one.random[len(one.answer.token_ids)] for one in group], device=self._device)
-        places, usable = sampler.draw(logits, allowed, modality, random)
-        *token_ids, all_usable = torch.cat([block.ids[places], usable.all()[None]]).tolist()
-        if not all_usable:
-            raise InputError(
-                "the decoder's logits are not finite numbers; the checkpoint is damaged, or it needs "
-                "another dtype or a lower guidance_scale"
-            )
-        return token_ids
+    def _draw_plainly(self, groups: Groups) -> dict[Cell, int]:
+        tokens: dict[Cell, int] = {}
+        for (block, sampler, scale), cells in groups.items():
+            random = torch.tensor([cell.live.random.draw[cell.number] for cell in cells], device=self._device)
+            logits = self._logits(block, scale, cells)
+            places, usable = sampler.draw(logits, self._allowed(block, cells), self._modality(cells), random)
+            *token_ids, all_usable = torch.cat([block.ids[places], usable.all()[None]]).tolist()
+            _check(all_usable)
+            tokens |= zip(cells, token_ids, strict=True)
+        return tokens
 
-    def _logits(self, block: Block, scale: float, group: list[_Live]) -> Tensor:
-        """float ``[B, n]``, guided by ``scale``."""
-        rows = [one.rows[0] for one in group]
+    def _draw_windows(self, groups: Groups, rows: Sequence[Sequence[Cell]]) -> list[list[int]]:
+        known: dict[Cell, Odds] = {}
+        for (block, sampler, scale), cells in groups.items():
+            logits = self._logits(block, scale, cells)
+            shares, usable = sampler.shares(logits, self._allowed(block, cells), self._modality(cells))
+            _check(bool(usable.all()))
+            for cell, one in zip(cells, odds(block, shares, cells), strict=True):
+                known[cell] = one
+                cell.live.known[block] = one.fresh.shares
+        settled = []
+        for cells in rows:
+            live = cells[0].live
+            token_ids, live.drafts = settle(cells, [known[cell] for cell in cells], self._blocks)
+            settled.append(token_ids)
+        return settled
+
+    def _allowed(self, block: Block, cells: Sequence[Cell]) -> Tensor | None:
+        """bool ``[c, n]``; None when the whole block is allowed everywhere."""
+        masks = [cell.draw.mask for cell in cells]
+        return None if block.whole_rows.issuperset(masks) else block.columns[torch.tensor(masks)]
+
+    def _modality(self, cells: Sequence[Cell]) -> Tensor:
+        return torch.tensor([cell.draw.modality for cell in cells], device=self._device)
+
+    def _logits(self, block: Block, scale: float, cells: Sequence[Cell]) -> Tensor:
+        """float ``[c, n]``, guided by ``scale``."""
+        places = [(cell.live.rows[0], cell.back) for cell in cells]
         if scale != 1.0:
-            rows += [one.rows[1] for one in group]
-        in_order = rows == list(range(len(self._rows.lengths)))
-        logits = self._rows.logits(block, None if in_order else [(row, 0) for row in rows])
+            places += [(cell.live.rows[1], cell.back) for cell in cells]
+        in_order = places == [(row, 0) for row in range(len(self._rows.lengths))]
+        logits = self._rows.logits(block, None if in_order else places)
         return logits if scale == 1.0 else _guided(logits, scale)
 
 
+def _check(usable: bool) -> None:
+    if not usable:
+        raise InputError(
+            "the decoder's logits are not finite numbers; the checkpoint is damaged, or it needs "
+            "another dtype or a lower guidance_scale"
+        )
+
+
 def _guided(logits: Tensor, scale: float) -> Tensor:
-    """float ``[B, n]`` of ``[2 * B, n]``: the conditional rows, and then the unconditional."""
+    """float ``[c, n]`` of ``[2 * c, n]``: the conditional rows, and then the unconditional."""
     cond, uncond = logits.float().chunk(2)
     return guide(cond, uncond, scale)

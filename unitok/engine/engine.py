@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from unitok.engine.batching import Batch, Query
+from unitok.engine.batching import Batch
 from unitok.engine.blocks import Blocks
 from unitok.engine.decoder_weights import DecoderWeights
 from unitok.engine.fast_decoder import FastDecoder
 from unitok.engine.forward import Forward
+from unitok.engine.live import Query
 from unitok.engine.module_decoder import ModuleDecoder, check_layers
 from unitok.engine.planning import Planner
 from unitok.engine.sampling import Sampling
@@ -30,7 +31,7 @@ BATCH_SIZE = 64
 
 
 class Piece(NamedTuple):
-    """What an answer goes on with: a token that was drawn, and those that are forced around it.
+    """What an answer goes on with: what was drawn, and what is forced around it.
 
     Attributes:
         number: Which of the answers.
@@ -79,15 +80,16 @@ class Engine:
     def device(self) -> torch.device:
         return next(self._decoder.parameters()).device
 
-    def batch(self, size: int = BATCH_SIZE) -> Batch:
+    def batch(self, size: int = BATCH_SIZE, window: int = 1) -> Batch:
         """An empty batch, which answers join and leave.
 
         Weights that change later, or that are moved, are not seen by it, but by the next one.
 
         Args:
             size: Answers that are written at once.
+            window: See :class:`~unitok.engine.batching.Batch`.
         """
-        return Batch(self.forward(), self._planner, self._blocks, size)
+        return Batch(self.forward(), self._planner, self._blocks, size, window)
 
     @torch.inference_mode()
     def forward(self) -> Forward:
@@ -138,11 +140,14 @@ class Engine:
         seeds: Sequence[int],
         unconditional: Tensor | None = None,
         batch_size: int = BATCH_SIZE,
+        window: int = 1,
     ) -> Iterator[Piece]:
         """:meth:`generate` piece by piece.
 
         Args:
             batch_size: Answers that are written at once; as one ends, the next begins.
+            window: Codes of an answer that go through the decoder at once, guessed and tested
+                (:mod:`unitok.engine.jacobi`): other answers, of the same distribution.
 
         Yields:
             What each answer goes on with, in the order in which it is written.
@@ -155,7 +160,7 @@ class Engine:
         ]
         if not queries:
             return
-        batch = self.batch(batch_size)
+        batch = self.batch(batch_size, window)
         numbers = {batch.submit(query): number for number, query in enumerate(queries)}
         while batch.busy:
             for answer, token_ids in batch.step():

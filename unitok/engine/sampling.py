@@ -114,27 +114,36 @@ class Sampler:
             The place of each token among the logits, int64 ``[B]``, and whether the row's logits could be used at
             all, bool ``[B]``: not when an allowed one is NaN or plus infinity, or all of them are minus infinity.
         """
+        weights, likeliest, usable = self._weigh(logits, allowed, modality)
+        if weights is None:
+            return likeliest, usable
+        drawn = invert(weights, uniform[:, None])[0][:, 0]
+        return torch.where(self._greedy[modality.long()], likeliest, drawn), usable
+
+    def shares(self, logits: Tensor, allowed: Tensor | None, modality: Tensor) -> tuple[Tensor, Tensor]:
+        """The distribution ``[B, V]`` that :meth:`draw` draws from, each row's sum 1, and whether it could be made."""
+        weights, likeliest, usable = self._weigh(logits, allowed, modality)
+        certain = torch.zeros_like(logits, dtype=torch.float32).scatter_(1, likeliest[:, None], 1.0)
+        if weights is None:
+            return certain, usable
+        shares = weights / weights.sum(dim=-1, keepdim=True)
+        return torch.where(self._greedy[modality.long()][:, None], certain, shares), usable
+
+    def _weigh(self, logits: Tensor, allowed: Tensor | None, modality: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        """What each token weighs (None when all rows are greedy), the likeliest one, and whether the row is usable."""
         logits = logits.float()
         if allowed is not None:
             logits = logits.masked_fill_(~allowed, -math.inf)
-        best, token_ids = logits.max(dim=-1)
+        best, likeliest = logits.max(dim=-1)
         usable = best.isfinite()
         if self._all_greedy:
-            return token_ids, usable
+            return None, likeliest, usable
         modality = modality.long()
         # The largest becomes 0 before the division: no temperature, however low, can then overflow.
         weights = logits.sub_(best[:, None]).div_(self._temperature[modality][:, None]).exp_()
         if self._uses_top_k or self._uses_top_p:
             weights = self._truncate(weights, self._top_k[modality], self._top_p[modality])
-        cumulative = weights.cumsum(dim=-1)
-        total = cumulative[:, -1]
-        # Strictly below the total, so that the place found holds some weight.
-        target = torch.minimum(uniform * total, torch.nextafter(total, torch.zeros_like(total)))
-        drawn = torch.searchsorted(cumulative, target[:, None], right=True)[:, 0]
-        drawn = drawn.clamp_(max=logits.shape[1] - 1)
-        # A parallel cumulative sum need not rise steadily in its last bits: a masked token might be hit.
-        keep = self._greedy[modality] | (weights.gather(1, drawn[:, None])[:, 0] <= 0)
-        return torch.where(keep, token_ids, drawn), usable
+        return weights, likeliest, usable
 
     def _truncate(self, weights: Tensor, top_k: Tensor, top_p: Tensor) -> Tensor:
         """Zeroes what top-k, and then top-p, cut off; tokens as likely as the last one kept stay."""
@@ -151,6 +160,27 @@ class Sampler:
             count = (cumulative - ranked < top_p[:, None] * cumulative[:, -1:]).sum(dim=-1, keepdim=True)
             weights = weights.where(weights >= ranked.gather(1, (count - 1).clamp_(min=0)), 0.0)
         return weights
+
+
+def invert(weights: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
+    """Draws ``m`` times from each row of weights ``[B, V]``.
+
+    Args:
+        weights: At least 0, not all 0 in a row.
+        uniform: float ``[B, m]`` in [0, 1); one number always finds the same token in the same weights.
+
+    Returns:
+        The places, int64 ``[B, m]``, and their weights, ``[B, m]``.
+    """
+    cumulative = weights.cumsum(dim=-1)
+    total = cumulative[:, -1:]
+    # Strictly below the total, so that the place found holds some weight.
+    target = torch.minimum(uniform * total, torch.nextafter(total, torch.zeros_like(total)))
+    places = torch.searchsorted(cumulative, target, right=True).clamp_(max=weights.shape[1] - 1)
+    found = weights.gather(1, places)
+    # A parallel cumulative sum need not rise steadily in its last bits: a place without weight might be hit.
+    likeliest = weights.argmax(dim=-1, keepdim=True)
+    return torch.where(found > 0, places, likeliest), torch.where(found > 0, found, weights.gather(1, likeliest))
 
 
 def uniforms(seeds: Sequence[int], count: int) -> Tensor:

@@ -16,7 +16,7 @@ from unitok import checkpoint
 from unitok.audio_syntax import AudioSyntax
 from unitok.decoder_folder import merge_adapter
 from unitok.document import Document
-from unitok.engine import Engine, Sampling
+from unitok.engine import Engine, Piece, Sampling
 from unitok.grammar import Grammar, Modality, Request
 from unitok.image_syntax import image_syntax
 from unitok.model_card import model_card
@@ -66,7 +66,8 @@ class UniTok:
         vocabulary = self.processor.vocabulary
         unused = getattr(self.processor.text_tokenizer, "unused_ids", ())
         self.grammar = Grammar(vocabulary, unused, self.device)
-        self.engine = Engine(self.decoder, vocabulary, self.grammar)
+        on_host = self.grammar if self.device.type == "cpu" else Grammar(vocabulary, unused)
+        self.engine = Engine(self.decoder, vocabulary, on_host)
 
     @classmethod
     def from_pretrained(
@@ -185,7 +186,7 @@ class UniTok:
             sampling: How tokens are drawn; by default as the checkpoint says.
             num: Answers to each document. Answer ``j`` (from 0) is drawn with the seed ``seed + j``.
             seed: At least 0; one for all documents, or one for each.
-            batch_size: Answers that are generated at once.
+            batch_size: Answers that are generated at once; as one ends, the next begins.
             progress: Called now and then with the tokens generated so far and an estimate of all that will
                 be.
             refine: Pictures go through the refiner, which doubles their size; their codes stay as they are.
@@ -213,23 +214,18 @@ class UniTok:
         requests = self._fitted(wanted, prompts, sampling)
         rows = [(place, one) for place, chosen in enumerate(seeds) for one in chosen]
         meter = _Meter([self._estimate(requests[place]) for place, _ in rows], progress)
-        answers: list[Tensor] = []
-        for start in range(0, len(rows), batch_size):
-            batch = rows[start : start + batch_size]
-            pieces = []
-            for piece in self.engine.steps(
-                [prompts[place] for place, _ in batch],
-                [requests[place] for place, _ in batch],
-                sampling,
-                [one for _, one in batch],
-                self.processor.unconditional(),
-            ):
-                pieces.append(piece)
-                meter.add(start, piece != self.processor.vocabulary.pad)
-            # Copied outside of inference mode, so that a caller may train on the codes.
-            answers += [row.clone() for row in torch.cat(pieces, dim=1)]
-            meter.finish(start, len(batch))
-        turns = [self.processor.parse_turn(answer) for answer in answers]
+        answers: list[list[int]] = [[] for _ in rows]
+        for piece in self.engine.pieces(
+            [prompts[place] for place, _ in rows],
+            [requests[place] for place, _ in rows],
+            sampling,
+            [one for _, one in rows],
+            self.processor.unconditional(),
+            batch_size,
+        ):
+            answers[piece.number] += piece.token_ids
+            meter.add(piece)
+        turns = [self.processor.parse_turn(torch.tensor(answer)) for answer in answers]
         answered = self.processor.with_media([
             Document((*documents[place].turns, turn)) for (place, _), turn in zip(rows, turns, strict=True)
         ])  # fmt: skip
@@ -260,8 +256,9 @@ class UniTok:
         requests = self._fitted(wanted, prompts, sampling)
         reader = EventReader(self.processor, document)
         unconditional = self.processor.unconditional()
-        for piece in self.engine.steps(prompts, requests, sampling, [seed], unconditional, every=1):
-            yield from reader.read(int(piece))
+        for piece in self.engine.pieces(prompts, requests, sampling, [seed], unconditional):
+            for token_id in piece.token_ids:
+                yield from reader.read(token_id)
 
     def _loaded_refiner(self, steps: int) -> RefinerPipeline:
         """The refiner; asked for before anything is drawn, so that what is wrong with it is known by then."""
@@ -341,16 +338,11 @@ class _Meter:
         self._totals = estimates
         self._report = report
 
-    def add(self, start: int, is_token: Tensor) -> None:
-        """Counts a piece of a batch, bool ``[B, steps]``, whose first row is answer ``start``."""
-        for row, count in enumerate(is_token.sum(dim=1).tolist(), start):
-            self._counts[row] += count
-            self._totals[row] = max(self._totals[row], self._counts[row])
-        self._tell()
-
-    def finish(self, start: int, count: int) -> None:
-        """The answers from ``start`` on have ended."""
-        self._totals[start : start + count] = self._counts[start : start + count]
+    def add(self, piece: Piece) -> None:
+        """Counts the next tokens of an answer."""
+        row = piece.number
+        self._counts[row] += len(piece.token_ids)
+        self._totals[row] = self._counts[row] if piece.done else max(self._totals[row], self._counts[row])
         self._tell()
 
     def _tell(self) -> None:

@@ -1,27 +1,47 @@
-"""The decode loop of a batch: rows in different grammar states, guided or not, each with its own random
-stream.
+"""Answers to prompts: which forward pass a decoder gets, what has room in its context, and the loop until all are done.
 
-Shape letters: N requests, B rows that are still written, G of them with an unconditional row, S sequence, V
-vocabulary.
+Shape letters: S sequence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from unitok.engine.rows import DecoderRows, check_layers
-from unitok.engine.sampling import Sampler, Sampling, guidance_scales, guide, uniforms
+from unitok.engine.batching import Batch
+from unitok.engine.blocks import Blocks
+from unitok.engine.decoder_weights import DecoderWeights
+from unitok.engine.fast_decoder import FastDecoder
+from unitok.engine.forward import Forward
+from unitok.engine.live import Query
+from unitok.engine.module_decoder import ModuleDecoder, check_layers
+from unitok.engine.planning import Planner
+from unitok.engine.sampling import Sampling
+from unitok.engine.stock import WeightWatch, reason_against
 from unitok.grammar import Grammar, Request
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 
-STEPS_PER_LOOK = 16
-"""Steps between two looks at an accelerator's results: each look waits for it."""
+BATCH_SIZE = 64
+"""Answers that are written at once."""
+
+
+class Piece(NamedTuple):
+    """What an answer goes on with: what was drawn, and what is forced around it.
+
+    Attributes:
+        number: Which of the answers.
+        token_ids: At least one.
+        done: Whether the answer ends with them.
+    """
+
+    number: int
+    token_ids: list[int]
+    done: bool
 
 
 class Engine:
@@ -29,9 +49,10 @@ class Engine:
 
     Args:
         decoder: A ``transformers`` causal LM, in eval mode, with at least as many logits as the vocabulary
-            has ids.
+            has ids. Stock Qwen3 and Llama decoders are run by :class:`~unitok.engine.fast_decoder.FastDecoder`, all
+            others by their own ``forward``.
         vocabulary: The ids.
-        grammar: The rules that every answer follows, on the decoder's device.
+        grammar: The rules that every answer follows, on the CPU.
 
     Raises:
         InputError: The decoder and the vocabulary do not fit together.
@@ -48,12 +69,35 @@ class Engine:
         self._decoder = decoder
         self._vocabulary = vocabulary
         self._grammar = grammar
+        self._blocks = Blocks(grammar.table, self.device)
+        self._planner = Planner(grammar, self._blocks)
+        self._watch: WeightWatch | None = None
+        self._weights: DecoderWeights | None = None
         self.context: int | None = getattr(config, "max_position_embeddings", None)
         """Tokens of a prompt and its answer together at most; None when the decoder sets no limit."""
 
     @property
     def device(self) -> torch.device:
         return next(self._decoder.parameters()).device
+
+    def batch(self, size: int = BATCH_SIZE, window: int = 1) -> Batch:
+        """An empty batch, which answers join and leave.
+
+        Weights that change later, or that are moved, are not seen by it, but by the next one.
+
+        Args:
+            size: Answers that are written at once.
+            window: See :class:`~unitok.engine.batching.Batch`.
+        """
+        return Batch(self.forward(), self._planner, self._blocks, size, window)
+
+    @torch.inference_mode()
+    def forward(self) -> Forward:
+        """The decoder's forward pass, with an empty memory: the fast one where it is known to compute the same."""
+        if self._watch is None or self._watch.has_changed():
+            self._weights = None if reason_against(self._decoder) else DecoderWeights(self._decoder)
+            self._watch = WeightWatch(self._decoder)
+        return ModuleDecoder(self._decoder) if self._weights is None else FastDecoder(self._weights)
 
     def generate(
         self,
@@ -82,88 +126,64 @@ class Engine:
             InputError: A prompt leaves too little room for its answer, or the decoder's logits are not
                 numbers.
         """
-        if not prompts:
-            return []
-        ids = torch.cat(list(self.steps(prompts, requests, sampling, seeds, unconditional)), dim=1)
-        # Copied outside of inference mode, so that a caller may train on the answers.
-        return [row[: int((row != self._vocabulary.pad).sum())].clone() for row in ids]
+        answers: list[list[int]] = [[] for _ in prompts]
+        for piece in self.pieces(prompts, requests, sampling, seeds, unconditional):
+            answers[piece.number] += piece.token_ids
+        return [torch.tensor(answer) for answer in answers]
 
-    @torch.inference_mode()
-    def steps(
+    def pieces(
         self,
         prompts: Sequence[Tensor],
         requests: Sequence[Request],
         sampling: Sampling,
         seeds: Sequence[int],
         unconditional: Tensor | None = None,
-        every: int | None = None,
-    ) -> Iterator[Tensor]:
+        batch_size: int = BATCH_SIZE,
+        window: int = 1,
+    ) -> Iterator[Piece]:
         """:meth:`generate` piece by piece.
 
         Args:
-            every: Steps in a piece. By default 1 on a CPU and more on an accelerator.
+            batch_size: Answers that are written at once; as one ends, the next begins.
+            window: Codes of an answer that go through the decoder at once, guessed and tested
+                (:mod:`unitok.engine.jacobi`): other answers, of the same distribution.
 
         Yields:
-            int64 ``[N, every]`` on the CPU (the last piece may be shorter): the new tokens of each answer,
-            ``<pad>`` once it has ended.
+            What each answer goes on with, in the order in which it is written.
         """
         if not len(prompts) == len(requests) == len(seeds):
             raise ValueError(f"{len(prompts)} prompts, {len(requests)} requests and {len(seeds)} seeds do not match")
-        every = every or (1 if self.device.type == "cpu" else STEPS_PER_LOOK)
-        guided = [self._is_guided(request, sampling) for request in requests]
-        if any(guided) and unconditional is None:
-            raise ValueError("guidance needs the unconditional prompt")
-        requests = [
-            self.fit(request, prompt, sampling, unconditional)
-            for request, prompt in zip(requests, prompts, strict=True)
+        queries = [
+            self.query(prompt, request, sampling, seed, unconditional)
+            for prompt, request, seed in zip(prompts, requests, seeds, strict=True)
         ]
-        limit = max(request.max_tokens for request in requests)
-        grammar, sampler = self._grammar, Sampler(sampling, self.device)
-        scales = guidance_scales(sampling, self.device)
-        state = grammar.start(requests)
-        random = uniforms(seeds, limit).to(self.device)
-        pairs = _Pairs(guided, self.device)
-        rows = self._prefill(prompts, unconditional, pairs)
-        answers = torch.full((len(prompts), limit), self._vocabulary.pad, device=self.device)
-        live = torch.arange(len(prompts), device=self.device)
-        unusable = torch.zeros(len(prompts), dtype=torch.bool, device=self.device)
-        seen = 0
-        for step in range(limit):
-            logits = pairs.guide(rows.logits, scales[grammar.codes_of(state).long()])
-            allowed, modality = grammar.allowed(state), grammar.modality(state)
-            token_ids, usable = sampler.draw(logits, allowed, modality, random[live, step])
-            unusable |= ~usable & ~grammar.done(state)
-            state = grammar.advance(state, token_ids)
-            answers[live, step] = token_ids
-            if (step + 1) % every == 0 or step + 1 == limit:
-                done, broken = torch.stack([grammar.done(state), unusable]).tolist()
-                if any(broken):
-                    raise InputError(
-                        "the decoder's logits are not finite numbers; the checkpoint is damaged, or it needs "
-                        "another dtype or a lower guidance_scale"
-                    )
-                yield answers[:, seen : step + 1].cpu()
-                seen = step + 1
-                if all(done):
-                    return
-                # Dropping rows copies the cache, which pays once a good part of the batch has ended.
-                if 4 * sum(done) >= len(done):
-                    keep = [row for row, ended in enumerate(done) if not ended]
-                    index = torch.tensor(keep, device=self.device)
-                    rows.select(pairs.select(keep))
-                    live, state = live[index], state.rows(index)
-                    token_ids, unusable = token_ids[index], unusable[index]
-            rows.step(pairs.both(token_ids))
+        if not queries:
+            return
+        batch = self.batch(batch_size, window)
+        numbers = {batch.submit(query): number for number, query in enumerate(queries)}
+        while batch.busy:
+            for answer, token_ids in batch.step():
+                yield Piece(numbers[answer], token_ids, answer.done)
 
-    def _prefill(self, prompts: Sequence[Tensor], unconditional: Tensor | None, pairs: _Pairs) -> DecoderRows:
-        """Puts each distinct prompt through the decoder once, and copies its cache to all of its samples."""
-        second = [] if unconditional is None else [unconditional] * pairs.count
-        distinct: dict[tuple[int, ...], int] = {}
-        places = [distinct.setdefault(tuple(ids.tolist()), len(distinct)) for ids in [*prompts, *second]]
-        pad = self._vocabulary.pad
-        rows = DecoderRows(self._decoder, [torch.tensor(ids) for ids in distinct], self._vocabulary.size, pad)
-        rows.select(places)
-        return rows
+    def query(
+        self,
+        prompt: Tensor,
+        request: Request,
+        sampling: Sampling,
+        seed: int,
+        unconditional: Tensor | None = None,
+    ) -> Query:
+        """What a :class:`~unitok.engine.batching.Batch` takes; the arguments are those of :meth:`generate`.
+
+        Raises:
+            InputError: The prompt leaves too little room for an answer.
+        """
+        request = self.fit(request, prompt, sampling, unconditional)
+        guided = self._is_guided(request, sampling)
+        if guided and unconditional is None:
+            raise ValueError("guidance needs the unconditional prompt")
+        second = unconditional.tolist() if guided and unconditional is not None else None
+        return Query(prompt.tolist(), request, sampling, seed, second)
 
     def _is_guided(self, request: Request, sampling: Sampling) -> bool:
         """Whether an answer may hold codes that are guided."""
@@ -198,39 +218,3 @@ class Engine:
                 f"{room} for the answer, too few; shorten the prompt"
             ) from None
         return fitted
-
-
-class _Pairs:
-    """Which rows have an unconditional row; the decoder runs the B conditional rows, then the G others."""
-
-    def __init__(self, guided: Sequence[bool], device: torch.device) -> None:
-        self._device = device
-        self._set(list(guided))
-
-    def _set(self, guided: list[bool]) -> None:
-        self._guided = guided
-        places = [row for row, has in enumerate(guided) if has]
-        self._places = torch.tensor(places, dtype=torch.int64, device=self._device)
-
-    @property
-    def count(self) -> int:
-        """G, the number of unconditional rows."""
-        return len(self._places)
-
-    def guide(self, logits: Tensor, scale: Tensor) -> Tensor:
-        """The logits ``[B, V]`` to draw from, of the decoder's ``[B + G, V]``; ``scale`` is float ``[B]``."""
-        cond, uncond = logits[: len(self._guided)], logits[len(self._guided) :]
-        if self.count:
-            cond[self._places] = guide(cond[self._places], uncond, scale[self._places])
-        return cond
-
-    def both(self, token_ids: Tensor) -> Tensor:
-        """The decoder's input ``[B + G]``: an unconditional row is given its pair's token."""
-        return torch.cat([token_ids, token_ids[self._places]]) if self.count else token_ids
-
-    def select(self, rows: Sequence[int]) -> list[int]:
-        """Keeps some of the B rows; returns where they and their unconditional rows are among the B + G."""
-        second = {row: len(self._guided) + place for place, row in enumerate(self._places.tolist())}
-        places = [*rows, *(second[row] for row in rows if row in second)]
-        self._set([self._guided[row] for row in rows])
-        return places

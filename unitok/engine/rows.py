@@ -1,119 +1,180 @@
-"""Sequences of different lengths that a decoder extends together, a token each a step.
+"""Rows of different lengths that a decoder extends together: how long each is, and where its tokens go.
 
-Shape letters: n rows, P columns of the padded prompts, C columns so far, V vocabulary.
+Shape letters: n rows, L columns of a pass, C columns of the memory.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from unitok.engine.cache import new_cache, select_rows
+from unitok.engine.blocks import Block
+from unitok.engine.forward import Forward, Pass
 
-ATTENTION_LAYERS = {"full_attention", "sliding_attention"}
-"""The kinds of layer whose state is keys and values alone."""
+GROWTH = 128
+"""Columns that a full memory gains at least."""
+
+STEP = 32
+"""Columns are read in multiples of this, so that what a decoder prepares for a number of them serves some steps."""
+
+PROMPT_TOKENS = 8192
+"""Tokens of prompts that go through the decoder at once, padding included."""
 
 
-class DecoderRows:
-    """The cache, the masks and the positions of a batch, around a stock causal LM.
+class Rows:
+    """Row ``i`` stands in slot ``i`` of the decoder's memory.
 
-    Prompts are padded on the left, so that all rows write into the same column; a row's positions count from
-    its own first token. What is computed for a row therefore does not depend on the other rows.
+    What is computed for a row does not depend on the other rows.
 
     Args:
-        decoder: A ``transformers`` causal LM.
-        prompts: int64 ``[S]`` each, none empty. They are put through the decoder at once.
-        size: V; the decoder may have more logits, which are left out.
-        pad: The id that fills the columns before a shorter prompt.
+        forward: The decoder; its memory serves these rows alone.
 
     Attributes:
-        logits: float ``[n, V]``, of the token that comes next in each row. The caller may overwrite them.
+        lengths: Tokens of each row.
     """
 
-    logits: Tensor
+    def __init__(self, forward: Forward) -> None:
+        self._forward = forward
+        self._device = forward.device
+        self._slots, self._columns = 0, 0  # what is reserved
+        self._numbers = torch.arange(0, device=self._device)  # of the columns
+        self._outcome: Tensor | None = None  # [n, columns of the last pass that were kept, *]
+        self.lengths: list[int] = []
 
-    def __init__(self, decoder: nn.Module, prompts: Sequence[Tensor], size: int, pad: int) -> None:
-        self._decoder: Any = decoder
-        self._device = next(decoder.parameters()).device
-        self._dtype = next(decoder.parameters()).dtype
-        self._size = size
-        self._own_masks = _takes_additive_masks(self._decoder.config)
-        self._cache = new_cache()
-        self._columns = max(len(prompt) for prompt in prompts)
-        self._padding = [self._columns - len(prompt) for prompt in prompts]
-        padded = torch.full((len(prompts), self._columns), pad)
-        for row, prompt in enumerate(prompts):
-            padded[row, self._padding[row] :] = prompt
-        # The column of each row's first token, [n, 1].
-        self._first = torch.tensor(self._padding, device=self._device)[:, None]
-        columns = torch.arange(self._columns, device=self._device)
-        positions = (columns - self._first).clamp(min=0)
-        self._forward(padded.to(self._device), positions, self._prompt_mask(columns))
+    def put(self, slots: Sequence[int], prompts: Sequence[Sequence[int]]) -> None:
+        """Begins a row with each prompt, none of them empty.
 
-    def select(self, rows: Sequence[int]) -> None:
-        """Makes row ``rows[i]`` row ``i``; a row may repeat or be left out."""
-        index = torch.tensor(rows, device=self._device)
-        select_rows(self._cache, index)
-        self._padding = [self._padding[row] for row in rows]
-        self._first = self._first[index]
-        self.logits = self.logits[index]
+        Args:
+            slots: Where they go: in place of rows that are there, or behind them without a gap.
+            prompts: Token ids. Equal prompts go through the decoder once.
+        """
+        added = max(slots) + 1 - len(self.lengths)
+        self.lengths += [0] * max(added, 0)
+        self._reserve(len(self.lengths), max(map(len, prompts)))
+        first: dict[tuple[int, ...], int] = {}
+        sources = [first.setdefault(tuple(prompt), slot) for slot, prompt in zip(slots, prompts, strict=True)]
+        for slot, prompt in zip(slots, prompts, strict=True):
+            self.lengths[slot] = len(prompt)
+        for chunk in _chunks(sorted(first.items(), key=lambda item: len(item[0]))):
+            outcome = self._forward.run(self._beginning([slot for _, slot in chunk], [ids for ids, _ in chunk]))
+            self._set_outcome([slot for _, slot in chunk], outcome)
+        copied = [(source, slot) for source, slot in zip(sources, slots, strict=True) if source != slot]
+        if copied:
+            self.copy(*zip(*copied, strict=True))
 
-    def step(self, token_ids: Tensor) -> None:
-        """Appends a token to each row, int64 ``[n]``, and computes the next :attr:`logits`."""
-        self._columns += 1
+    def feed(self, token_ids: Sequence[Sequence[int]], keep: int = 1) -> None:
+        """Appends tokens to each row, a different number to each; a row may be given none.
+
+        Args:
+            token_ids: Of each row, in the order of the slots.
+            keep: How many tokens at the end of each row :meth:`logits` is asked about.
+        """
+        counts = [len(ids) for ids in token_ids]
+        starts, width = self.lengths, max(counts)
+        self.lengths = [start + count for start, count in zip(starts, counts, strict=True)]
+        longest = max(self.lengths)
+        self._reserve(len(counts), longest)
+        tokens, positions, places = [], [], []
+        for slot, (ids, start, count) in enumerate(zip(token_ids, starts, counts, strict=True)):
+            padding, first = width - count, slot * self._columns
+            tokens.append([*[0] * padding, *ids])
+            positions.append([*[0] * padding, *range(start, start + count)])
+            places += [*[first + self._columns - 1] * padding, *range(first + start, first + start + count)]
+        device = self._device
+        columns = -(-longest // STEP) * STEP
+        positions = torch.tensor(positions, device=device)
+        mask = self._numbers[:columns] <= positions[:, None, :, None]
+        tokens = torch.tensor(tokens, device=device)
+        self._outcome = self._forward.run(Pass(tokens, positions, places, mask, columns, keep))
+
+    def forget(self, row: int, count: int) -> None:
+        """Takes the last tokens of a row back; :meth:`logits` knows nothing of what was in front of them."""
+        self.lengths[row] -= count
+
+    def clear(self, row: int) -> None:
+        """Ends a row; its slot stays, with nothing in it, until another begins there or :meth:`keep` drops it."""
+        self.lengths[row] = 0
+
+    def copy(self, sources: Sequence[int], targets: Sequence[int]) -> None:
+        """Makes row ``targets[i]`` what row ``sources[i]`` is."""
+        self._forward.copy(sources, targets, max(self.lengths[row] for row in sources))
+        assert self._outcome is not None
+        self._set_outcome(targets, self._outcome[torch.tensor(sources, device=self._device)])
+        lengths = [self.lengths[row] for row in sources]
+        for row, length in zip(targets, lengths, strict=True):
+            self.lengths[row] = length
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Makes row ``rows[i]``, which rises with ``i``, row ``i``; the others leave."""
+        moved = [(row, place) for place, row in enumerate(rows) if row != place]
+        if moved:
+            self.copy(*zip(*moved, strict=True))
+        self.lengths = self.lengths[: len(rows)]
+        if self._outcome is not None:
+            self._outcome = self._outcome[: len(rows)]
+
+    def logits(self, block: Block, places: Sequence[tuple[int, int]] | None = None) -> Tensor:
+        """float ``[m, ids of the block]``: the logits of the tokens that come next.
+
+        Args:
+            block: Whose logits are wanted.
+            places: ``(row, back)``: behind the token that is the row's last but ``back``; by default behind the last
+                token of each row.
+        """
+        assert self._outcome is not None
+        if places is None:
+            return self._forward.logits(self._outcome[:, -1], block)
+        rows, back = torch.tensor(places, device=self._device).T
+        return self._forward.logits(self._outcome[rows, self._outcome.shape[1] - 1 - back], block)
+
+    def _reserve(self, slots: int, length: int) -> None:
+        if slots <= self._slots and length < self._columns:
+            return
+        if slots > self._slots:
+            self._slots = max(slots, 2 * self._slots)
+        if length >= self._columns:
+            wanted = max(length + GROWTH, 2 * self._columns)
+            self._columns = -(-wanted // STEP) * STEP
+            self._numbers = torch.arange(self._columns, device=self._device)
+        self._forward.reserve(self._slots, self._columns)
+
+    def _beginning(self, slots: list[int], prompts: list[tuple[int, ...]]) -> Pass:
+        """The pass that begins rows; all its tensors are made on the host, where they are known."""
+        width = max(map(len, prompts))
+        counts = torch.tensor([len(ids) for ids in prompts])[:, None]
+        tokens = torch.tensor([[*[0] * (width - len(ids)), *ids] for ids in prompts])
+        columns = torch.arange(width)
+        positions = columns - (width - counts)
+        real = positions >= 0
+        positions = positions.clamp(min=0)
+        places = torch.tensor(slots)[:, None] * self._columns + positions.where(real, self._columns - 1)
         mask = None
-        if any(self._padding):
-            columns = torch.arange(self._columns, device=self._device)
-            mask = columns >= self._first
-            if self._own_masks:
-                mask = self._additive(mask[:, None, None])
-        self._forward(token_ids[:, None], self._columns - 1 - self._first, mask)
+        if not bool(real.all()):
+            # Padding sees itself: a line that sees nothing would turn into NaN.
+            itself = columns == columns[:, None]
+            mask = ((columns <= columns[:, None]) & (real[:, None] | itself))[:, None].to(self._device)
+        device = self._device
+        return Pass(tokens.to(device), positions.to(device), places.flatten().tolist(), mask, 0, 1)
 
-    def _forward(self, token_ids: Tensor, positions: Tensor, mask: Tensor | None) -> None:
-        output = self._decoder(
-            input_ids=token_ids,
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=self._cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        self.logits = output.logits[:, -1, : self._size]
-
-    def _prompt_mask(self, columns: Tensor) -> Tensor | None:
-        if not any(self._padding):
-            return None
-        real = columns >= self._first
-        if not self._own_masks:
-            return real
-        causal = columns[:, None] >= columns
-        # Padding sees itself: a row of nothing but minus infinity would turn into NaN.
-        itself = torch.eye(len(columns), dtype=torch.bool, device=self._device)
-        return self._additive((causal & real[:, None, None]) | itself)
-
-    def _additive(self, visible: Tensor) -> Tensor:
-        mask = torch.zeros(visible.shape, dtype=self._dtype, device=self._device)
-        return mask.masked_fill_(~visible, -math.inf)
+    def _set_outcome(self, rows: Sequence[int], outcome: Tensor) -> None:
+        """Puts the outcomes ``[m, kept, *]`` of some rows beside those of the others."""
+        count, old = len(self.lengths), self._outcome
+        if old is None or len(old) < count:
+            fresh = outcome.new_zeros(count, 1 if old is None else old.shape[1], *outcome.shape[2:])
+            if old is not None:
+                fresh[: len(old)] = old
+            self._outcome = fresh
+        assert self._outcome is not None
+        self._outcome[torch.tensor(rows, device=self._device), -outcome.shape[1] :] = outcome
 
 
-def check_layers(config: Any) -> None:
-    """Raises ``ValueError`` when a decoder has layers whose state is not keys and values."""
-    strange = set(getattr(config, "layer_types", None) or ()) - ATTENTION_LAYERS
-    if strange:
-        raise ValueError(f"a decoder with {', '.join(sorted(strange))} layers cannot be run: its rows cannot be padded")
-
-
-def _takes_additive_masks(config: Any) -> bool:
-    """Whether one float mask ``[n, 1, columns, C]`` serves every layer as it is, which saves building it in
-    each step.
-
-    With sliding windows the layers need different masks, and flash attention takes only the padding: those
-    get bool ``[n, C]``, from which ``transformers`` makes what they need.
-    """
-    layers = set(getattr(config, "layer_types", None) or ())
-    sliding = "sliding_attention" in layers or getattr(config, "sliding_window", None) is not None
-    return not sliding and config._attn_implementation in ("sdpa", "eager")
+def _chunks(prompts: list[tuple[tuple[int, ...], int]]) -> list[list[tuple[tuple[int, ...], int]]]:
+    """Splits prompts, which grow longer, so that each chunk has at most :data:`PROMPT_TOKENS`, or one prompt."""
+    chunks: list[list[tuple[tuple[int, ...], int]]] = [[]]
+    for prompt in prompts:
+        if chunks[-1] and len(prompt[0]) * (len(chunks[-1]) + 1) > PROMPT_TOKENS:
+            chunks.append([])
+        chunks[-1].append(prompt)
+    return chunks

@@ -1,6 +1,6 @@
 """How the next token is drawn from the logits.
 
-Shape letters: B rows, V vocabulary, M modalities.
+Shape letters: B rows, V logits, M modalities.
 """
 
 from __future__ import annotations
@@ -65,6 +65,10 @@ class Sampling:
     audio_guidance_scale: float = 1.0
     max_tokens: int = 1024
 
+    def guidance(self, codes: int) -> float:
+        """The scale where a code of this modality (or TEXT) is drawn; 1 where nothing is guided."""
+        return {IMAGE: self.guidance_scale, AUDIO: self.audio_guidance_scale}.get(codes, 1.0)
+
     def __post_init__(self) -> None:
         _check_number(self.guidance_scale, "guidance_scale", low=0.0, high=100.0)
         _check_number(self.audio_guidance_scale, "audio_guidance_scale", low=0.0, high=100.0)
@@ -104,40 +108,51 @@ class Sampler:
         self._uses_top_k = any(p.top_k for p in table)
         self._uses_top_p = any(p.top_p < 1 for p in table)
 
-    def draw(self, logits: Tensor, allowed: Tensor, modality: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
+    def draw(self, logits: Tensor, allowed: Tensor | None, modality: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
         """The next token of each row.
 
         A row's token depends on that row's arguments alone.
 
         Args:
             logits: float ``[B, V]``; overwritten.
-            allowed: bool ``[B, V]``, at least one token a row.
+            allowed: bool ``[B, V]``, at least one token a row; None when all are.
             modality: int ``[B]``, whose settings apply.
             uniform: float ``[B]`` in [0, 1), the row's random number.
 
         Returns:
-            The token ids, int64 ``[B]``, and whether the row's logits could be used at all, bool ``[B]``: not
-            when an allowed one is NaN or plus infinity, or all of them are minus infinity.
+            The place of each token among the logits, int64 ``[B]``, and whether the row's logits could be used at
+            all, bool ``[B]``: not when an allowed one is NaN or plus infinity, or all of them are minus infinity.
         """
-        logits = logits.float().masked_fill_(~allowed, -math.inf)
-        best, token_ids = logits.max(dim=-1)
+        weights, likeliest, usable = self._weigh(logits, allowed, modality)
+        if weights is None:
+            return likeliest, usable
+        drawn = invert(weights, uniform[:, None])[0][:, 0]
+        return torch.where(self._greedy[modality.long()], likeliest, drawn), usable
+
+    def shares(self, logits: Tensor, allowed: Tensor | None, modality: Tensor) -> tuple[Tensor, Tensor]:
+        """The distribution ``[B, V]`` that :meth:`draw` draws from, each row's sum 1, and whether it could be made."""
+        weights, likeliest, usable = self._weigh(logits, allowed, modality)
+        certain = torch.zeros_like(logits, dtype=torch.float32).scatter_(1, likeliest[:, None], 1.0)
+        if weights is None:
+            return certain, usable
+        shares = weights / weights.sum(dim=-1, keepdim=True)
+        return torch.where(self._greedy[modality.long()][:, None], certain, shares), usable
+
+    def _weigh(self, logits: Tensor, allowed: Tensor | None, modality: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        """What each token weighs (None when all rows are greedy), the likeliest one, and whether the row is usable."""
+        logits = logits.float()
+        if allowed is not None:
+            logits = logits.masked_fill_(~allowed, -math.inf)
+        best, likeliest = logits.max(dim=-1)
         usable = best.isfinite()
         if self._all_greedy:
-            return token_ids, usable
+            return None, likeliest, usable
         modality = modality.long()
         # The largest becomes 0 before the division: no temperature, however low, can then overflow.
         weights = logits.sub_(best[:, None]).div_(self._temperature[modality][:, None]).exp_()
         if self._uses_top_k or self._uses_top_p:
             weights = self._truncate(weights, self._top_k[modality], self._top_p[modality])
-        cumulative = weights.cumsum(dim=-1)
-        total = cumulative[:, -1]
-        # Strictly below the total, so that the place found holds some weight.
-        target = torch.minimum(uniform * total, torch.nextafter(total, torch.zeros_like(total)))
-        drawn = torch.searchsorted(cumulative, target[:, None], right=True)[:, 0]
-        drawn = drawn.clamp_(max=logits.shape[1] - 1)
-        # A parallel cumulative sum need not rise steadily in its last bits: a masked token might be hit.
-        keep = self._greedy[modality] | (weights.gather(1, drawn[:, None])[:, 0] <= 0)
-        return torch.where(keep, token_ids, drawn), usable
+        return weights, likeliest, usable
 
     def _truncate(self, weights: Tensor, top_k: Tensor, top_p: Tensor) -> Tensor:
         """Zeroes what top-k, and then top-p, cut off; tokens as likely as the last one kept stay."""
@@ -156,6 +171,27 @@ class Sampler:
         return weights
 
 
+def invert(weights: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
+    """Draws ``m`` times from each row of weights ``[B, V]``.
+
+    Args:
+        weights: At least 0, not all 0 in a row.
+        uniform: float ``[B, m]`` in [0, 1); one number always finds the same token in the same weights.
+
+    Returns:
+        The places, int64 ``[B, m]``, and their weights, ``[B, m]``.
+    """
+    cumulative = weights.cumsum(dim=-1)
+    total = cumulative[:, -1:]
+    # Strictly below the total, so that the place found holds some weight.
+    target = torch.minimum(uniform * total, torch.nextafter(total, torch.zeros_like(total)))
+    places = torch.searchsorted(cumulative, target, right=True).clamp_(max=weights.shape[1] - 1)
+    found = weights.gather(1, places)
+    # A parallel cumulative sum need not rise steadily in its last bits: a place without weight might be hit.
+    likeliest = weights.argmax(dim=-1, keepdim=True)
+    return torch.where(found > 0, places, likeliest), torch.where(found > 0, found, weights.gather(1, likeliest))
+
+
 def uniforms(seeds: Sequence[int], count: int) -> Tensor:
     """The random numbers of each row, a stream of its own: float32 ``[len(seeds), count]`` in [0, 1).
 
@@ -168,21 +204,15 @@ def uniforms(seeds: Sequence[int], count: int) -> Tensor:
     return torch.stack(rows)
 
 
-def guidance_scales(sampling: Sampling, device: torch.device) -> Tensor:
-    """float32 ``[M]``: the scale at codes of each modality, 1 for what is never guided."""
-    by_modality = {TEXT: 1.0, CONTROL: 1.0, IMAGE: sampling.guidance_scale, AUDIO: sampling.audio_guidance_scale}
-    return torch.tensor([by_modality[modality] for modality in sorted(by_modality)], device=device)
-
-
-def guide(cond: Tensor, uncond: Tensor, scale: Tensor) -> Tensor:
+def guide(cond: Tensor, uncond: Tensor, scale: float) -> Tensor:
     """Classifier-free guidance: ``[B, V]``.
 
     Args:
         cond: float ``[B, V]``, logits given the prompt.
         uncond: float ``[B, V]``, logits without it.
-        scale: float ``[B]``; 1 gives ``cond`` exactly.
+        scale: 1 gives ``cond`` exactly.
     """
-    return torch.lerp(uncond, cond, scale.to(cond.dtype)[:, None])
+    return torch.lerp(uncond, cond, scale)
 
 
 def _check_number(value: Any, name: str, low: float, high: float) -> None:

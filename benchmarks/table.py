@@ -1,0 +1,81 @@
+"""The table of all ratios, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from unitok.evaluation.figures import Figure
+from unitok_tokenizers.errors import InputError
+
+FORMAT_VERSION = 1
+COLUMNS = ("", "ratio", "result", "target", "smallest to largest", "pairs", "", "note")
+
+
+def markdown(figures: Sequence[Figure]) -> str:
+    """The rows, aligned so that they read well in a terminal."""
+    rows = [COLUMNS, *(_row(figure) for figure in figures)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
+    lines = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in rows]
+    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
+    return "\n".join(lines)
+
+
+def _row(figure: Figure) -> tuple[str, ...]:
+    target = "" if figure.target is None else f"{'<=' if figure.lower_is_better else '>='} {figure.target:g}"
+    spread = "" if figure.interval is None else f"{figure.interval[0]:.2f} to {figure.interval[1]:.2f}"
+    value = "not measured" if figure.value is None else f"{figure.value:.3g} {figure.unit}".replace(" x", "")
+    met = {None: "", True: "met", False: "MISSED"}[figure.met]
+    count = "" if figure.count is None else str(figure.count)
+    return figure.section, figure.name, value.strip(), target, spread, count, met, figure.note
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """What the ratios were measured on."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {
+        "device": name,
+        "cores": cores,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
+
+
+def _processor() -> str:
+    """The processor and what it can do, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor()} ({torch.backends.cpu.get_cpu_capability()})"
+
+
+def save(figures: Sequence[Figure], about: dict[str, Any], folder: Path) -> None:
+    """Writes ``benchmarks.json`` and ``benchmarks.md``.
+
+    Raises:
+        InputError: The folder cannot be written.
+    """
+    heading = ", ".join(f"{name} {value}" for name, value in about.items())
+    result = {
+        "format_version": FORMAT_VERSION,
+        **about,
+        "figures": [{**asdict(figure), "met": figure.met} for figure in figures],
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "benchmarks.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        (folder / "benchmarks.md").write_text(f"{heading}\n\n{markdown(figures)}\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"--output {folder} cannot be written: {error.strerror}; name another folder") from error

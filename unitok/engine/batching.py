@@ -1,0 +1,233 @@
+"""Answers that are written together; each may begin and end while the others go on.
+
+Shape letters: c cells, n ids of a block.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from unitok.engine.blocks import Block, Blocks
+from unitok.engine.forward import Forward
+from unitok.engine.jacobi import Odds, extend, odds, settle
+from unitok.engine.live import Answer, Cell, Live, Query, Random
+from unitok.engine.planning import Planner, State
+from unitok.engine.rows import Rows
+from unitok.engine.sampling import Sampler, Sampling, guide
+from unitok_tokenizers.errors import InputError
+
+Groups = Mapping[tuple[Block, Sampler, float], Sequence[Cell]]
+"""Cells that are computed together: they draw from the same block, by the same settings and with the same guidance."""
+
+
+class Batch:
+    """A running batch.
+
+    An answer depends on its own query, and not on what it is written together with.
+
+    Args:
+        forward: The decoder, whose memory is the batch's alone.
+        planner: Of the grammar.
+        blocks: Of the grammar.
+        size: Answers that are written at once; others wait.
+        window: Draws of an answer that go through the decoder at once, where it is known what is drawn
+            (:mod:`unitok.engine.jacobi`); 1: one after the other.
+    """
+
+    def __init__(self, forward: Forward, planner: Planner, blocks: Blocks, size: int, window: int = 1) -> None:
+        self._rows = Rows(forward)
+        self._device = forward.device
+        self._planner, self._blocks, self._size = planner, blocks, size
+        self._samplers: dict[Sampling, Sampler] = {}
+        self._window = window
+        self._waiting: deque[tuple[Query, Answer, Random]] = deque()
+        self._live: list[Live] = []
+
+    def submit(self, query: Query) -> Answer:
+        """Takes a query on; :meth:`step` writes the answer.
+
+        Raises:
+            InputError: The seed is out of range.
+        """
+        answer = Answer()
+        self._waiting.append((query, answer, Random.of(query.seed, query.request.max_tokens)))
+        return answer
+
+    def cancel(self, answer: Answer) -> None:
+        """Gives an answer up; what there is of it stays."""
+        answer.done = True
+        self._waiting = deque(one for one in self._waiting if one[1] is not answer)
+        self._drop_done()
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is not done."""
+        return bool(self._waiting or self._live)
+
+    @torch.inference_mode()
+    def step(self) -> list[tuple[Answer, list[int]]]:
+        """Writes on at all answers that are not waiting: a token that is drawn, and those that are forced around it.
+
+        With a window there may be more.
+
+        Returns:
+            Each answer that has gone on, with its new tokens.
+
+        Raises:
+            InputError: The decoder's logits are not numbers.
+        """
+        self._feed()
+        news = {one.answer: [*one.plan.head] for one in self._admit()}
+        drawing = [one for one in self._live if one.plan.draws]
+        following: list[tuple[Live, State, int]] = []
+        for one, token_ids in zip(drawing, self._draw(drawing), strict=True):
+            new = one.take(token_ids)
+            for row in one.rows:  # of what was guessed, the decoder keeps what stands
+                self._rows.forget(row, one.guessed - (len(new) - len(one.pending)))
+            one.answer.token_ids += new
+            news.setdefault(one.answer, []).extend(new)
+            if one.place == len(one.plan.draws) and one.plan.state is not None:
+                following.append((one, one.plan.state, token_ids[-1]))
+        plans = self._planner.following([(state, token_id) for _, state, token_id in following])
+        for (one, _, _), plan in zip(following, plans, strict=True):
+            one.plan, one.place = plan, 0
+            one.pending += plan.head
+            one.answer.token_ids += plan.head
+            news[one.answer] += plan.head
+        for one in self._live:
+            one.answer.done = one.place == len(one.plan.draws)
+        self._drop_done()
+        if self._window > 1:
+            for one in self._live:
+                one.drafts = extend(one, one.drafts, self._window, self._blocks)
+        return list(news.items())
+
+    def _drop_done(self) -> None:
+        for one in self._live:
+            if one.answer.done:
+                for row in one.rows:
+                    self._rows.clear(row)
+        self._live = [one for one in self._live if not one.answer.done]
+
+    def _feed(self) -> None:
+        """Puts what was written last through the decoder."""
+        if not self._live:
+            return
+        count = len(self._rows.lengths)
+        used = sorted(row for one in self._live for row in one.rows)
+        # Dropping rows copies the memory, which pays once a good part of them has ended and nobody takes their place.
+        if not self._waiting and 4 * (count - len(used)) >= count:
+            self._rows.keep(used)
+            places = {row: place for place, row in enumerate(used)}
+            for one in self._live:
+                one.rows = [places[row] for row in one.rows]
+            count = len(used)
+        tokens: list[Sequence[int]] = [()] * count
+        longest = 0
+        for one in self._live:
+            guesses = one.guesses()
+            one.guessed = len(guesses)
+            longest = max(longest, one.guessed)
+            for row in one.rows:
+                tokens[row] = [*one.pending, *guesses]
+        self._rows.feed(tokens, keep=1 + longest)
+
+    def _admit(self) -> list[Live]:
+        """Begins answers that wait, as many as there is room for."""
+        taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._size - len(self._live)))]
+        if not taken:
+            return []
+        plans = self._planner.first([query.request for query, _, _ in taken])
+        used = {row for one in self._live for row in one.rows}
+        if not used:
+            self._rows.keep([])
+        free = (row for row in itertools.count() if row not in used)
+        fresh, rows, prompts = [], [], []
+        for (query, answer, random), plan in zip(taken, plans, strict=True):
+            if query.sampling not in self._samplers:
+                self._samplers[query.sampling] = Sampler(query.sampling, self._device)
+            beginnings = [query.prompt] if query.unconditional is None else [query.prompt, query.unconditional]
+            own_rows = [next(free) for _ in beginnings]
+            fresh.append(Live(query, answer, self._samplers[query.sampling], random, plan, own_rows))
+            answer.token_ids += plan.head
+            rows += own_rows
+            prompts += [[*beginning, *plan.head] for beginning in beginnings]
+        self._rows.put(rows, prompts)
+        self._live += fresh
+        return fresh
+
+    def _draw(self, drawing: Sequence[Live]) -> list[list[int]]:
+        """The next tokens of each answer: one, or more where guesses stand."""
+        cells = [one.cells() for one in drawing]
+        groups: dict[tuple[Block, Sampler, float], list[Cell]] = {}
+        for cell in itertools.chain(*cells):
+            block = self._blocks.of_row[cell.draw.mask]
+            assert block is not None
+            groups.setdefault((block, cell.live.sampler, cell.live.scale(cell.draw)), []).append(cell)
+        if self._window == 1:
+            tokens = self._draw_plainly(groups)
+            return [[tokens[cell] for cell in row] for row in cells]
+        return self._draw_windows(groups, cells)
+
+    def _draw_plainly(self, groups: Groups) -> dict[Cell, int]:
+        tokens: dict[Cell, int] = {}
+        for (block, sampler, scale), cells in groups.items():
+            random = torch.tensor([cell.live.random.draw[cell.number] for cell in cells], device=self._device)
+            logits = self._logits(block, scale, cells)
+            places, usable = sampler.draw(logits, self._allowed(block, cells), self._modality(cells), random)
+            *token_ids, all_usable = torch.cat([block.ids[places], usable.all()[None]]).tolist()
+            _check(all_usable)
+            tokens |= zip(cells, token_ids, strict=True)
+        return tokens
+
+    def _draw_windows(self, groups: Groups, rows: Sequence[Sequence[Cell]]) -> list[list[int]]:
+        known: dict[Cell, Odds] = {}
+        for (block, sampler, scale), cells in groups.items():
+            logits = self._logits(block, scale, cells)
+            shares, usable = sampler.shares(logits, self._allowed(block, cells), self._modality(cells))
+            _check(bool(usable.all()))
+            for cell, one in zip(cells, odds(block, shares, cells), strict=True):
+                known[cell] = one
+                cell.live.known[block] = one.fresh.shares
+        settled = []
+        for cells in rows:
+            live = cells[0].live
+            token_ids, live.drafts = settle(cells, [known[cell] for cell in cells], self._blocks)
+            settled.append(token_ids)
+        return settled
+
+    def _allowed(self, block: Block, cells: Sequence[Cell]) -> Tensor | None:
+        """bool ``[c, n]``; None when the whole block is allowed everywhere."""
+        masks = [cell.draw.mask for cell in cells]
+        return None if block.whole_rows.issuperset(masks) else block.columns[torch.tensor(masks)]
+
+    def _modality(self, cells: Sequence[Cell]) -> Tensor:
+        return torch.tensor([cell.draw.modality for cell in cells], device=self._device)
+
+    def _logits(self, block: Block, scale: float, cells: Sequence[Cell]) -> Tensor:
+        """float ``[c, n]``, guided by ``scale``."""
+        places = [(cell.live.rows[0], cell.back) for cell in cells]
+        if scale != 1.0:
+            places += [(cell.live.rows[1], cell.back) for cell in cells]
+        in_order = places == [(row, 0) for row in range(len(self._rows.lengths))]
+        logits = self._rows.logits(block, None if in_order else places)
+        return logits if scale == 1.0 else _guided(logits, scale)
+
+
+def _check(usable: bool) -> None:
+    if not usable:
+        raise InputError(
+            "the decoder's logits are not finite numbers; the checkpoint is damaged, or it needs "
+            "another dtype or a lower guidance_scale"
+        )
+
+
+def _guided(logits: Tensor, scale: float) -> Tensor:
+    """float ``[c, n]`` of ``[2 * c, n]``: the conditional rows, and then the unconditional."""
+    cond, uncond = logits.float().chunk(2)
+    return guide(cond, uncond, scale)

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, Qwen3Config, Qwen3ForCausalLM
 
-from unitok.decoder_folder import load_decoder
 from unitok.document import Document
 from unitok.engine import Engine, Sampling
 from unitok.engine.logits_processor import GrammarLogitsProcessor
@@ -103,7 +102,8 @@ def subject(name: str, dtype: torch.dtype, device: torch.device) -> Subject:
         model = UniTok.from_pretrained(find_checkpoint("tiny"), device, dtype)
         processor, decoder, vocabulary = model.processor, model.decoder, model.processor.vocabulary
         prompt = processor.encode(Document.user(PROMPT), generation_prompt=True)
-        return Subject(name, decoder, vocabulary, model.engine, prompt, processor.unconditional(), _request(model))
+        request = Request("image", 512, grid=processor.grid)
+        return Subject(name, decoder, vocabulary, model.engine, prompt, processor.unconditional(), request)
     vocabulary = made_up_vocabulary()
     decoder = made_up_decoder(*SHAPES[name], vocabulary.size).to(device, dtype)  # type: ignore[arg-type]
     generator = torch.Generator().manual_seed(0)
@@ -150,16 +150,6 @@ def weight_bytes(decoder: Any, rows: int) -> int:
     return layers + rows * head.shape[1] * head.element_size()
 
 
-def _request(model: UniTok) -> Request:
-    (request,) = model._requests([torch.zeros(40, dtype=torch.int64)], "image", model.sampling, None)
-    return request
-
-
 def equal(answers: Sequence[Sequence[int]]) -> bool:
     """Whether all are the same."""
     return all(list(answer) == list(answers[0]) for answer in answers)
-
-
-def shipped_weights() -> PreTrainedModel:
-    """The shipped decoder in float32."""
-    return load_decoder(find_checkpoint("tiny") / "decoder", torch.float32)

@@ -1,4 +1,4 @@
-"""Decoding of one picture: against ``generate`` of ``transformers``, guided, in batches, against the machine's memory."""
+"""Decoding of one picture: against `generate` of `transformers`, guided, in batches, against the memory."""
 
 from __future__ import annotations
 

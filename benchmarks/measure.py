@@ -91,7 +91,7 @@ class IdleProbe:
             return f"other programs take {100 * others:.0f} % of its processors"
         started = time.perf_counter()
         for _ in range(20):
-            self._matrix @ self._matrix
+            torch.mm(self._matrix, self._matrix)
         seconds = time.perf_counter() - started
         self._best = min(self._best, seconds)
         return f"it is {seconds / self._best:.1f} times as slow as before" if seconds > SLOWER * self._best else None
@@ -130,7 +130,8 @@ def compare(slow: Callable[[], object], fast: Callable[[], object], pairs: int, 
 
     Both run once to warm up. The order within a pair alternates.
     """
-    slow(), fast()
+    for run in (slow, fast):
+        run()
     ratios = []
     for number in range(pairs):
         probe.wait()

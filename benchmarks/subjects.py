@@ -84,9 +84,8 @@ class Subject:
         )
         ids = self.prompt[None].to(self.decoder.device)
         with torch.inference_mode():
-            generated: Any = self.decoder.generate(
-                ids, generation_config=config, attention_mask=torch.ones_like(ids), **options
-            )
+            decoder: Any = self.decoder
+            generated = decoder.generate(ids, generation_config=config, attention_mask=torch.ones_like(ids), **options)
         return generated[0, ids.shape[1] :].tolist()
 
 

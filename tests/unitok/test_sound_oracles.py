@@ -34,6 +34,7 @@ from unitok.evaluation.cepstra import COEFFICIENTS, cepstra, with_deltas
 from unitok.evaluation.event_oracle import read_events
 from unitok.evaluation.melody_oracle import read_chord, read_melody
 from unitok.evaluation.sound_levels import levels, runs
+from unitok.evaluation.sound_setup import error_rate
 from unitok.evaluation.speech_oracle import SpeechOracle, as_heard
 from unitok.evaluation.word_net import WordNet
 
@@ -193,9 +194,9 @@ def captions(count: int, seed: int) -> list[str]:
 
 
 def wrong_words(heard: tuple[str, ...], text: str) -> int:
-    """How many words differ, where the numbers of words agree; all of them otherwise."""
+    """How many words are other ones, missing or too many."""
     wanted = as_heard(spoken_words(text))
-    return sum(a != b for a, b in zip(heard, wanted, strict=True)) if len(heard) == len(wanted) else len(wanted)
+    return round(error_rate([" ".join(heard)], [" ".join(wanted)]) * len(wanted) / 100)
 
 
 @needs_espeak

@@ -15,7 +15,7 @@ from scipy import stats
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from unitok.engine import Engine, Sampling, SamplingParams
+from unitok.engine import Engine, EngineOptions, Sampling, SamplingParams
 from unitok.engine.fast_decoder import FastDecoder
 from unitok.engine.forward import Pass
 from unitok.engine.live import Random
@@ -54,7 +54,8 @@ def write(
 ) -> list[list[int]]:
     answers: list[list[int]] = [[] for _ in requests]
     prompts, seeds = [PROMPT] * len(requests), seeds or list(range(len(requests)))
-    for piece in engine.pieces(prompts, requests, sampling, seeds, UNCONDITIONAL, batch_size, window):
+    engine._options = EngineOptions(window=window)
+    for piece in engine.pieces(prompts, requests, sampling, seeds, UNCONDITIONAL, batch_size):
         answers[piece.number] += piece.token_ids
     return answers
 

@@ -171,7 +171,7 @@ def test_short_and_long_passes_of_int8_agree(dtype: torch.dtype, make_decoder: C
 def test_int8_hardly_changes_what_tiny_knows() -> None:
     folder = find_checkpoint("tiny")
     processor = UniTok.from_pretrained(folder).processor
-    documents = list(islice(world_documents([5], "train", processor.image_size or 80), 12))
+    documents = list(islice(world_documents([5], "train", processor.image_size or 80), 60))
     encoded = [ids.tolist() for ids, *_ in encode_documents(processor, documents)]
     decoder = load_decoder(folder / "decoder", torch.float32)
     kinds = (DecoderWeights(decoder), DecoderWeights(decoder, "int8"))

@@ -9,8 +9,10 @@ import torch
 
 from benchmarks.measure import IdleProbe, compare
 from benchmarks.subjects import SHIPPED, Subject, sampling, subject
+from unitok.engine import Engine, EngineOptions
 from unitok.engine.rows import Rows
 from unitok.evaluation.figures import Figure
+from unitok.grammar import Grammar
 
 SECTION = "fewer steps"
 WINDOWS = (4, 8, 16)
@@ -30,12 +32,9 @@ def measure(pairs: int, probe: IdleProbe, device: torch.device) -> Iterator[Figu
 
 
 def _draw(one: Subject, window: int) -> None:
+    engine = Engine(one.decoder, one.vocabulary, Grammar(one.vocabulary), EngineOptions(window=window))
     for seed in range(PICTURES):
-        pieces = one.engine.pieces(
-            [one.prompt], [one.request], sampling(0.8, 1.5), [seed], one.unconditional, window=window
-        )
-        for _ in pieces:
-            pass
+        engine.generate([one.prompt], [one.request], sampling(0.8, 1.5), [seed], one.unconditional)
 
 
 def _passes(one: Subject, window: int) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from unitok.prompt import AUDIO_PLACE, PLACE, message_parts
 from unitok.terminal import ArgumentParser, integer, number, printable, run
@@ -47,6 +47,9 @@ class Options:
     max_tokens: int | None
     refine: bool
     refine_steps: int
+    dtype: str | None
+    weights: Literal["int8"] | None
+    compile: bool
     json: bool
     chat: bool
 
@@ -121,6 +124,9 @@ def parser() -> ArgumentParser:
     add = result.add_argument_group("ways to run").add_argument
     add("--refine", action="store_true", help="a second stage makes each picture sharper and twice as large")
     add("--refine-steps", metavar="N", type=integer(1, 1000), default=4, help="its steps (default: 4)")
+    add("--dtype", choices=("float32", "bfloat16"), help="of the decoder (default: float32 on a CPU, else as stored)")
+    add("--weights", choices=("int8",), help="round the decoder's matrices to 8 bits while it runs")
+    add("--compile", action="store_true", help="compile the decoder: minutes the first time, faster ever after")
     add("--json", action="store_true", help="print one JSON object with everything, and nothing else")
     add("--chat", action="store_true", help="keep a conversation; a prompt, if given, is its first message")
     return result
@@ -178,9 +184,7 @@ def generate(argv: Sequence[str]) -> None:
     sounds = [load_sound(path) for path in options.sounds]
     parts = message_parts(options.prompt, images, sounds) if options.prompt is not None else []
 
-    from unitok.model import UniTok
-
-    model = UniTok.from_pretrained(options.model, adapter=options.adapter)
+    model = load(options)
     sampling = settings(model, options)
     loaded = time.perf_counter()
     if options.chat:
@@ -204,6 +208,22 @@ def generate(argv: Sequence[str]) -> None:
             seconds=options.seconds,
         )
     report(options, sampling, documents, loaded - started, time.perf_counter() - loaded)
+
+
+def load(options: Options) -> UniTok:
+    """The model, to run as the command line says."""
+    import torch
+
+    from unitok.model import UniTok
+
+    dtypes = {None: None, "float32": torch.float32, "bfloat16": torch.bfloat16}
+    return UniTok.from_pretrained(
+        options.model,
+        dtype=dtypes[options.dtype],
+        adapter=options.adapter,
+        compile=options.compile,
+        weights=options.weights,
+    )
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from unitok import checkpoint
 from unitok.audio_syntax import AudioSyntax
 from unitok.decoder_folder import merge_adapter
 from unitok.document import Document
-from unitok.engine import Engine, Piece, Sampling
+from unitok.engine import Engine, EngineOptions, Piece, Sampling
 from unitok.grammar import Grammar, Modality, Request
 from unitok.image_syntax import image_syntax
 from unitok.model_card import model_card
@@ -43,6 +43,7 @@ class UniTok:
         decoder: A ``transformers`` causal LM over the vocabulary; it is put into eval mode.
         sampling: How answers are drawn when the caller does not say.
         refiner: The folder of a refiner, which is loaded when it is first used.
+        options: How the decoder is run.
 
     Raises:
         InputError: The decoder and the vocabulary do not fit together.
@@ -54,7 +55,9 @@ class UniTok:
         decoder: PreTrainedModel,
         sampling: Sampling | None = None,
         refiner: str | Path | None = None,
+        options: EngineOptions | None = None,
     ) -> None:
+        self._options = options
         self.processor = processor
         self.decoder = decoder.eval()
         self.sampling = sampling or Sampling()
@@ -67,7 +70,7 @@ class UniTok:
         unused = getattr(self.processor.text_tokenizer, "unused_ids", ())
         self.grammar = Grammar(vocabulary, unused, self.device)
         on_host = self.grammar if self.device.type == "cpu" else Grammar(vocabulary, unused)
-        self.engine = Engine(self.decoder, vocabulary, on_host)
+        self.engine = Engine(self.decoder, vocabulary, on_host, self._options)
 
     @classmethod
     def from_pretrained(
@@ -76,6 +79,9 @@ class UniTok:
         device: torch.device | str = "cpu",
         dtype: torch.dtype | None = None,
         adapter: str | Path | None = None,
+        compile: bool = False,
+        weights: Literal[int8] | None = None,
+        window: int = 1,
     ) -> UniTok:
         """Loads a checkpoint.
 
@@ -87,9 +93,15 @@ class UniTok:
             dtype: The decoder's; by default float32 on a CPU and as stored elsewhere.
             adapter: Folder of an adapter that was trained on this checkpoint's decoder (`model.lora`); it is merged
                 into the weights, so that saving the model saves the whole.
+            compile: Compiles the decoder's steps. The first time takes a minute or more, and a C++ compiler; the result
+                is kept in ``$UNITOK_CACHE``, by default ``~/.cache/unitok``.
+            weights: ``"int8"`` rounds the decoder's matrices to 8 bits while it runs; what is saved stays as it is.
+            window: Codes of a picture that are guessed and tested together; another number gives other pictures of the
+                same distribution (:mod:`unitok.engine.jacobi`). 1: one after the other.
 
         Raises:
-            InputError: There is no such checkpoint or adapter, or it is damaged; the message names the file.
+            InputError: There is no such checkpoint or adapter, or it is damaged; the message names the file. Or an
+                option does not go with the decoder or this machine.
         """
         folder = find_checkpoint(name_or_folder)
         if checkpoint.is_checkpoint(folder) or not (folder / "config.json").is_file():
@@ -98,7 +110,10 @@ class UniTok:
             loaded = _load_released(folder, device, dtype)
         assert loaded.decoder is not None  # a base is refused when it is read
         decoder = loaded.decoder if adapter is None else merge_adapter(loaded.decoder, adapter)
-        return cls(loaded.processor, decoder, loaded.sampling, loaded.refiner)
+        model = cls(loaded.processor, decoder, loaded.sampling, loaded.refiner, EngineOptions(compile, weights, window))
+        if compile or weights:
+            model.engine.forward()  # what does not go is said now, and not with the first answer
+        return model
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes a checkpoint folder, whole or not at all; see :func:`unitok.checkpoint.save`."""

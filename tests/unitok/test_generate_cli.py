@@ -11,10 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from unitok import outputs
-from unitok.generate import main
+from unitok.generate import load, main, parse
 from unitok.model import UniTok
 from unitok.outputs import slug
 from unitok.prompt import message_parts
@@ -280,6 +281,17 @@ def test_an_output_that_is_a_file_is_refused_before_the_model_is_loaded(
         run = cli("--prompt", PROMPT, output=str(output))
         run.assert_refused("--output", "name a folder")
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_the_decoder_runs_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+    monkeypatch.setattr(UniTok, "from_pretrained", lambda name, **options: asked.update(options))
+    load(parse(["--prompt", "hi"]))
+    assert asked == {"dtype": None, "adapter": None, "compile": False, "weights": None}
+    load(parse(["--prompt", "hi", "--dtype", "bfloat16", "--weights", "int8", "--compile"]))
+    assert asked == {"dtype": torch.bfloat16, "adapter": None, "compile": True, "weights": "int8"}
+    with pytest.raises(InputError, match="--dtype"):
+        parse(["--prompt", "hi", "--dtype", "int4"])
 
 
 def test_a_full_disk_leaves_no_half_written_file(cli, monkeypatch: pytest.MonkeyPatch) -> None:

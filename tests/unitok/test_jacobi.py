@@ -16,7 +16,7 @@ from scipy import stats
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from unitok.engine import Engine, Sampling, SamplingParams
+from unitok.engine import Engine, EngineOptions, Sampling, SamplingParams
 from unitok.engine.fast_decoder import FastDecoder
 from unitok.engine.forward import Pass
 from unitok.engine.live import Random
@@ -55,7 +55,8 @@ def write(
 ) -> list[list[int]]:
     answers: list[list[int]] = [[] for _ in requests]
     prompts, seeds = [PROMPT] * len(requests), seeds or list(range(len(requests)))
-    for piece in engine.pieces(prompts, requests, sampling, seeds, UNCONDITIONAL, batch_size, window):
+    engine._options = EngineOptions(window=window)
+    for piece in engine.pieces(prompts, requests, sampling, seeds, UNCONDITIONAL, batch_size):
         answers[piece.number] += piece.token_ids
     return answers
 
@@ -108,8 +109,8 @@ def p_value(drawn: list[list[int]], answers: list[list[int]], shares: Tensor) ->
     pairs = [(observed[place], expected[place]) for place in common]
     pairs.append((sum(observed[place] for place in rare), sum(expected[place] for place in rare) + 1e-9))
     assert len(pairs) > 12
-    counts, wanted = zip(*pairs, strict=True)
-    return float(stats.chisquare(counts, wanted).pvalue)
+    seen, wanted = zip(*pairs, strict=True)
+    return float(stats.chisquare(seen, wanted).pvalue)
 
 
 SAMPLINGS = {
@@ -202,7 +203,6 @@ def test_what_is_certain_takes_few_passes(
     engine = make_engine(words)
     decoder: Any = engine._decoder
     embedding = decoder.get_input_embeddings()
-    assert isinstance(embedding, torch.nn.Embedding)
     with torch.no_grad():
         embedding.weight[words.block_ids("image")[1:]] = 0  # one code is always the likeliest, or its opposite is
     sampling = Sampling(image=SamplingParams(0.0))

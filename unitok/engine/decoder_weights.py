@@ -1,6 +1,6 @@
 """The weights of a stock decoder as the engine multiplies with them: copies, joined and in the fastest form.
 
-Shape letters: H heads of queries and keys, D width, d head size, P positions.
+Shape letters: H heads of queries and keys, D width, d head size, F width of the MLP, P positions.
 """
 
 from __future__ import annotations
@@ -16,16 +16,63 @@ from unitok.engine.projections import Projection, Weights, project
 
 
 @dataclass(frozen=True, eq=False)
+class LayerMatrices:
+    """The weights of one layer, joined."""
+
+    attention_norm: Tensor  # [D]
+    qkv: Tensor  # [(H + heads of values) * d, D]
+    head_norm: Tensor | None  # [H, d]; None where heads have no norm
+    output: Tensor  # [D, heads of queries * d]
+    mlp_norm: Tensor  # [D]
+    gate_up: Tensor  # [2 * F, D]
+    down: Tensor  # [D, F]
+
+    @classmethod
+    def of(cls, layer: Any) -> LayerMatrices:
+        """Reads a layer of a ``transformers`` Qwen3 or Llama."""
+        attention, mlp = layer.self_attn, layer.mlp
+        head_norm = None
+        if hasattr(attention, "q_norm"):
+            norms = ((attention.q_norm, attention.q_proj), (attention.k_norm, attention.k_proj))
+            counts = [projection.out_features // attention.head_dim for _, projection in norms]
+            head_norm = torch.cat([
+                norm.weight.detach().expand(count, -1) for (norm, _), count in zip(norms, counts, strict=True)
+            ])  # fmt: skip
+        return cls(
+            layer.input_layernorm.weight.detach(),
+            _join(attention.q_proj, attention.k_proj, attention.v_proj),
+            head_norm,
+            attention.o_proj.weight.detach(),
+            layer.post_attention_layernorm.weight.detach(),
+            _join(mlp.gate_proj, mlp.up_proj),
+            mlp.down_proj.weight.detach(),
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class LayerWeights:
-    """One layer. Weights of norms are there twice, as :class:`~unitok.engine.fast_decoder.FastDecoder` needs them."""
+    """One layer as it is multiplied with. Norms are there twice, as the fast forward pass needs them."""
 
     attention_norm: Tensor  # [2, D]
     qkv: Projection
-    head_norm: Tensor | None  # [H, 2, d]; None where heads have no norm
+    head_norm: Tensor | None  # [H, 2, d]
     output: Projection
     mlp_norm: Tensor  # [2, D]
     gate_up: Projection
     down: Projection
+
+    @classmethod
+    def of(cls, layer: LayerMatrices, weights: Weights | None) -> LayerWeights:
+        head_norm = layer.head_norm
+        return cls(
+            _twice(layer.attention_norm),
+            project(layer.qkv, weights),
+            None if head_norm is None else torch.stack([head_norm, head_norm], dim=1),
+            project(layer.output, weights),
+            _twice(layer.mlp_norm),
+            project(layer.gate_up, weights),
+            project(layer.down, weights),
+        )
 
 
 class DecoderWeights:
@@ -55,32 +102,12 @@ class DecoderWeights:
         self.eps: float = config.rms_norm_eps
         self.embedding: Tensor = model.embed_tokens.weight.detach()
         self.norm = _twice(model.norm.weight)
-        self.layers = [self._read(layer) for layer in model.layers]
+        self.layers = [LayerWeights.of(LayerMatrices.of(layer), weights) for layer in model.layers]
         self._head: Tensor = stock.lm_head.weight.detach()
         self._heads: dict[Block, Projection] = {}
         self._frequencies: Tensor = model.rotary_emb.inv_freq.float()
         self._rotary_scale: float = model.rotary_emb.attention_scaling
         self._rotations = self._rotate(0)
-
-    def _read(self, layer: Any) -> LayerWeights:
-        attention, mlp = layer.self_attn, layer.mlp
-        head_norm = None
-        if hasattr(attention, "q_norm"):
-            queries = _twice(attention.q_norm.weight).expand(self.queries, -1, -1)
-            keys = _twice(attention.k_norm.weight).expand(self.keys, -1, -1)
-            head_norm = torch.cat([queries, keys])
-        return LayerWeights(
-            _twice(layer.input_layernorm.weight),
-            self._join(attention.q_proj, attention.k_proj, attention.v_proj),
-            head_norm,
-            self._join(attention.o_proj),
-            _twice(layer.post_attention_layernorm.weight),
-            self._join(mlp.gate_proj, mlp.up_proj),
-            self._join(mlp.down_proj),
-        )
-
-    def _join(self, *parts: Any) -> Projection:
-        return project(torch.cat([part.weight.detach() for part in parts]), self._kind)
 
     def head(self, block: Block) -> Projection:
         """The rows of the head that a block needs."""
@@ -99,6 +126,10 @@ class DecoderWeights:
         angles = torch.cat([angles, angles], dim=1)[:, None]
         cosine, sine = angles.cos() * self._rotary_scale, angles.sin() * self._rotary_scale
         return cosine.to(self.embedding.dtype), sine.to(self.embedding.dtype)
+
+
+def _join(*parts: Any) -> Tensor:
+    return torch.cat([part.weight.detach() for part in parts])
 
 
 def _twice(weight: Tensor) -> Tensor:

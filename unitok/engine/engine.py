@@ -6,7 +6,7 @@ Shape letters: S sequence.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -14,12 +14,14 @@ from torch import Tensor, nn
 
 from unitok.engine.batching import Batch
 from unitok.engine.blocks import Blocks
+from unitok.engine.compiled import CompiledDecoder, Step, compile_step
 from unitok.engine.decoder_weights import DecoderWeights
 from unitok.engine.fast_decoder import FastDecoder
 from unitok.engine.forward import Forward
 from unitok.engine.live import Query
 from unitok.engine.module_decoder import ModuleDecoder, check_layers
 from unitok.engine.planning import Planner
+from unitok.engine.projections import Weights
 from unitok.engine.sampling import Sampling
 from unitok.engine.stock import WeightWatch, reason_against
 from unitok.grammar import Grammar, Request
@@ -28,6 +30,31 @@ from unitok_tokenizers.errors import InputError
 
 BATCH_SIZE = 64
 """Answers that are written at once."""
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How a decoder is run.
+
+    Attributes:
+        compile: Compiles the steps, once for each decoder and machine (:mod:`unitok.engine.compiled`).
+        weights: ``"int8"`` rounds the decoder's matrices to 8 bits, which halves what a step has to read.
+        window: Codes of an answer that go through the decoder at once, guessed and tested
+            (:mod:`unitok.engine.jacobi`): other answers, of the same distribution. 1: one after the other.
+
+    Raises:
+        InputError: An option is out of range.
+    """
+
+    compile: bool = False
+    weights: Weights | None = None
+    window: int = 1
+
+    def __post_init__(self) -> None:
+        if self.weights not in (None, "int8"):
+            raise InputError(f"weights {self.weights!r} is unknown; give int8, or leave it out")
+        if self.window < 1:
+            raise InputError(f"window must be at least 1, not {self.window}")
 
 
 class Piece(NamedTuple):
@@ -53,12 +80,19 @@ class Engine:
             others by their own ``forward``.
         vocabulary: The ids.
         grammar: The rules that every answer follows, on the CPU.
+        options: How the decoder is run.
 
     Raises:
-        InputError: The decoder and the vocabulary do not fit together.
+        InputError: The decoder and the vocabulary, or the options, do not fit together.
     """
 
-    def __init__(self, decoder: nn.Module, vocabulary: Vocabulary, grammar: Grammar) -> None:
+    def __init__(
+        self,
+        decoder: nn.Module,
+        vocabulary: Vocabulary,
+        grammar: Grammar,
+        options: EngineOptions | None = None,
+    ) -> None:
         config: Any = decoder.config
         if config.vocab_size < vocabulary.size:
             raise InputError(
@@ -71,8 +105,10 @@ class Engine:
         self._grammar = grammar
         self._blocks = Blocks(grammar.table, self.device)
         self._planner = Planner(grammar, self._blocks)
+        self._options = options or EngineOptions()
         self._watch: WeightWatch | None = None
         self._weights: DecoderWeights | None = None
+        self._step: Step | None = None
         self.context: int | None = getattr(config, "max_position_embeddings", None)
         """Tokens of a prompt and its answer together at most; None when the decoder sets no limit."""
 
@@ -80,24 +116,38 @@ class Engine:
     def device(self) -> torch.device:
         return next(self._decoder.parameters()).device
 
-    def batch(self, size: int = BATCH_SIZE, window: int = 1) -> Batch:
+    def batch(self, size: int = BATCH_SIZE) -> Batch:
         """An empty batch, which answers join and leave.
 
         Weights that change later, or that are moved, are not seen by it, but by the next one.
 
         Args:
             size: Answers that are written at once.
-            window: See :class:`~unitok.engine.batching.Batch`.
         """
-        return Batch(self.forward(), self._planner, self._blocks, size, window)
+        return Batch(self.forward(), self._planner, self._blocks, size, self._options.window)
 
     @torch.inference_mode()
     def forward(self) -> Forward:
-        """The decoder's forward pass, with an empty memory: the fast one where it is known to compute the same."""
+        """The decoder's forward pass, with an empty memory: the fast one where it is known to compute the same.
+
+        Raises:
+            InputError: The options ask for what only the fast one has.
+        """
         if self._watch is None or self._watch.has_changed():
-            self._weights = None if reason_against(self._decoder) else DecoderWeights(self._decoder)
-            self._watch = WeightWatch(self._decoder)
-        return ModuleDecoder(self._decoder) if self._weights is None else FastDecoder(self._weights)
+            self._read()
+        if self._weights is None:
+            return ModuleDecoder(self._decoder)
+        return FastDecoder(self._weights) if self._step is None else CompiledDecoder(self._weights, self._step)
+
+    def _read(self) -> None:
+        """Makes the decoder's weights ready, as they are now."""
+        reason, options = reason_against(self._decoder), self._options
+        if reason is not None and (options.compile or options.weights):
+            name = "compile" if options.compile else "weights"
+            raise InputError(f"this decoder cannot be run with {name}: {reason}; leave {name} out")
+        self._weights = None if reason else DecoderWeights(self._decoder, options.weights)
+        self._step = compile_step(self._decoder, options.weights) if options.compile else None
+        self._watch = WeightWatch(self._decoder)
 
     def generate(
         self,
@@ -139,14 +189,11 @@ class Engine:
         seeds: Sequence[int],
         unconditional: Tensor | None = None,
         batch_size: int = BATCH_SIZE,
-        window: int = 1,
     ) -> Iterator[Piece]:
         """:meth:`generate` piece by piece.
 
         Args:
             batch_size: Answers that are written at once; as one ends, the next begins.
-            window: Codes of an answer that go through the decoder at once, guessed and tested
-                (:mod:`unitok.engine.jacobi`): other answers, of the same distribution.
 
         Yields:
             What each answer goes on with, in the order in which it is written.
@@ -159,7 +206,7 @@ class Engine:
         ]
         if not queries:
             return
-        batch = self.batch(batch_size, window)
+        batch = self.batch(batch_size)
         numbers = {batch.submit(query): number for number, query in enumerate(queries)}
         while batch.busy:
             for answer, token_ids in batch.step():

@@ -46,6 +46,11 @@ class KeyValues:
         self._flat = self._memory.flatten(1, 2)
         self._seen = (0, 0)
 
+    @property
+    def layers(self) -> list[Tensor]:
+        """Of each layer, ``[slots, C, 2 * H, d]``."""
+        return list(self._memory.unbind())
+
     def copy(self, sources: Sequence[int], targets: Sequence[int], columns: int) -> None:
         """Makes the first columns of each target slot those of its source."""
         into, of = (torch.tensor(list(slots), device=self._memory.device) for slots in (targets, sources))

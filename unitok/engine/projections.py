@@ -66,10 +66,7 @@ class Int8Projection:
     """The weight ``[O, I]`` in 8 bits, with a scale for each output; half of what bf16 has to read."""
 
     def __init__(self, weight: Tensor) -> None:
-        largest = weight.float().abs().amax(dim=1).clamp(min=torch.finfo(torch.float32).tiny)
-        scale = largest / 127
-        self._rounded = (weight.float() / scale[:, None]).round().to(torch.int8)
-        self._scale = scale.to(weight.dtype)
+        self._rounded, self._scale = rounded_to_int8(weight)
 
     def __call__(self, inputs: Tensor) -> Tensor:
         if inputs.shape[0] < LONG and inputs.device.type == "cpu":
@@ -78,6 +75,14 @@ class Int8Projection:
 
     def add(self, residual: Tensor, inputs: Tensor) -> Tensor:
         return self(inputs).add_(residual)
+
+
+def rounded_to_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """A weight ``[O, I]`` as int8 ``[O, I]`` and what each output is multiplied with, ``[O]`` in the weight's dtype."""
+    largest = weight.float().abs().amax(dim=1).clamp(min=torch.finfo(torch.float32).tiny)
+    # The scale is rounded first, so that the int8 values make up for it.
+    scale = (largest / 127).to(weight.dtype)
+    return (weight.float() / scale.float()[:, None]).round().clamp(-127, 127).to(torch.int8), scale
 
 
 def project(weight: Tensor, weights: Weights | None = None) -> Projection:

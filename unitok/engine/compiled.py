@@ -1,0 +1,263 @@
+"""The steps of a decoder as one compiled function, kept on disk.
+
+Ahead-of-time Inductor, rather than ``torch.compile``: the weights are frozen into the function, so that they lie in the
+blocks that its products read, and the graph cache of ``torch.compile`` keeps no such function. What is compiled here is
+one file, which the next process loads in a moment, without tracing anything.
+
+Shape letters: n rows, L columns of a pass, C columns of the memory, P positions, D width, d head size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding, linear, rms_norm, scaled_dot_product_attention, silu
+
+from unitok.engine.decoder_weights import DecoderWeights, LayerMatrices
+from unitok.engine.fast_decoder import FastDecoder
+from unitok.engine.forward import Pass
+from unitok.engine.projections import Weights, rounded_to_int8
+from unitok_tokenizers.errors import InputError
+
+CACHE = "UNITOK_CACHE"
+"""Environment variable with the folder of compiled decoders."""
+
+MOST_TOKENS = 8
+"""Passes of more tokens are left to the fast forward pass: products of many rows are oneDNN's strength."""
+
+SETTINGS = {"freezing": True, "max_autotune_gemm": True, "max_autotune_gemm_backends": "CPP"}
+"""Of Inductor: weights as constants, and products that it writes itself, since a call of a library's costs as much as a
+small product."""
+
+Step = Callable[..., Tensor]
+
+
+class CompiledDecoder(FastDecoder):
+    """A fast decoder whose short passes are compiled.
+
+    Args:
+        weights: For all other passes.
+        step: Of :func:`compile_step`.
+    """
+
+    def __init__(self, weights: DecoderWeights, step: Step) -> None:
+        super().__init__(weights)
+        self._step = step
+        self._columns = 0
+
+    def reserve(self, slots: int, columns: int) -> None:
+        super().reserve(slots, columns)
+        self._columns = columns
+
+    def run(self, rows: Pass) -> Tensor:
+        count, length = rows.token_ids.shape
+        if not rows.columns or count * length > MOST_TOKENS:
+            return super().run(rows)
+        columns = torch.tensor(rows.places).view(count, length) % self._columns
+        seen = torch.arange(rows.columns)
+        hidden = self._step(
+            rows.token_ids, rows.positions, columns, seen, self._cosine[:, 0], self._sine[:, 0], self._memory.layers
+        )
+        return hidden[:, length - rows.keep :]
+
+
+class StepModule(nn.Module):
+    """What is compiled: the passes of :class:`~unitok.engine.fast_decoder.FastDecoder` that read the memory.
+
+    Args:
+        decoder: A ``transformers`` decoder that :func:`unitok.engine.stock.reason_against` has nothing against.
+        weights: ``"int8"`` to round the matrices to 8 bits.
+    """
+
+    def __init__(self, decoder: Any, weights: Weights | None = None) -> None:
+        super().__init__()
+        config = decoder.config
+        self._queries, self._keys = config.num_attention_heads, config.num_key_value_heads
+        self._eps = config.rms_norm_eps
+        self._embedding = _constant(decoder.model.embed_tokens.weight.detach())
+        self._norm = _constant(decoder.model.norm.weight.detach())
+        layers = [_StepLayer(LayerMatrices.of(layer), self._eps, weights) for layer in decoder.model.layers]
+        self._layers: Sequence[_StepLayer] = nn.ModuleList(layers)  # type: ignore[assignment]
+
+    def forward(
+        self,
+        token_ids: Tensor,
+        positions: Tensor,
+        columns: Tensor,
+        seen: Tensor,
+        cosine: Tensor,
+        sine: Tensor,
+        memory: list[Tensor],
+    ) -> Tensor:
+        """The normed hidden states ``[n, L, D]``.
+
+        Args:
+            token_ids: int64 ``[n, L]``.
+            positions: int64 ``[n, L]``.
+            columns: int64 ``[n, L]``, where the tokens go in the memory.
+            seen: int64, the numbers of the columns that are read.
+            cosine: ``[P, d]``.
+            sine: ``[P, d]``.
+            memory: Of each layer, ``[slots, C, 2 * heads of keys, d]``; written to.
+        """
+        slots = torch.arange(token_ids.shape[0], device=token_ids.device)[:, None].expand(columns.shape)
+        mask = torch.zeros(1, dtype=memory[0].dtype).where(seen <= positions[:, None, :, None], -torch.inf)
+        turn = cosine[positions][:, :, None], sine[positions][:, :, None]
+        hidden = embedding(token_ids, self._embedding)
+        for layer, keys_and_values in zip(self._layers, memory, strict=True):
+            qkv = layer.qkv(hidden).unflatten(2, (self._queries + 2 * self._keys, -1))
+            qkv = layer.rotate(qkv, self._queries + self._keys, *turn)
+            keys_and_values[slots, columns] = qkv[:, :, self._queries :].to(keys_and_values.dtype)
+            read = keys_and_values[: token_ids.shape[0], : seen.shape[0]].transpose(1, 2)
+            attended = scaled_dot_product_attention(
+                qkv[:, :, : self._queries].transpose(1, 2).to(read.dtype),
+                read[:, : self._keys],
+                read[:, self._keys :],
+                attn_mask=mask,
+                enable_gqa=self._queries != self._keys,
+            )
+            hidden = layer.end(hidden, attended.transpose(1, 2).flatten(2).to(hidden.dtype))
+        return rms_norm(hidden, self._norm.shape, self._norm, self._eps)
+
+
+class _StepLayer(nn.Module):
+    def __init__(self, layer: LayerMatrices, eps: float, weights: Weights | None) -> None:
+        super().__init__()
+        self._eps = eps
+        self._attention_norm, self._mlp_norm = _constant(layer.attention_norm), _constant(layer.mlp_norm)
+        self._head_norm = None if layer.head_norm is None else _constant(layer.head_norm)
+        kind = _Int8Linear if weights == "int8" else _Linear
+        self._qkv, self._output = kind(layer.qkv), kind(layer.output)
+        self._gate_up, self._down = kind(layer.gate_up), kind(layer.down)
+
+    def qkv(self, hidden: Tensor) -> Tensor:
+        return self._qkv(rms_norm(hidden, self._attention_norm.shape, self._attention_norm, self._eps))
+
+    def rotate(self, qkv: Tensor, rotated: int, cosine: Tensor, sine: Tensor) -> Tensor:
+        """Norms and turns the first heads of ``[n, L, heads, d]``."""
+        turned, values = qkv[:, :, :rotated], qkv[:, :, rotated:]
+        if self._head_norm is not None:
+            turned = rms_norm(turned, turned.shape[-1:], None, self._eps) * self._head_norm
+        first, second = turned.chunk(2, dim=-1)
+        return torch.cat([turned * cosine + torch.cat([-second, first], dim=-1) * sine, values], dim=2)
+
+    def end(self, hidden: Tensor, attended: Tensor) -> Tensor:
+        """What the layer gives, behind its attention."""
+        hidden = hidden + self._output(attended)
+        gate, up = self._gate_up(rms_norm(hidden, self._mlp_norm.shape, self._mlp_norm, self._eps)).chunk(2, dim=-1)
+        return hidden + self._down(silu(gate) * up)
+
+
+class _Linear(nn.Module):
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self._weight = _constant(weight)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return linear(inputs, self._weight)
+
+
+class _Int8Linear(nn.Module):
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        rounded, scale = rounded_to_int8(weight)
+        self._rounded, self._scale = _constant(rounded), _constant(scale)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        flat = inputs.flatten(0, 1)
+        return torch.ops.aten._weight_int8pack_mm(flat, self._rounded, self._scale).view(*inputs.shape[:2], -1)
+
+
+def _constant(value: Tensor) -> nn.Parameter:
+    return nn.Parameter(value, requires_grad=False)
+
+
+def compile_step(decoder: nn.Module, weights: Weights | None = None) -> Step:
+    """The compiled step of a decoder on the CPU; the first time takes minutes, and a C++ compiler.
+
+    Args:
+        decoder: As :class:`StepModule` takes it.
+        weights: Likewise.
+
+    Raises:
+        InputError: It cannot be compiled here; the message says why.
+    """
+    path = cache_folder() / f"{_key(decoder, weights)}.pt2"
+    if not path.is_file():
+        _compile(StepModule(decoder, weights).eval(), decoder, path)
+    return torch._inductor.aoti_load_package(str(path))
+
+
+def cache_folder() -> Path:
+    """Where compiled decoders are kept."""
+    root = os.environ.get(CACHE) or Path.home() / ".cache" / "unitok"
+    return Path(root) / "compiled"
+
+
+def _compile(module: StepModule, decoder: Any, path: Path) -> None:
+    arguments, shapes = _example(decoder)
+    fresh = path.with_name(f".{uuid.uuid4().hex[:8]}.pt2")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with torch.no_grad():
+            exported = torch.export.export(module, arguments, dynamic_shapes=shapes)
+            torch._inductor.aoti_compile_and_package(exported, package_path=str(fresh), inductor_configs=SETTINGS)
+        fresh.replace(path)
+    except OSError as error:
+        raise InputError(f"compile: {path.parent} cannot be written: {error.strerror or error}") from error
+    except Exception as error:  # whatever the compiler finds missing
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"this decoder cannot be compiled here ({reason}); leave compile out") from error
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _example(decoder: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Arguments of :meth:`StepModule.forward`, and which of their sizes may change."""
+    weight, config = decoder.model.embed_tokens.weight, decoder.config
+    heads, size = 2 * config.num_key_value_heads, decoder.model.layers[0].self_attn.head_dim
+    rows, length, slots, columns = 3, 2, 4, 64
+    positions = torch.arange(length).expand(rows, length).contiguous()
+    table = torch.zeros(columns, size, dtype=weight.dtype)
+    memory = [torch.zeros(slots, columns, heads, size) for _ in decoder.model.layers]
+    arguments = (positions.clone(), positions, positions.clone(), torch.arange(32), table, table.clone(), memory)
+    dim = torch.export.Dim
+    row, token = dim("rows", min=1, max=MOST_TOKENS), dim("length", min=1, max=MOST_TOKENS)
+    slot, column, seen = dim("slots", min=1, max=1 << 16), dim("columns", min=2, max=1 << 24), dim("seen", max=1 << 24)
+    per_token, position = {0: row, 1: token}, {0: dim("positions", min=2, max=1 << 24)}
+    return arguments, (
+        per_token,
+        per_token,
+        per_token,
+        {0: seen},
+        position,
+        position,
+        [{0: slot, 1: column}] * len(memory),
+    )
+
+
+def _key(decoder: nn.Module, weights: Weights | None) -> str:
+    """Names what is compiled: the weights, this code, PyTorch and the processor."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    digest.update(f"{weights} {torch.__version__} {_processor()} {decoder.config}".encode())  # pyright: ignore[reportAttributeAccessIssue]
+    for name, weight in decoder.state_dict().items():
+        digest.update(f"{name} {weight.dtype} {list(weight.shape)}".encode())
+        digest.update(weight.detach().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:32]
+
+
+def _processor() -> str:
+    """What the processor can do, for which the function is compiled."""
+    try:
+        lines: Sequence[str] = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return f"{torch.backends.cpu.get_cpu_capability()} {flags}"

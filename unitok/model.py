@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from huggingface_hub import HfApi
@@ -80,7 +80,7 @@ class UniTok:
         dtype: torch.dtype | None = None,
         adapter: str | Path | None = None,
         compile: bool = False,
-        weights: Literal[int8] | None = None,
+        weights: Literal["int8"] | None = None,
         window: int = 1,
     ) -> UniTok:
         """Loads a checkpoint.

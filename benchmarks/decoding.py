@@ -1,61 +1,122 @@
-"""Decoding of one picture: against `generate` of `transformers`, guided, in batches, against the memory."""
+"""Decoding: against ``generate`` of ``transformers``, compiled, in 8 bits, guided, in a batch, against the memory."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
-from benchmarks.measure import IdleProbe, Ratio, compare, read_bandwidth
-from benchmarks.subjects import NAMES, SHIPPED, Subject, equal, subject, weight_bytes
+from benchmarks.measure import read_bandwidth, seconds
+from benchmarks.setup import Setup, not_measured
+from benchmarks.subjects import SHIPPED, Subject
+from unitok.engine import Engine, EngineOptions
 from unitok.evaluation.figures import Figure
+from unitok.vocabulary import IMAGE
 
 SECTION = "decoding"
-AGAINST_STOCK = {"30M": 2.0, "90M": 1.4, SHIPPED: 3.0}
-MOST_GUIDED, LEAST_BATCHED, LEAST_BANDWIDTH = 1.3, 6.0, 0.6
-MANY = 16
+EAGER = {"30M": 2.0, "90M": 1.4, SHIPPED: 3.0}
+COMPILED = {"30M": 3.0, "90M": 2.0, SHIPPED: 4.0}
+INT8, GUIDED, BATCH, BANDWIDTH = 1.3, 1.3, 6.0, 0.6
+BATCH_SIZE = 16
+GUIDANCE_SCALE = 3.0
 
 
-def measure(pairs: int, probe: IdleProbe, device: torch.device) -> Iterator[Figure]:
-    """The rows of the table, as they are measured; decoders are in bfloat16."""
-    for name in NAMES:
-        one = subject(name, torch.bfloat16, device)
-        yield _against_stock(one, pairs, probe)
-        yield compare(lambda one=one: one.draw(1, 2.0), one.draw, pairs, probe).figure(
-            SECTION, f"{name}: a guided step against a single one", MOST_GUIDED, lower=True
-        )
-        yield _batched(one, pairs, probe)
-        if name == "90M":
-            yield _bandwidth(one, pairs, probe, device)
+def measure(setup: Setup) -> Iterator[Figure]:
+    """All rows of decoding, for each subject."""
+    for name in setup.names:
+        one = setup.subject(name)
+        engine = one.engine()
+        agreement = _agreement(setup, one, engine)
+        yield _against_stock(setup, one, engine, EAGER[name], f"batch 1, eager, {name}", agreement)
+        yield _against_plain_stock(setup, one, engine)
+        yield from _compiled(setup, one, agreement)
+        yield _guided(setup, one, engine)
+        yield _batched(setup, one, engine)
+        yield _bandwidth(setup, one, engine, "eager")
 
 
-def _against_stock(one: Subject, pairs: int, probe: IdleProbe) -> Figure:
-    same = equal([one.draw()[0], one.draw_stock()])
-    note = "greedy, equal tokens" if same else "greedy, tokens DIFFER"
-    ratio = compare(one.draw_stock, one.draw, pairs, probe)
-    return ratio.figure(SECTION, f"{one.name}: against generate, batch 1", AGAINST_STOCK[one.name], note)
+def _against_stock(
+    setup: Setup, one: Subject, engine: Engine, target: float | None, name: str, agreement: str
+) -> Figure:
+    ratio = setup.compare(one.draw_stock, lambda: one.draw(engine))
+    return ratio.figure(SECTION, f"{name}, against generate", target, agreement)
 
 
-def _batched(one: Subject, pairs: int, probe: IdleProbe) -> Figure:
-    """Tokens a second of many pictures at once against those of one."""
-    ratio = compare(lambda: [one.draw() for _ in range(MANY)], lambda: one.draw(MANY), pairs, probe)
-    return ratio.figure(SECTION, f"{one.name}: batch {MANY} against batch 1, tokens a second", LEAST_BATCHED)
+def _against_plain_stock(setup: Setup, one: Subject, engine: Engine) -> Figure:
+    count = len(one.draw(engine)[0])
+    ratio = setup.compare(lambda: one.write_stock(count), lambda: one.draw(engine))
+    note = f"{count} tokens that nothing forces, against as many of a picture"
+    return ratio.figure(SECTION, f"batch 1, eager, {one.name}, against generate without a grammar", None, note)
 
 
-def _bandwidth(one: Subject, pairs: int, probe: IdleProbe, device: torch.device) -> Figure:
-    """Bytes of weights a second against what a plain sum over as many bytes reads."""
-    steps = len(one.draw()[0])
-    size = weight_bytes(one.decoder, one.vocabulary.spec("image").codebook_size)
-    shares = []
-    for _ in range(pairs):
-        probe.wait()
-        shares.append(steps * size / _seconds(one.draw) / read_bandwidth(size, device))
-    note = f"{size / 1e6:.0f} MB a step; forced tokens cost no step of their own"
-    return Ratio.of(shares).figure(SECTION, f"{one.name}: bytes a second against the machine's", LEAST_BANDWIDTH, note)
+def _agreement(setup: Setup, one: Subject, engine: Engine) -> str:
+    """Whether greedy answers are those of ``generate``, in words.
+
+    Random weights in bf16 leave so many near ties that rounding decides them; there both are held against each other
+    in float32.
+    """
+    same = one.draw(engine)[0] == one.draw_stock()
+    if same:
+        return f"greedy answers equal ({_dtype_name(setup.dtype)})"
+    exact = type(one)(one.name, _in_float32(one.decoder), one.vocabulary, one.prompt, one.unconditional, one.request)
+    if exact.draw(exact.engine())[0] == exact.draw_stock():
+        return f"greedy answers equal in float32, not in {_dtype_name(setup.dtype)}"
+    return "greedy answers DIFFER"
 
 
-def _seconds(run: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
+def _in_float32(decoder: PreTrainedModel) -> PreTrainedModel:
+    copy: Any = type(decoder)(decoder.config).eval()
+    copy.load_state_dict(decoder.state_dict())
+    return copy.to(decoder.device, torch.float32)
+
+
+def _compiled(setup: Setup, one: Subject, agreement: str) -> Iterator[Figure]:
+    names = f"batch 1, compiled, {one.name}", f"int8, compiled, against bf16, compiled, {one.name}"
+    if not setup.compiles:
+        yield not_measured(SECTION, f"{names[0]}, against generate", COMPILED[one.name], "--no-compile")
+        yield not_measured(SECTION, names[1], INT8, "--no-compile")
+        return
+    compiled = one.engine(EngineOptions(compile=True))
+    yield _against_stock(setup, one, compiled, COMPILED[one.name], names[0], agreement)
+    yield _bandwidth(setup, one, compiled, "compiled")
+    if setup.device.type != "cpu":
+        yield not_measured(SECTION, names[1], INT8, "8 bits are compiled for processors only")
+        return
+    rounded = one.engine(EngineOptions(compile=True, weights="int8"))
+    ratio = setup.compare(lambda: one.draw(compiled), lambda: one.draw(rounded))
+    yield ratio.figure(SECTION, names[1], INT8)
+
+
+def _guided(setup: Setup, one: Subject, engine: Engine) -> Figure:
+    ratio = setup.compare(lambda: one.draw(engine, guidance_scale=GUIDANCE_SCALE), lambda: one.draw(engine))
+    return ratio.figure(SECTION, f"a guided step against a single one, {one.name}", GUIDED, "two rows", lower=True)
+
+
+def _batched(setup: Setup, one: Subject, engine: Engine) -> Figure:
+    def singly() -> None:
+        for _ in range(BATCH_SIZE):
+            one.draw(engine)
+
+    ratio = setup.compare(singly, lambda: one.draw(engine, BATCH_SIZE))
+    note = "tokens a second, greedy"
+    return ratio.figure(SECTION, f"batch {BATCH_SIZE} against batch 1, {one.name}", BATCH, note)
+
+
+def _bandwidth(setup: Setup, one: Subject, engine: Engine, how: str) -> Figure:
+    setup.probe.wait()
+    answer = one.draw(engine)[0]
+    codes = one.vocabulary.modality_of(torch.tensor(answer)) == IMAGE
+    steps = int(codes.sum()) - 1  # what is forced takes none, and the first code comes with the prompt
+    size = one.bytes_of_a_step(len(one.prompt) + len(answer) // 2)
+    taken = min(seconds(lambda: one.draw(engine)) for _ in range(setup.pairs))
+    moved, possible = steps * size / taken, read_bandwidth(size, setup.device)
+    note = f"{size / 1e6:.0f} MB a step, {moved / 1e9:.1f} of {possible / 1e9:.1f} GB/s; the best of {setup.pairs} runs"
+    target = BANDWIDTH if one.name == "90M" else None
+    name = f"bytes a second against what a sum reads at that working set, {how}, {one.name}"
+    return Figure(SECTION, name, moved / possible, "x", target, count=setup.pairs, note=note)
+
+
+def _dtype_name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

@@ -91,7 +91,7 @@ class IdleProbe:
             return f"other programs take {100 * others:.0f} % of its processors"
         started = time.perf_counter()
         for _ in range(20):
-            torch.mm(self._matrix, self._matrix)
+            self._matrix.mm(self._matrix)
         seconds = time.perf_counter() - started
         self._best = min(self._best, seconds)
         return f"it is {seconds / self._best:.1f} times as slow as before" if seconds > SLOWER * self._best else None
@@ -128,10 +128,10 @@ def seconds(run: Callable[[], object]) -> float:
 def compare(slow: Callable[[], object], fast: Callable[[], object], pairs: int, probe: IdleProbe) -> Ratio:
     """How many times as long ``slow`` takes as ``fast``.
 
-    Both run once to warm up. The order within a pair alternates.
+    Both run once to warm up. The order within a pair alternates, so that a machine that grows slower favors neither.
     """
-    for run in (slow, fast):
-        run()
+    slow()
+    fast()
     ratios = []
     for number in range(pairs):
         probe.wait()

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.run`: measures all ratios, and prints and saves one table."""
+"""`python -m benchmarks.run`: measures all ratios, prints one table, and saves it as JSON and Markdown."""
 
 from __future__ import annotations
 
@@ -6,49 +6,61 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-from tqdm import tqdm
-
-from benchmarks import decoding, fewer_steps, many_users
-from benchmarks.measure import IdleProbe
-from benchmarks.table import machine, markdown, save
-from unitok.evaluation.figures import Figure
 from unitok.terminal import ArgumentParser, integer, run
+from unitok_tokenizers.errors import InputError
 
-SECTIONS = {
-    "decoding": decoding.measure,
-    "fewer-steps": fewer_steps.measure,
-    "many-users": many_users.measure,
-}
+SECTIONS = ("decoding", "jacobi", "serving", "training")
 
 
-def build_parser() -> ArgumentParser:
-    parser = ArgumentParser("python -m benchmarks.run", "Measure ratios, each of two runs side by side in one process.")
-    parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="default: all")
-    parser.add_argument("--pairs", type=integer(1), default=5, metavar="N", help="of runs, a ratio each (default 5)")
-    parser.add_argument("--allow-busy", action="store_true", help="measure although other programs run")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default cpu)")
-    parser.add_argument("--output", default="runs/benchmarks", metavar="FOLDER", help="default runs/benchmarks")
-    return parser
+def parser() -> ArgumentParser:
+    """The options and their help."""
+    from benchmarks.subjects import NAMES
+
+    result = ArgumentParser(
+        "python -m benchmarks.run", "Measures ratios of running times, each side by side in this process."
+    )
+    add = result.add_argument
+    add("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="what to measure (default: all)")
+    add("--subjects", nargs="+", choices=NAMES, default=list(NAMES), help="which decoders (default: all)")
+    add("--pairs", metavar="N", type=integer(5), default=5, help="runs of each ratio, at least 5 (default: 5)")
+    add("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    add("--dtype", choices=("bfloat16", "float32"), default="bfloat16", help="of the decoders (default: bfloat16)")
+    add("--no-compile", action="store_true", help="leave out what takes minutes to compile")
+    add("--patience", metavar="S", type=integer(0), default=300, help="seconds to wait for an idle machine")
+    add("--allow-busy", action="store_true", help="measure on a busy machine too; the table then says so")
+    add("--output", metavar="FOLDER", type=Path, default=Path("outputs/benchmarks"), help="where the table goes")
+    return result
 
 
-def command(argv: Sequence[str]) -> None:
-    """Parses `argv`, measures and saves. Raises `InputError`."""
-    options = build_parser().parse_args(argv)
-    device = torch.device(options.device)
-    probe = IdleProbe(strict=not options.allow_busy)
-    figures: list[Figure] = []
-    for section in options.sections:
-        for figure in tqdm(SECTIONS[section](options.pairs, probe, device), desc=section, unit="row"):
+def measure(argv: Sequence[str]) -> None:
+    """The whole command. Raises `InputError` for what the user can mend."""
+    options = parser().parse_args(argv)
+    import torch
+
+    from benchmarks import decoding, jacobi, serving, training
+    from benchmarks.measure import IdleProbe
+    from benchmarks.setup import Setup
+    from benchmarks.table import machine, markdown, save
+
+    if options.device.startswith("cuda") and not torch.cuda.is_available():
+        raise InputError("--device cuda: there is none here; leave it out")
+    measurements = {module.__name__.rsplit(".", 1)[1]: module for module in (decoding, jacobi, serving, training)}
+    device, probe = torch.device(options.device), IdleProbe(options.patience, not options.allow_busy)
+    dtype = {"bfloat16": torch.bfloat16, "float32": torch.float32}[options.dtype]
+    setup = Setup(device, dtype, options.pairs, probe, tuple(options.subjects), not options.no_compile)
+    figures = []
+    for name in options.sections:
+        for figure in measurements[name].measure(setup):
             figures.append(figure)
-    about = machine(device) | {"pairs": options.pairs, "busy": probe.was_busy}
+            print(f"{figure.section}: {figure.name}: {figure.value}", file=sys.stderr)
+            about = {**machine(device), "dtype": options.dtype, "busy": probe.was_busy}
+            save(figures, about, options.output)  # after each row, so that a run that is stopped leaves what it found
     print(markdown(figures))
-    save(figures, about, Path(options.output))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; returns the exit code, which `unitok.terminal.run` defines."""
-    return run(command, argv)
+    """Runs the command; returns the exit code."""
+    return run(measure, argv)
 
 
 if __name__ == "__main__":

@@ -280,8 +280,8 @@ def test_guidance_of_images_and_sounds_in_one_batch_equals_two_passes(
     processor = make_sound_processor(order)
     vocabulary, unconditional = processor.vocabulary, processor.unconditional()
     engine = Engine(sound_decoder, vocabulary, Grammar(vocabulary))
-    requests = [Request("auto", 40, max_frames=4), Request("audio", 30), Request("image", 30)] * 8
-    chosen, seeds = [prompts[i % 3] for i in range(24)], list(range(100, 124))
+    requests = [Request("auto", 40, max_frames=4), Request("audio", 30), Request("image", 30)] * 4
+    chosen, seeds = [prompts[i % 3] for i in range(12)], list(range(100, 112))
     recorded = record_logits(monkeypatch)
     hot = SamplingParams(20.0)
     sampling = Sampling(hot, hot, hot, guidance_scale=0.5, audio_guidance_scale=2.5)
@@ -295,13 +295,12 @@ def test_guidance_of_images_and_sounds_in_one_batch_equals_two_passes(
             named = {IMAGE: "image", AUDIO: "audio"}.get(int(kinds[step]), "other")
             kind = "end" if token_id == vocabulary.eoa else named
             scale = {"image": 0.5, "other": 1.0}.get(kind, 2.5)
-            if (seeds[row], step) in recorded:  # or the token is forced
+            if (seeds[row], step) in recorded:
                 logits, ids = recorded[seeds[row], step]
                 assert_same(logits, (uncond[step] + scale * (cond[step] - uncond[step]))[ids])
                 seen[kind] += 1
-    if order == "delayed":  # the codes of the last step tell that it is the last: <eoa> is forced
-        assert seen.pop("end") == 0
-    assert min(seen.values()) >= 4, seen
+    ends = seen.pop("end")  # where codes are delayed, it is forced behind those that are open
+    assert min(seen.values()) >= 4 and (ends >= 2 or order == "delayed"), seen
 
 
 @pytest.mark.parametrize(
@@ -320,15 +319,21 @@ def test_only_sounds_that_are_guided_have_a_second_row(
     make_sound_processor: Callable[..., Processor],
     sound_decoder: PreTrainedModel,
     prompts: list[Tensor],
-    calls: Calls,
+    monkeypatch: pytest.MonkeyPatch,
     sampling: Sampling,
     request_: Request,
     rows: int,
 ) -> None:
-    processor = make_sound_processor()
+    processor, seen, forward = make_sound_processor(), set(), sound_decoder.forward
+
+    def counting(**inputs):
+        seen.add(len(inputs["input_ids"]))
+        return forward(**inputs)
+
+    monkeypatch.setattr(sound_decoder, "forward", counting)
     engine = Engine(sound_decoder, processor.vocabulary, Grammar(processor.vocabulary))
     engine.generate(prompts[:1], [request_], sampling, [0], processor.unconditional())
-    assert {count for count, _ in calls.shapes} == {rows}
+    assert seen == {rows}
 
 
 def test_guidance_needs_the_unconditional_prompt(engine: Engine, prompts: list[Tensor]) -> None:

@@ -14,7 +14,7 @@ from unitok.engine import planning
 from unitok.engine.blocks import Blocks
 from unitok.engine.planning import Plan, Planner
 from unitok.grammar import Grammar, GrammarState, Request
-from unitok.syntax import FixedImages, ImageSettings, SizedImages
+from unitok.syntax import FixedImages, FramedAudio, ImageSettings, SizedImages
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.spec import CodebookSpec
 
@@ -25,7 +25,20 @@ def vocabulary(codebooks: int, images: ImageSettings) -> Vocabulary:
     return Vocabulary(300, [CodebookSpec("image", 280, codebooks, downsample=8)], max_grid=8, images=images)
 
 
-VOCABULARIES = [vocabulary(1, SizedImages(True)), vocabulary(2, SizedImages()), vocabulary(1, FixedImages(3, 4))]
+def with_sound(order: str) -> Vocabulary:
+    sound = CodebookSpec("audio", 300, 3, sample_rate=8000, hop_length=800)
+    return Vocabulary(300, [CodebookSpec("image", 280, downsample=8), sound], max_grid=8, audio=FramedAudio(order))
+
+
+VOCABULARIES = [
+    vocabulary(1, SizedImages(True)),
+    vocabulary(2, SizedImages()),
+    vocabulary(1, FixedImages(3, 4)),
+    with_sound("flattened"),
+    with_sound("delayed"),
+]
+NAMES = ("numbered", "sized", "fixed", "sound", "delayed sound")
+SOUND = Request("audio", 60, max_frames=9)
 REQUESTS = [
     Request("image", 80, grid=(3, 4)),
     Request("image", 40),
@@ -35,9 +48,18 @@ REQUESTS = [
 ]
 
 
-@pytest.fixture(params=VOCABULARIES, ids=["numbered", "sized", "fixed"])
-def grammar(request: pytest.FixtureRequest) -> Grammar:
-    return Grammar(request.param, unused_text=[7])
+def requests_for(vocabulary: Vocabulary) -> list[Request]:
+    return [*REQUESTS, *[SOUND] * ("audio" in vocabulary.specs)]
+
+
+@pytest.fixture(params=VOCABULARIES, ids=NAMES)
+def words(request: pytest.FixtureRequest) -> Vocabulary:
+    return request.param
+
+
+@pytest.fixture()
+def grammar(words: Vocabulary) -> Grammar:
+    return Grammar(words, unused_text=[7])
 
 
 # ---- blocks
@@ -65,10 +87,11 @@ def test_text_and_codes_have_blocks_of_their_own(grammar: Grammar) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_ids_of_one_kind_are_followed_by_the_same(data: st.DataObject) -> None:
-    grammar = Grammar(data.draw(st.sampled_from(VOCABULARIES)))
+    words = data.draw(st.sampled_from(VOCABULARIES))
+    grammar = Grammar(words)
     blocks = Blocks(grammar.table, CPU)
     kinds = torch.tensor(blocks.kinds)
-    state = grammar.start([data.draw(st.sampled_from(REQUESTS))])
+    state = grammar.start([data.draw(st.sampled_from(requests_for(words)))])
     for _ in range(data.draw(st.integers(0, 50))):
         ids = grammar.allowed(state)[0].nonzero().flatten()
         place = data.draw(st.one_of(st.integers(0, len(ids) - 1), st.integers(max(len(ids) - 3, 0), len(ids) - 1)))
@@ -121,12 +144,14 @@ def follow(grammar: Grammar, planner: Planner, request: Request, generator: torc
 
 
 @pytest.mark.parametrize("longest", [1, 5, 512])
-def test_plans_say_what_the_grammar_says(grammar: Grammar, longest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plans_say_what_the_grammar_says(
+    words: Vocabulary, grammar: Grammar, longest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(planning, "LONGEST", longest)
     monkeypatch.setattr(planning, "REMEMBERED", 20)
     generator, planner = torch.Generator().manual_seed(0), Planner(grammar, Blocks(grammar.table, CPU))
     lengths = set()
-    for request in REQUESTS * 4:
+    for request in requests_for(words) * 4:
         answer = follow(grammar, planner, request, generator)
         assert len(answer) <= request.max_tokens
         lengths.add(len(answer))
@@ -134,7 +159,9 @@ def test_plans_say_what_the_grammar_says(grammar: Grammar, longest: int, monkeyp
 
 
 def test_an_image_of_a_known_grid_is_one_plan() -> None:
-    numbered, sized, fixed = (Planner(grammar, Blocks(grammar.table, CPU)) for grammar in map(Grammar, VOCABULARIES))
+    numbered, sized, fixed = (
+        Planner(grammar, Blocks(grammar.table, CPU)) for grammar in map(Grammar, VOCABULARIES[:3])
+    )
     (plan,) = numbered.first([Request("image", 80, grid=(3, 4))])
     row_number = VOCABULARIES[0].size_id
     assert plan.state is None and len(plan.head) == 4 and len(plan.draws) == 12
@@ -147,9 +174,9 @@ def test_an_image_of_a_known_grid_is_one_plan() -> None:
     assert len(fixed.first([Request("image", 80)])[0].draws) == 12
 
 
-def test_plans_of_many_rows_are_those_of_each(grammar: Grammar) -> None:
-    blocks = Blocks(grammar.table, CPU)
-    together = Planner(grammar, blocks).first(REQUESTS)
-    assert together == [Planner(grammar, blocks).first([request])[0] for request in REQUESTS]
+def test_plans_of_many_rows_are_those_of_each(words: Vocabulary, grammar: Grammar) -> None:
+    blocks, requests = Blocks(grammar.table, CPU), requests_for(words)
+    together = Planner(grammar, blocks).first(requests)
+    assert together == [Planner(grammar, blocks).first([request])[0] for request in requests]
     known = Planner(grammar, blocks)
-    assert known.first(REQUESTS[:2]) + known.first(REQUESTS) == together[:2] + together
+    assert known.first(requests[:2]) + known.first(requests) == together[:2] + together

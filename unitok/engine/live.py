@@ -143,7 +143,7 @@ class Live:
 
     def scale(self, draw: Draw) -> float:
         """Of the guidance of a draw."""
-        return self.query.sampling.guidance(draw.codes) if len(self.rows) > 1 else 1.0
+        return self.query.sampling.scale(draw.codes) if len(self.rows) > 1 else 1.0
 
     def guesses(self) -> list[int]:
         """The drafts, with what is forced around them."""

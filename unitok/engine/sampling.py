@@ -65,14 +65,14 @@ class Sampling:
     audio_guidance_scale: float = 1.0
     max_tokens: int = 1024
 
-    def guidance(self, codes: int) -> float:
-        """The scale where a code of this modality (or TEXT) is drawn; 1 where nothing is guided."""
-        return {IMAGE: self.guidance_scale, AUDIO: self.audio_guidance_scale}.get(codes, 1.0)
-
     def __post_init__(self) -> None:
         _check_number(self.guidance_scale, "guidance_scale", low=0.0, high=100.0)
         _check_number(self.audio_guidance_scale, "audio_guidance_scale", low=0.0, high=100.0)
         _check_integer(self.max_tokens, "max_tokens", low=1)
+
+    def scale(self, modality: int) -> float:
+        """Of the guidance at codes of a modality; 1 for what is never guided."""
+        return {IMAGE: self.guidance_scale, AUDIO: self.audio_guidance_scale}.get(modality, 1.0)
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain values, ready for JSON."""

@@ -11,7 +11,7 @@ import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -158,6 +158,11 @@ def is_checkpoint(folder: str | Path) -> bool:
     return (Path(folder) / MANIFEST).is_file()
 
 
+def weight_digests(folder: Path, components: Iterable[str]) -> dict[str, str]:
+    """The SHA-256 of each weight file of some of a checkpoint's components, by its path in the checkpoint."""
+    return {name: _sha256(folder / name) for name in _weight_files(folder, components)}
+
+
 def _decoder_writer(decoder: PreTrainedModel | None) -> Callable[[Path], Any] | None:
     if decoder is None:
         return None
@@ -194,7 +199,7 @@ def _write(checkpoint: Checkpoint, folder: Path, write_decoder: Callable[[Path],
         "components": components,
         **processor.picture_settings(),
         "sampling": checkpoint.sampling.to_dict(),
-        "weights": {name: _sha256(folder / name) for name in _weight_files(folder, components)},
+        "weights": weight_digests(folder, components),
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
@@ -214,7 +219,7 @@ def _is_empty_folder(path: Path) -> bool:
     return path.is_dir() and not any(path.iterdir())
 
 
-def _weight_files(folder: Path, components: dict[str, Any]) -> list[str]:
+def _weight_files(folder: Path, components: Iterable[str]) -> list[str]:
     return sorted(
         path.relative_to(folder).as_posix() for name in components for path in (folder / name).rglob(f"*{WEIGHTS}")
     )

@@ -114,10 +114,15 @@ def extend(decoder: PreTrainedModel, vocabulary: Vocabulary) -> None:
     modules: list[Any] = [decoder.get_input_embeddings(), decoder.get_output_embeddings()]
     tables: list[torch.Tensor] = [module.weight for module in modules]
     for table in {id(table): table for table in tables}.values():
-        text = table[: vocabulary.text_size].float()
-        noise = torch.randn(len(new), table.shape[1], generator=generator)
-        table[new] = (text.mean(0) + NOISE * text.std(0) * noise).to(table.dtype)
+        table[new] = near_mean(table[: vocabulary.text_size], len(new), generator)
     decoder.config.bos_token_id, decoder.config.eos_token_id = vocabulary.bos, vocabulary.eos
+
+
+def near_mean(rows: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:
+    """``[count, D]``, new rows near the mean of rows ``[*, D]``."""
+    known = rows.float()
+    noise = torch.randn(count, rows.shape[1], generator=generator)
+    return (known.mean(0) + NOISE * known.std(0) * noise).to(rows.dtype)
 
 
 def merge_adapter(decoder: PreTrainedModel, folder: str | Path) -> PreTrainedModel:

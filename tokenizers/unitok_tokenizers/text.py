@@ -109,6 +109,10 @@ class TextTokenizer(HubComponent):
         }
         (path / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
+    def spellings(self) -> dict[str, int]:
+        """Every token as the tokenizer spells it (byte-level ones by letters that stand for bytes), and its id."""
+        return self._backend.get_vocab(with_added_tokens=True)
+
     def encode(self, text: str) -> list[int]:
         """The ids of ``text``; never one of :attr:`special_ids`.
 

@@ -7,6 +7,7 @@ the other from the first step on. Shape letters: V codes, C channels of a code v
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -27,16 +28,18 @@ SHARE_OF_NOISE = 0.1
 
 
 @torch.no_grad()
-def start_from_codes(model: PreTrainedModel, vocabulary: Vocabulary, folder: str | Path) -> None:
+def start_from_codes(
+    model: PreTrainedModel, vocabulary: Vocabulary, folder: str | Path, modalities: Collection[str] | None = None
+) -> None:
     """Overwrite the codes' rows of the embedding, and of the head where it is apart, in place.
 
-    A random map keeps the angles between code vectors; rows keep the size that the architecture's own
-    initialization gave them.
+    A random map keeps the angles between code vectors; rows are as large as the other rows are.
 
     Args:
-        model: The decoder, with random weights.
+        model: The decoder.
         vocabulary: Where the codes' ids are.
         folder: Of an image tokenizer; or of a base, whose image and audio tokenizers are then both used.
+        modalities: Whose codes; None: of all that there are.
 
     Raises:
         InputError: A tokenizer is not the vocabulary's, or has no code vectors.
@@ -44,6 +47,8 @@ def start_from_codes(model: PreTrainedModel, vocabulary: Vocabulary, folder: str
     tables = list({id(p): p for p in embedding_parameters(model)}.values())
     for tokenizer in _tokenizers(folder):
         spec = tokenizer.spec
+        if modalities is not None and spec.modality not in modalities:
+            continue
         if vocabulary.specs.get(spec.modality) != spec:
             raise InputError(f"{folder} is not the {spec.modality} tokenizer of the vocabulary: {spec}")
         codebook = getattr(tokenizer, "codebook", None)
@@ -52,7 +57,7 @@ def start_from_codes(model: PreTrainedModel, vocabulary: Vocabulary, folder: str
         for table in tables:
             for number, vectors in enumerate(codebook.vectors):
                 ids = vocabulary.block_ids(spec.modality, number)
-                table[ids] = _rows(vectors, table.shape[1], float(table[ids].std()))
+                table[ids] = _rows(vectors, table.shape[1], float(table.std()))
 
 
 def _tokenizers(folder: str | Path) -> list[Tokenizer]:

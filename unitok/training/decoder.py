@@ -36,6 +36,7 @@ from unitok.training.backbone import (
     replaced,
     shard_decoder,
 )
+from unitok.training.carrying_over import base_of, carried_over, checkpoint_at
 from unitok.training.code_embeddings import start_from_codes
 from unitok.training.finetuning import FreezeConfig, LoraConfig, add_lora, freeze, quantization
 from unitok.training.loss import LossConfig, LossOutput, chunked_cross_entropy
@@ -58,11 +59,12 @@ class DecoderModule(L.LightningModule):
         optimizer: AdamW, or Muon with AdamW.
         schedule: Learning rate over steps.
         init_from: Start from the weights of this decoder folder; `decoder` is then not used. A language model
-            whose tokenizer the vocabulary has gets rows for everything that is not text.
+            whose tokenizer the vocabulary has gets rows for everything that is not text. Or a checkpoint, whose
+            vocabulary may be another: what both know keeps its rows (`vocabulary` is then a base's folder).
         freeze: What stays as it is of `init_from`.
         lora: Train adapters of `init_from` instead of its weights; they are what is exported.
         codes_from: Folder of an image tokenizer, or of a base with all its tokenizers: the embeddings of codes start
-            from their code vectors.
+            from their code vectors, but for codes that the checkpoint of `init_from` knows.
         attn_implementation: As in transformers; sdpa always works, eager is faster on CPUs with short rows.
         compile: Compile each layer with torch.compile.
         gradient_checkpointing: Recompute each layer in the backward pass, for less memory.
@@ -86,8 +88,13 @@ class DecoderModule(L.LightningModule):
         super().__init__()
         if decoder and init_from:
             raise InputError("give either model.decoder or model.init_from, not both")
-        if codes_from and init_from:
-            raise InputError("give either model.codes_from or model.init_from, whose embeddings are trained, not both")
+        grown = checkpoint_at(init_from) if init_from else None
+        if codes_from and init_from and not grown:
+            raise InputError(
+                "model.codes_from is for codes that are new: leave it out, or give a checkpoint as model.init_from"
+            )
+        if lora and grown:
+            raise InputError(f"model.lora needs the decoder alone: give {grown / 'decoder'} as model.init_from")
         if (freeze or lora) and not init_from:
             raise InputError(
                 "model.freeze and model.lora are for a decoder that is trained already: give model.init_from"
@@ -99,6 +106,7 @@ class DecoderModule(L.LightningModule):
         self.loss_config, self.optimizer_config, self.schedule_config = loss, optimizer, schedule
         self.init_from, self.attn_implementation = init_from, attn_implementation
         self.codes_from = codes_from
+        self._grown = (grown, base_of(vocabulary)) if grown else None
         self.freeze_config, self.lora_config = freeze, lora
         self._adapted: list[Any] = []  # the peft model around the decoder; in a list, as it is no child of this module
         self.compile_layers, self.gradient_checkpointing = compile, gradient_checkpointing
@@ -136,6 +144,8 @@ class DecoderModule(L.LightningModule):
                 layer.compile(dynamic=False)  # in place: names in the state dict stay as they are
 
     def _build(self) -> PreTrainedModel:
+        if self._grown:
+            return carried_over(*self._grown, self.attn_implementation, self.codes_from)
         if self.init_from:
             bits = quantization(self.lora_config)
             return pretrained_decoder(self.init_from, self.vocabulary, self.attn_implementation, bits)

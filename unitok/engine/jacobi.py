@@ -110,13 +110,13 @@ def extend(live: Live, drafts: list[Draft], window: int, blocks: Blocks) -> list
 
 def _drafts(block: Block, shares: Tensor, uniform: Tensor) -> list[Draft]:
     """One draw from each of ``shares`` ``[c, n]``."""
-    places, found = invert(shares, uniform[:, None])
+    places, found = invert(shares, uniform[:, None], shares.argmax(dim=1))
     return _as_drafts(block, shares.unbind(), places[:, 0], found[:, 0])
 
 
 def _repeated(block: Block, shares: Tensor, uniform: Tensor) -> list[Draft]:
     """Draws from ``shares`` ``[n]``, one with each number."""
-    places, found = invert(shares[None], uniform[None])
+    places, found = invert(shares[None], uniform[None], shares.argmax()[None])
     return _as_drafts(block, [shares] * len(uniform), places[0], found[0])
 
 

@@ -105,6 +105,7 @@ class Sampler:
         self._top_k = torch.tensor([p.top_k for p in table], device=device)
         # Known on the host, so that what nobody asked for costs nothing and no value is read back.
         self._all_greedy = all(p.temperature < GREEDY_BELOW for p in table)
+        self._some_greedy = any(p.temperature < GREEDY_BELOW for p in table)
         self._uses_top_k = any(p.top_k for p in table)
         self._uses_top_p = any(p.top_p < 1 for p in table)
 
@@ -126,8 +127,9 @@ class Sampler:
         weights, likeliest, usable = self._weigh(logits, allowed, modality)
         if weights is None:
             return likeliest, usable
-        drawn = invert(weights, uniform[:, None])[0][:, 0]
-        return torch.where(self._greedy[modality.long()], likeliest, drawn), usable
+        drawn, _ = invert(weights, uniform[:, None], likeliest)
+        drawn = drawn[:, 0]
+        return (torch.where(self._greedy[modality.long()], likeliest, drawn) if self._some_greedy else drawn), usable
 
     def shares(self, logits: Tensor, allowed: Tensor | None, modality: Tensor) -> tuple[Tensor, Tensor]:
         """The distribution ``[B, V]`` that :meth:`draw` draws from, each row's sum 1, and whether it could be made."""
@@ -171,12 +173,13 @@ class Sampler:
         return weights
 
 
-def invert(weights: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
+def invert(weights: Tensor, uniform: Tensor, likeliest: Tensor) -> tuple[Tensor, Tensor]:
     """Draws ``m`` times from each row of weights ``[B, V]``.
 
     Args:
         weights: At least 0, not all 0 in a row.
         uniform: float ``[B, m]`` in [0, 1); one number always finds the same token in the same weights.
+        likeliest: int64 ``[B]``, a place of each row that has weight.
 
     Returns:
         The places, int64 ``[B, m]``, and their weights, ``[B, m]``.
@@ -188,8 +191,8 @@ def invert(weights: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
     places = torch.searchsorted(cumulative, target, right=True).clamp_(max=weights.shape[1] - 1)
     found = weights.gather(1, places)
     # A parallel cumulative sum need not rise steadily in its last bits: a place without weight might be hit.
-    likeliest = weights.argmax(dim=-1, keepdim=True)
-    return torch.where(found > 0, places, likeliest), torch.where(found > 0, found, weights.gather(1, likeliest))
+    places = torch.where(found > 0, places, likeliest[:, None])
+    return places, weights.gather(1, places)
 
 
 def uniforms(seeds: Sequence[int], count: int) -> Tensor:

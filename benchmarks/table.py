@@ -14,6 +14,7 @@ import torch
 import transformers
 
 from unitok.evaluation.figures import Figure
+from unitok.evaluation.markdown import aligned, count, target, verdict
 from unitok_tokenizers.errors import InputError
 
 FORMAT_VERSION = 1
@@ -21,21 +22,23 @@ COLUMNS = ("", "ratio", "result", "target", "smallest to largest", "pairs", "", 
 
 
 def markdown(figures: Sequence[Figure]) -> str:
-    """The rows, aligned so that they read well in a terminal."""
-    rows = [COLUMNS, *(_row(figure) for figure in figures)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
-    lines = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in rows]
-    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
-    return "\n".join(lines)
+    """The rows as a table."""
+    return aligned([COLUMNS, *(_row(figure) for figure in figures)])
 
 
 def _row(figure: Figure) -> tuple[str, ...]:
-    target = "" if figure.target is None else f"{'<=' if figure.lower_is_better else '>='} {figure.target:g}"
     spread = "" if figure.interval is None else f"{figure.interval[0]:.2f} to {figure.interval[1]:.2f}"
-    value = "not measured" if figure.value is None else f"{figure.value:.3g} {figure.unit}".replace(" x", "")
-    met = {None: "", True: "met", False: "MISSED"}[figure.met]
-    count = "" if figure.count is None else str(figure.count)
-    return figure.section, figure.name, value.strip(), target, spread, count, met, figure.note
+    value = "not measured" if figure.value is None else f"{figure.value:.3g} {figure.unit}".replace(" x", "").strip()
+    return (
+        figure.section,
+        figure.name,
+        value,
+        target(figure),
+        spread,
+        count(figure),
+        verdict(figure),
+        figure.note,
+    )
 
 
 def machine(device: torch.device) -> dict[str, Any]:

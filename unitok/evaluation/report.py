@@ -14,6 +14,7 @@ from PIL import Image as PillowImage
 from unitok.evaluation.cases import Case
 from unitok.evaluation.figures import Figure
 from unitok.evaluation.findings import Findings
+from unitok.evaluation.markdown import aligned, count, target, verdict
 from unitok.evaluation.sheets import case_sheet
 from unitok.outputs import check_folder
 from unitok.viz import rows_sheet
@@ -31,26 +32,22 @@ _COLUMNS = ("", "figure", "result", "target", "95 % interval", "n", "", "note")
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """A Markdown table, its columns aligned so that it reads well in a terminal."""
-    rows = [_COLUMNS, *(_row(figure) for figure in figures)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
-    lines = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in rows]
-    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
-    return "\n".join(lines)
+    """The figures as a Markdown table."""
+    return aligned([_COLUMNS, *(_row(figure) for figure in figures)])
 
 
 def _row(figure: Figure) -> tuple[str, ...]:
-    target = ""
-    if figure.target is not None:
-        target = f"{'<=' if figure.lower_is_better else '>='} {figure.target:g} {figure.unit}".strip()
-    interval = ""
-    if figure.interval is not None:
-        interval = f"{figure.interval[0]:.1f} to {figure.interval[1]:.1f}"
-    met = {None: "", True: "met", False: "MISSED"}[figure.met]
-    count = "" if figure.count is None else str(figure.count)
-    # A pipe would open another column.
-    note = figure.note.replace("|", "/")
-    return figure.section, figure.name, _value(figure), target, interval, count, met, note
+    interval = "" if figure.interval is None else f"{figure.interval[0]:.1f} to {figure.interval[1]:.1f}"
+    return (
+        figure.section,
+        figure.name,
+        _value(figure),
+        f"{target(figure)} {figure.unit}".strip() if figure.target is not None else "",
+        interval,
+        count(figure),
+        verdict(figure),
+        figure.note,
+    )
 
 
 def _value(figure: Figure) -> str:

@@ -23,17 +23,14 @@ def measure(setup: Setup) -> Iterator[Figure]:
         yield not_measured(SECTION, "draws a pass", TOKENS_A_PASS, f"needs --subjects {SHIPPED}")
         return
     one = setup.subject(SHIPPED)
-    plain = one.engine()
+    engine = one.engine()
     for window in WINDOWS:
-        engine = one.engine(EngineOptions(window=window))
         yield _draws_a_pass(one, engine, window)
-        yield _against_plain(setup, one, plain, engine, window, 1)
-    engine = one.engine(EngineOptions(window=WINDOWS[1]))
+        yield _against_plain(setup, one, engine, window, 1)
     for count in BATCHES[1:]:
-        yield _against_plain(setup, one, plain, engine, WINDOWS[1], count)
+        yield _against_plain(setup, one, engine, WINDOWS[1], count)
     if setup.compiles:
-        compiled = [one.engine(EngineOptions(compile=True, window=window)) for window in (1, WINDOWS[0])]
-        yield _against_plain(setup, one, compiled[0], compiled[1], WINDOWS[0], 1, ", compiled")
+        yield _against_plain(setup, one, one.engine(EngineOptions(compile=True)), WINDOWS[0], 1, ", compiled")
 
 
 def _draws_a_pass(one: Subject, engine: Engine, window: int) -> Figure:
@@ -41,7 +38,7 @@ def _draws_a_pass(one: Subject, engine: Engine, window: int) -> Figure:
     draws = PICTURES * height * width * one.vocabulary.spec("image").num_codebooks
     passes = 0
     for seed in range(PICTURES):
-        settings = sampling(TEMPERATURE, GUIDANCE_SCALE)
+        settings = sampling(TEMPERATURE, GUIDANCE_SCALE, window)
         batch = engine.batch(1)
         batch.submit(engine.query(one.prompt, one.request, settings, seed, one.unconditional))
         while batch.busy:
@@ -52,10 +49,8 @@ def _draws_a_pass(one: Subject, engine: Engine, window: int) -> Figure:
     return Figure(SECTION, name, draws / passes, "", TOKENS_A_PASS, count=PICTURES, note=note)
 
 
-def _against_plain(
-    setup: Setup, one: Subject, plain: Engine, engine: Engine, window: int, count: int, how: str = ""
-) -> Figure:
-    options = {"count": count, "guidance_scale": GUIDANCE_SCALE, "temperature": TEMPERATURE}
-    ratio = setup.compare(lambda: one.draw(plain, **options), lambda: one.draw(engine, **options))
+def _against_plain(setup: Setup, one: Subject, engine: Engine, window: int, count: int, how: str = "") -> Figure:
+    settings = [sampling(TEMPERATURE, GUIDANCE_SCALE, number) for number in (1, window)]
+    ratio = setup.compare(*(lambda one_of=one_of: one.draw(engine, count, one_of) for one_of in settings))
     name = f"time of plain decoding against window {window}, batch {count}{how}"
     return ratio.figure(SECTION, name, FASTER if count == 1 else None)

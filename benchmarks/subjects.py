@@ -59,14 +59,12 @@ class Subject:
         engine.forward()
         return engine
 
-    def draw(
-        self, engine: Engine, count: int = 1, guidance_scale: float = 1.0, temperature: float = 0.0
-    ) -> list[list[int]]:
-        """Pictures for the same prompt in one batch, with the seeds from 0 on."""
+    def draw(self, engine: Engine, count: int = 1, settings: Sampling | None = None) -> list[list[int]]:
+        """Pictures for the same prompt in one batch, with the seeds from 0 on; greedily, if nothing else is said."""
         answers = engine.generate(
             [self.prompt] * count,
             [self.request] * count,
-            sampling(temperature, guidance_scale),
+            settings or sampling(),
             list(range(count)),
             self.unconditional,
         )
@@ -109,10 +107,10 @@ class Subject:
         )
 
 
-def sampling(temperature: float = 0.0, guidance_scale: float = 1.0) -> Sampling:
+def sampling(temperature: float = 0.0, guidance_scale: float = 1.0, window: int = 1) -> Sampling:
     """Everything drawn at one temperature."""
     params = {"temperature": temperature}
-    return Sampling.from_dict({"text": params, "image": params, "guidance_scale": guidance_scale})
+    return Sampling.from_dict({"text": params, "image": params, "guidance_scale": guidance_scale, "window": window})
 
 
 def subject(name: str, dtype: torch.dtype, device: torch.device) -> Subject:

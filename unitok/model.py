@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -81,7 +82,6 @@ class UniTok:
         adapter: str | Path | None = None,
         compile: bool = False,
         weights: Literal["int8"] | None = None,
-        window: int = 1,
     ) -> UniTok:
         """Loads a checkpoint.
 
@@ -96,8 +96,6 @@ class UniTok:
             compile: Compiles the decoder's steps. The first time takes a minute or more, and a C++ compiler; the result
                 is kept in ``$UNITOK_CACHE``, by default ``~/.cache/unitok``.
             weights: ``"int8"`` rounds the decoder's matrices to 8 bits while it runs; what is saved stays as it is.
-            window: Codes of a picture that are guessed and tested together; another number gives other pictures of the
-                same distribution (:mod:`unitok.engine.jacobi`). 1: one after the other.
 
         Raises:
             InputError: There is no such checkpoint or adapter, or it is damaged; the message names the file. Or an
@@ -110,7 +108,9 @@ class UniTok:
             loaded = _load_released(folder, device, dtype)
         assert loaded.decoder is not None  # a base is refused when it is read
         decoder = loaded.decoder if adapter is None else merge_adapter(loaded.decoder, adapter)
-        model = cls(loaded.processor, decoder, loaded.sampling, loaded.refiner, EngineOptions(compile, weights, window))
+        # A compiled step of one token is so short that guesses cost more than they save.
+        sampling = replace(loaded.sampling, window=1) if compile else loaded.sampling
+        model = cls(loaded.processor, decoder, sampling, loaded.refiner, EngineOptions(compile, weights))
         if compile or weights:
             model.engine.forward()  # what does not go is said now, and not with the first answer
         return model

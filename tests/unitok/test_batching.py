@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from unitok.document import Document
-from unitok.engine import Engine, EngineOptions, Sampling, SamplingParams
+from unitok.engine import Engine, Sampling, SamplingParams
 from unitok.engine.live import Answer, Query
 from unitok.engine.module_decoder import ModuleDecoder
 from unitok.grammar import Grammar, Request
@@ -20,6 +20,8 @@ SAMPLINGS = (
     Sampling(),
     Sampling(text=SamplingParams(2.0), image=SamplingParams(0.5, top_k=5), guidance_scale=2.0),
     Sampling(text=SamplingParams(0.0), image=SamplingParams(1.3, top_p=0.8), guidance_scale=1.5),
+    Sampling(guidance_scale=1.5, window=5),
+    Sampling(image=SamplingParams(0.7), window=3),
 )
 
 
@@ -44,7 +46,7 @@ def queries(engine: Engine, tiny_processor: Processor) -> list[Query]:
         engine.query(
             prompts[number % 3],
             requests[number % 5],
-            SAMPLINGS[number % 2 + number // 6 % 2],
+            SAMPLINGS[(number + number // 5) % 5],
             number,
             tiny_processor.unconditional(),
         )
@@ -61,15 +63,11 @@ def alone(engine: Engine, query: Query) -> list[int]:
     return answer.token_ids
 
 
-@pytest.mark.parametrize("window", [1, 5])
 @pytest.mark.parametrize("kind", ["fast", "module"])
-def test_answers_come_and_go(
-    engine: Engine, queries: list[Query], kind: str, window: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_answers_come_and_go(engine: Engine, queries: list[Query], kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if kind == "module":
         monkeypatch.setattr("unitok.engine.engine.reason_against", lambda decoder: "a test")
         assert isinstance(engine.forward(), ModuleDecoder)
-    engine._options = EngineOptions(window=window)
     expected = [alone(engine, query) for query in queries]
     rng, batch = random.Random(0), engine.batch(4)
     waiting, answers, told = list(enumerate(queries)), {}, {}

@@ -133,10 +133,9 @@ def test_a_decoder_of_another_family_is_refused(
         engine.forward()
 
 
-def test_options_out_of_range() -> None:
-    for values in ({"weights": "int4"}, {"window": 0}):
-        with pytest.raises(InputError, match=r"int4|window"):
-            EngineOptions(**values)  # type: ignore[arg-type]
+def test_an_unknown_option_is_refused() -> None:
+    with pytest.raises(InputError, match="int4"):
+        EngineOptions(weights="int4")  # type: ignore[arg-type]
 
 
 # ---- int8

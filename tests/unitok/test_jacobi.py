@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from scipy import stats
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from unitok.engine import Engine, EngineOptions, Sampling, SamplingParams
+from unitok.engine import Engine, Sampling, SamplingParams
 from unitok.engine.fast_decoder import FastDecoder
 from unitok.engine.forward import Pass
 from unitok.engine.live import Random
@@ -55,7 +56,7 @@ def write(
 ) -> list[list[int]]:
     answers: list[list[int]] = [[] for _ in requests]
     prompts, seeds = [PROMPT] * len(requests), seeds or list(range(len(requests)))
-    engine._options = EngineOptions(window=window)
+    sampling = replace(sampling, window=window)
     for piece in engine.pieces(prompts, requests, sampling, seeds, UNCONDITIONAL, batch_size):
         answers[piece.number] += piece.token_ids
     return answers

@@ -157,6 +157,7 @@ def test_guidance_leads_away_from_what_is_likely_anyway() -> None:
         ("guidance_scale", -1.0),
         ("audio_guidance_scale", 101.0),
         ("max_tokens", 0),
+        ("window", 0),
     ],
 )
 def test_values_out_of_range_are_named(name: str, value: object) -> None:
@@ -172,7 +173,7 @@ def test_seeds_out_of_range_are_named(seed: int) -> None:
 
 
 def test_settings_survive_json() -> None:
-    sampling = Sampling(SamplingParams(0.7, 5, 0.9), SamplingParams(1.1), guidance_scale=3.0, max_tokens=99)
+    sampling = Sampling(SamplingParams(0.7, 5, 0.9), SamplingParams(1.1), guidance_scale=3.0, max_tokens=99, window=4)
     assert Sampling.from_dict(sampling.to_dict()) == sampling
     assert Sampling.from_dict({"guidance_scale": 2}) == Sampling(guidance_scale=2)
 

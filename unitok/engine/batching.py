@@ -35,16 +35,13 @@ class Batch:
         planner: Of the grammar.
         blocks: Of the grammar.
         size: Answers that are written at once; others wait.
-        window: Draws of an answer that go through the decoder at once, where it is known what is drawn
-            (:mod:`unitok.engine.jacobi`); 1: one after the other.
     """
 
-    def __init__(self, forward: Forward, planner: Planner, blocks: Blocks, size: int, window: int = 1) -> None:
+    def __init__(self, forward: Forward, planner: Planner, blocks: Blocks, size: int) -> None:
         self._rows = Rows(forward)
         self._device = forward.device
         self._planner, self._blocks, self._size = planner, blocks, size
         self._samplers: dict[Sampling, Sampler] = {}
-        self._window = window
         self._waiting: deque[tuple[Query, Answer, Random]] = deque()
         self._live: list[Live] = []
 
@@ -73,7 +70,7 @@ class Batch:
     def step(self) -> list[tuple[Answer, list[int]]]:
         """Writes on at all answers that are not waiting: a token that is drawn, and those that are forced around it.
 
-        With a window there may be more.
+        Where codes are guessed there may be more.
 
         Returns:
             Each answer that has gone on, with its new tokens.
@@ -102,9 +99,9 @@ class Batch:
         for one in self._live:
             one.answer.done = one.place == len(one.plan.draws)
         self._drop_done()
-        if self._window > 1:
-            for one in self._live:
-                one.drafts = extend(one, one.drafts, self._window, self._blocks)
+        for one in self._live:
+            if one.window > 1:
+                one.drafts = extend(one, one.drafts, one.window, self._blocks)
         return list(news.items())
 
     def _drop_done(self) -> None:
@@ -169,10 +166,11 @@ class Batch:
             block = self._blocks.of_row[cell.draw.mask]
             assert block is not None
             groups.setdefault((block, cell.live.sampler, cell.live.scale(cell.draw)), []).append(cell)
-        if self._window == 1:
-            tokens = self._draw_plainly(groups)
-            return [[tokens[cell] for cell in row] for row in cells]
-        return self._draw_windows(groups, cells)
+        # A group has one sampling, and so one window.
+        guessing = {key: group for key, group in groups.items() if group[0].live.window > 1}
+        tokens = self._draw_plainly({key: group for key, group in groups.items() if key not in guessing})
+        known = self._odds(guessing)
+        return [self._settle(row, known) if row[0] in known else [tokens[cell] for cell in row] for row in cells]
 
     def _draw_plainly(self, groups: Groups) -> dict[Cell, int]:
         tokens: dict[Cell, int] = {}
@@ -185,7 +183,7 @@ class Batch:
             tokens |= zip(cells, token_ids, strict=True)
         return tokens
 
-    def _draw_windows(self, groups: Groups, rows: Sequence[Sequence[Cell]]) -> list[list[int]]:
+    def _odds(self, groups: Groups) -> dict[Cell, Odds]:
         known: dict[Cell, Odds] = {}
         for (block, sampler, scale), cells in groups.items():
             logits = self._logits(block, scale, cells)
@@ -194,12 +192,11 @@ class Batch:
             for cell, one in zip(cells, odds(block, shares, cells), strict=True):
                 known[cell] = one
                 cell.live.known[block] = one.fresh.shares
-        settled = []
-        for cells in rows:
-            live = cells[0].live
-            token_ids, live.drafts = settle(cells, [known[cell] for cell in cells], self._blocks)
-            settled.append(token_ids)
-        return settled
+        return known
+
+    def _settle(self, cells: Sequence[Cell], known: Mapping[Cell, Odds]) -> list[int]:
+        token_ids, cells[0].live.drafts = settle(cells, [known[cell] for cell in cells], self._blocks)
+        return token_ids
 
     def _allowed(self, block: Block, cells: Sequence[Cell]) -> Tensor | None:
         """bool ``[c, n]``; None when the whole block is allowed everywhere."""

@@ -39,22 +39,17 @@ class EngineOptions:
     Attributes:
         compile: Compiles the steps, once for each decoder and machine (:mod:`unitok.engine.compiled`).
         weights: ``"int8"`` rounds the decoder's matrices to 8 bits, which halves what a step has to read.
-        window: Codes of an answer that go through the decoder at once, guessed and tested
-            (:mod:`unitok.engine.jacobi`): other answers, of the same distribution. 1: one after the other.
 
     Raises:
-        InputError: An option is out of range.
+        InputError: An option is unknown.
     """
 
     compile: bool = False
     weights: Weights | None = None
-    window: int = 1
 
     def __post_init__(self) -> None:
         if self.weights not in (None, "int8"):
             raise InputError(f"weights {self.weights!r} is unknown; give int8, or leave it out")
-        if self.window < 1:
-            raise InputError(f"window must be at least 1, not {self.window}")
 
 
 class Piece(NamedTuple):
@@ -124,7 +119,7 @@ class Engine:
         Args:
             size: Answers that are written at once.
         """
-        return Batch(self.forward(), self._planner, self._blocks, size, self._options.window)
+        return Batch(self.forward(), self._planner, self._blocks, size)
 
     @torch.inference_mode()
     def forward(self) -> Forward:

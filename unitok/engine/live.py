@@ -141,6 +141,11 @@ class Live:
     guessed: int = 0
     known: dict[Block, Tensor] = field(default_factory=dict)
 
+    @property
+    def window(self) -> int:
+        """Draws that go through the decoder at once."""
+        return self.query.sampling.window
+
     def scale(self, draw: Draw) -> float:
         """Of the guidance of a draw."""
         return self.query.sampling.scale(draw.codes) if len(self.rows) > 1 else 1.0

@@ -56,6 +56,8 @@ class Sampling:
             and saves its second row in the batch.
         audio_guidance_scale: The same for audio codes.
         max_tokens: Tokens of one answer at most; the decoder's context may leave room for fewer.
+        window: Codes that go through the decoder at once, guessed and tested (:mod:`unitok.engine.jacobi`). Another
+            window gives other answers of the same distribution; 1: one code after the other.
     """
 
     text: SamplingParams = field(default_factory=SamplingParams)
@@ -64,11 +66,13 @@ class Sampling:
     guidance_scale: float = 1.0
     audio_guidance_scale: float = 1.0
     max_tokens: int = 1024
+    window: int = 1
 
     def __post_init__(self) -> None:
         _check_number(self.guidance_scale, "guidance_scale", low=0.0, high=100.0)
         _check_number(self.audio_guidance_scale, "audio_guidance_scale", low=0.0, high=100.0)
         _check_integer(self.max_tokens, "max_tokens", low=1)
+        _check_integer(self.window, "window", low=1)
 
     def scale(self, modality: int) -> float:
         """Of the guidance at codes of a modality; 1 for what is never guided."""

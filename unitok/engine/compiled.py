@@ -105,7 +105,7 @@ class StepModule(nn.Module):
             seen: int64, the numbers of the columns that are read.
             cosine: ``[P, d]``.
             sine: ``[P, d]``.
-            memory: Of each layer, ``[slots, C, 2 * heads of keys, d]``; written to.
+            memory: Of each layer, ``[slots, 2 * heads of keys, C, d]``; written to.
         """
         slots = torch.arange(token_ids.shape[0], device=token_ids.device)[:, None].expand(columns.shape)
         mask = torch.zeros(1, dtype=memory[0].dtype).where(seen <= positions[:, None, :, None], -torch.inf)
@@ -114,8 +114,8 @@ class StepModule(nn.Module):
         for layer, keys_and_values in zip(self._layers, memory, strict=True):
             qkv = layer.qkv(hidden).unflatten(2, (self._queries + 2 * self._keys, -1))
             qkv = layer.rotate(qkv, self._queries + self._keys, *turn)
-            keys_and_values[slots, columns] = qkv[:, :, self._queries :].to(keys_and_values.dtype)
-            read = keys_and_values[: token_ids.shape[0], : seen.shape[0]].transpose(1, 2)
+            keys_and_values[slots, :, columns] = qkv[:, :, self._queries :].to(keys_and_values.dtype)
+            read = keys_and_values[: token_ids.shape[0], :, : seen.shape[0]]
             attended = scaled_dot_product_attention(
                 qkv[:, :, : self._queries].transpose(1, 2).to(read.dtype),
                 read[:, : self._keys],
@@ -226,7 +226,7 @@ def _example(decoder: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     rows, length, slots, columns = 3, 2, 4, 64
     positions = torch.arange(length).expand(rows, length).contiguous()
     table = torch.zeros(columns, size, dtype=weight.dtype)
-    memory = [torch.zeros(slots, columns, heads, size) for _ in decoder.model.layers]
+    memory = [torch.zeros(slots, heads, columns, size) for _ in decoder.model.layers]
     arguments = (positions.clone(), positions, positions.clone(), torch.arange(32), table, table.clone(), memory)
     dim = torch.export.Dim
     row, token = dim("rows", min=1, max=MOST_TOKENS), dim("length", min=1, max=MOST_TOKENS)
@@ -239,7 +239,7 @@ def _example(decoder: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         {0: seen},
         position,
         position,
-        [{0: slot, 1: column}] * len(memory),
+        [{0: slot, 2: column}] * len(memory),
     )
 
 

@@ -67,10 +67,3 @@ class Forward(Protocol):
 def additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
     """A bool mask as what is added to the scores: 0 where it is True, else minus infinity."""
     return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, -torch.inf)
-
-
-def resized(memory: Tensor, slots: int, columns: int) -> Tensor:
-    """Zeros ``[*, slots, columns, heads, size]`` with ``memory``, which is smaller, in front."""
-    fresh = memory.new_zeros(*memory.shape[:-4], slots, columns, *memory.shape[-2:])
-    fresh[..., : memory.shape[-4], : memory.shape[-3], :, :] = memory
-    return fresh

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from transformers.cache_utils import Cache, DynamicLayer
 
 from unitok.engine.blocks import Block
-from unitok.engine.forward import Pass, additive, resized
+from unitok.engine.forward import Pass, additive
 
 ATTENTION_LAYERS = {"full_attention", "sliding_attention"}
 """The kinds of layer whose state is keys and values alone."""
@@ -123,7 +123,7 @@ class _SlotLayer(DynamicLayer):
         if self._memory and self._memory[0].shape[:2] == self._slots.size:
             return
         old = self._memory or tuple(states.new_empty(0, 0, *states.shape[2:]) for states in new)
-        self._memory = tuple(resized(memory, *self._slots.size) for memory in old)
+        self._memory = tuple(_resized(memory, *self._slots.size) for memory in old)
 
 
 def check_layers(config: Any) -> None:
@@ -145,3 +145,10 @@ def _masks_of_numbers(config: Any) -> Iterator[None]:
         yield
     finally:
         config._attn_implementation = chosen
+
+
+def _resized(memory: Tensor, slots: int, columns: int) -> Tensor:
+    """Zeros ``[*, slots, columns, heads, size]`` with ``memory``, which is smaller, in front."""
+    fresh = memory.new_zeros(*memory.shape[:-4], slots, columns, *memory.shape[-2:])
+    fresh[..., : memory.shape[-4], : memory.shape[-3], :, :] = memory
+    return fresh

@@ -5,7 +5,6 @@ Shape letters: B rows, S sequence, N positions, D width, V vocabulary, C channel
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -166,25 +165,33 @@ def _full(hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
 
 
 def loss_peak(kind: str) -> None:
-    """Prints how many bytes the loss and its gradient add to what the process took; runs in a process of its own."""
+    """Prints how many bytes the loss and its gradient add to what the process takes; runs in a process of its own."""
     example = _example(POSITIONS, LARGE_VOCABULARY)
-    unit = 1 if sys.platform == "darwin" else 1024
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forgets the peak that making the example left
     if kind == "full":
         _full(*example).backward()
     elif kind == "chunked":
         _chunked(*example, chunk=LossConfig().positions(LARGE_VOCABULARY)).backward()
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit)
+    print(_resident("VmHWM") - before)
+
+
+def _resident(name: str) -> int:
+    """Bytes of memory that this process takes (``VmRSS``) or took at most (``VmHWM``)."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) * 1024
 
 
 def _loss_memory() -> Figure:
+    name = "peak memory of the chunked loss against full logits"
+    if not Path("/proc/self/clear_refs").exists():
+        return not_measured(SECTION, name, MEMORY, "needs Linux", lower=True)
     peaks = {}
     for kind in ("full", "chunked"):
         code = f"from benchmarks.training import loss_peak; loss_peak({kind!r})"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         peaks[kind] = int(done.stdout.split()[-1])
     note = f"{peaks['chunked'] / 1e9:.2f} of {peaks['full'] / 1e9:.2f} GB, N = {POSITIONS}, V = {LARGE_VOCABULARY}"
-    name = "peak memory of the chunked loss against full logits"
     return Figure(SECTION, name, peaks["chunked"] / peaks["full"], "x", MEMORY, True, count=1, note=note)
 
 

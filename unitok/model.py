@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -108,9 +107,7 @@ class UniTok:
             loaded = _load_released(folder, device, dtype)
         assert loaded.decoder is not None  # a base is refused when it is read
         decoder = loaded.decoder if adapter is None else merge_adapter(loaded.decoder, adapter)
-        # A compiled step of one token is so short that guesses cost more than they save.
-        sampling = replace(loaded.sampling, window=1) if compile else loaded.sampling
-        model = cls(loaded.processor, decoder, sampling, loaded.refiner, EngineOptions(compile, weights))
+        model = cls(loaded.processor, decoder, loaded.sampling, loaded.refiner, EngineOptions(compile, weights))
         if compile or weights:
             model.engine.forward()  # what does not go is said now, and not with the first answer
         return model

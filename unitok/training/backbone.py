@@ -147,6 +147,7 @@ def replaced(folder: str | Path) -> Iterator[Path]:
 
 
 def embedding_parameters(model: PreTrainedModel) -> list[nn.Parameter]:
-    """The input embedding and the head: matrices, but not hidden ones."""
+    """The input embedding and, where it is apart, the head: matrices, but not hidden ones; each once."""
     modules = (model.get_input_embeddings(), model.get_output_embeddings())
-    return [p for module in modules if module is not None for p in module.parameters()]
+    both = (p for module in modules if module is not None for p in module.parameters())
+    return list({id(p): p for p in both}.values())

@@ -99,10 +99,10 @@ def carried_over(
     checkpoint.verify(source)
     shared, vocabulary = common(source, base), Vocabulary.load(base / checkpoint.VOCABULARY)
     model = load_decoder(source / checkpoint.DECODER, torch.float32, attn_implementation).train()
-    trained = [table.clone() for table in _tables(model)]
+    trained = [table.clone() for table in embedding_parameters(model)]
     model.resize_token_embeddings(vocabulary.size, mean_resizing=False)
     generator = torch.Generator().manual_seed(0)
-    for table, rows in zip(_tables(model), trained, strict=True):
+    for table, rows in zip(embedding_parameters(model), trained, strict=True):
         table.copy_(near_mean(rows, len(table), generator))
         table[shared.new] = rows[shared.old]
     new = frozenset(vocabulary.specs) - shared.modalities
@@ -134,8 +134,3 @@ def base_of(vocabulary: str | Path) -> Path:
             f"model.vocabulary: {folder} is no base; model.init_from of a checkpoint needs its whole folder"
         )
     return folder
-
-
-def _tables(model: PreTrainedModel) -> list[Tensor]:
-    """The embedding, and the head where it is apart."""
-    return list({id(table): table for table in embedding_parameters(model)}.values())

@@ -44,7 +44,7 @@ def start_from_codes(
     Raises:
         InputError: A tokenizer is not the vocabulary's, or has no code vectors.
     """
-    tables = list({id(p): p for p in embedding_parameters(model)}.values())
+    tables = embedding_parameters(model)
     for tokenizer in _tokenizers(folder):
         spec = tokenizer.spec
         if modalities is not None and spec.modality not in modalities:

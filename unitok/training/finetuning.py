@@ -102,7 +102,7 @@ def freeze(decoder: PreTrainedModel, config: FreezeConfig, vocabulary: Vocabular
     if config.text_rows:
         text = vocabulary.text_ids
         text = text[text != NO_ID]
-        for table in {id(p): p for p in embeddings}.values():
+        for table in embeddings:
             table.register_hook(lambda gradient: gradient.index_fill(0, text.to(gradient.device), 0.0))
 
 

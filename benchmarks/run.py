@@ -9,7 +9,7 @@ from pathlib import Path
 from unitok.terminal import ArgumentParser, integer, run
 from unitok_tokenizers.errors import InputError
 
-SECTIONS = ("decoding", "jacobi", "serving", "training")
+SECTIONS = ("decoding", "jacobi", "serving", "training", "accelerator")
 
 
 def parser() -> ArgumentParser:
@@ -37,14 +37,15 @@ def measure(argv: Sequence[str]) -> None:
     options = parser().parse_args(argv)
     import torch
 
-    from benchmarks import decoding, jacobi, serving, training
+    from benchmarks import accelerator, decoding, jacobi, serving, training
     from benchmarks.measure import IdleProbe
     from benchmarks.setup import Setup
     from benchmarks.table import machine, markdown, save
 
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         raise InputError("--device cuda: there is none here; leave it out")
-    measurements = {module.__name__.rsplit(".", 1)[1]: module for module in (decoding, jacobi, serving, training)}
+    modules = decoding, jacobi, serving, training, accelerator
+    measurements = {module.__name__.rsplit(".", 1)[1]: module for module in modules}
     device, probe = torch.device(options.device), IdleProbe(options.patience, not options.allow_busy)
     dtype = {"bfloat16": torch.bfloat16, "float32": torch.float32}[options.dtype]
     setup = Setup(device, dtype, options.pairs, probe, tuple(options.subjects), not options.no_compile)

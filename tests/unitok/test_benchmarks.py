@@ -14,7 +14,7 @@ import torch
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT))  # behind everything else: the folder holds `tokenizers`, which is a library's name
 
-from benchmarks import decoding, jacobi, measure, serving, subjects, table  # noqa: E402
+from benchmarks import accelerator, decoding, jacobi, measure, serving, subjects, table  # noqa: E402
 from benchmarks.measure import IdleProbe, Ratio, compare  # noqa: E402
 from benchmarks.setup import Setup  # noqa: E402
 from unitok.evaluation.figures import Figure  # noqa: E402
@@ -107,6 +107,30 @@ def test_many_users_are_measured(make_setup: Callable[..., Setup], monkeypatch: 
 
 def test_what_needs_the_shipped_model_says_so(make_setup: Callable[..., Setup]) -> None:
     assert [figure.value for figure in jacobi.measure(make_setup("30M"))] == [None]
+
+
+def test_what_needs_an_accelerator_says_so(make_setup: Callable[..., Setup]) -> None:
+    figures = list(accelerator.measure(make_setup("30M")))
+    assert len(figures) == 4
+    assert all(figure.value is None and "needs --device cuda" in figure.note for figure in figures)
+
+
+def test_the_training_that_is_measured_there_learns(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in (("ROWS", 2), ("ROW_LENGTH", 40), ("DOCUMENT_LENGTHS", (5, 20))):
+        monkeypatch.setattr(accelerator, name, value)
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 1}
+    decoder = {**accelerator.DECODER, **sizes, "num_key_value_heads": 1, "head_dim": 16}
+    training = accelerator.PackedTraining(decoder, tmp_path, CPU, "sdpa", False)
+    first = training.run(1)
+    assert training.run(20) < first
+    weights = 4 * 16 * 16 + 3 * 16 * 32 + 9216 * 16
+    assert training.operations(3) == 3 * 6 * weights * 80
+
+
+def test_the_large_decoder_has_its_size() -> None:
+    names = "hidden_size", "intermediate_size", "num_hidden_layers"
+    width, mlp, layers = (accelerator.DECODER[name] for name in names)
+    assert abs(layers * (4 * width**2 + 3 * width * mlp) / 300e6 - 1) < 0.1  # type: ignore[operator]
 
 
 def test_the_table_says_what_was_met(tmp_path: Path) -> None:

@@ -48,6 +48,10 @@ def test_labels_and_positions_stop_at_a_documents_end() -> None:
 
 @pytest.fixture(scope="module", params=["sdpa", "eager"])
 def model(request: pytest.FixtureRequest) -> Qwen3ForCausalLM:
+    return _model(request.param)
+
+
+def _model(attention: str) -> Qwen3ForCausalLM:
     torch.manual_seed(0)
     config = Qwen3Config(
         vocab_size=50,
@@ -57,7 +61,7 @@ def model(request: pytest.FixtureRequest) -> Qwen3ForCausalLM:
         num_attention_heads=4,
         num_key_value_heads=2,
         head_dim=8,
-        attn_implementation=request.param,  # pyright: ignore[reportCallIssue]
+        attn_implementation=attention,  # pyright: ignore[reportCallIssue]
         initializer_range=0.3,
     )
     return Qwen3ForCausalLM(config)
@@ -70,14 +74,23 @@ def _documents(lengths: list[int]) -> list[tuple[np.ndarray, np.ndarray]]:
 
 @pytest.mark.parametrize("training", [False, True])
 def test_a_packed_documents_logits_equal_the_documents_alone(model: Qwen3ForCausalLM, training: bool) -> None:
-    model.train(training)
+    _check_packed(model.train(training), model)
+
+
+def test_flex_attention_keeps_documents_apart() -> None:
+    with torch.no_grad():  # on a CPU it has no gradients
+        _check_packed(_model("flex_attention").eval(), _model("sdpa").eval())
+
+
+def _check_packed(model: Qwen3ForCausalLM, plain: Qwen3ForCausalLM) -> None:
+    """The logits of packed documents are those that `plain` computes of each alone."""
     rows = [_documents([9, 1, 6]), _documents([4, 12])]
     batch = build_batch(rows, 18, PAD)
     packed = model(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False).logits
     for row, documents in enumerate(rows):
         start = 0
         for ids, _ in documents:
-            alone = model(input_ids=torch.from_numpy(ids)[None], use_cache=False).logits[0]
+            alone = plain(input_ids=torch.from_numpy(ids)[None], use_cache=False).logits[0]
             torch.testing.assert_close(packed[row, start : start + len(ids)], alone, atol=1e-5, rtol=1e-5)
             start += len(ids)
 

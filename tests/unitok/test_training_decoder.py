@@ -414,6 +414,13 @@ def unbuilt(like: DecoderModule, start: Path) -> DecoderModule:
     )
 
 
+def test_attention_without_gradients_is_an_error(
+    make: Callable[..., DecoderModule], data: Callable[..., TokenCacheDataModule], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="flex_attention has no gradients on a CPU"):
+        trainer(tmp_path, max_steps=1).fit(make(attn_implementation="flex_attention"), data())
+
+
 def test_a_schedule_without_an_end_is_an_error(
     make: Callable[..., DecoderModule], data: Callable[..., TokenCacheDataModule], tmp_path: Path
 ) -> None:

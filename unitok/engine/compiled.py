@@ -23,18 +23,22 @@ from torch.nn.functional import embedding, linear, rms_norm, scaled_dot_product_
 from unitok.engine.decoder_weights import DecoderWeights, LayerMatrices
 from unitok.engine.fast_decoder import FastDecoder
 from unitok.engine.forward import Pass
+from unitok.engine.key_values import memory_dtype
 from unitok.engine.projections import Weights, rounded_to_int8
 from unitok_tokenizers.errors import InputError
 
 CACHE = "UNITOK_CACHE"
 """Environment variable with the folder of compiled decoders."""
 
-MOST_TOKENS = 8
-"""Passes of more tokens are left to the fast forward pass: products of many rows are oneDNN's strength."""
+MOST_TOKENS = {"cpu": 8, "cuda": 128}
+"""Passes of more tokens are left to the fast forward pass: on a CPU, products of many rows are oneDNN's strength."""
 
-SETTINGS = {"freezing": True, "max_autotune_gemm": True, "max_autotune_gemm_backends": "CPP"}
-"""Of Inductor: weights as constants, and products that it writes itself, since a call of a library's costs as much as a
-small product."""
+SETTINGS: dict[str, dict[str, Any]] = {
+    "cpu": {"freezing": True, "max_autotune_gemm": True, "max_autotune_gemm_backends": "CPP"},
+    "cuda": {},
+}
+"""Of Inductor. On a CPU: weights as constants, and products that it writes itself, since a call of a library's costs as
+much as a small product."""
 
 Step = Callable[..., Tensor]
 
@@ -52,16 +56,16 @@ class CompiledDecoder(FastDecoder):
         self._step = step
         self._columns = 0
 
-    def reserve(self, slots: int, columns: int) -> None:
-        super().reserve(slots, columns)
-        self._columns = columns
+    def reserve(self, slots: int, columns: int) -> tuple[int, int]:
+        slots, self._columns = super().reserve(slots, columns)
+        return slots, self._columns
 
     def run(self, rows: Pass) -> Tensor:
         count, length = rows.token_ids.shape
-        if not rows.columns or count * length > MOST_TOKENS:
+        if not rows.columns or count * length > MOST_TOKENS[self.device.type]:
             return super().run(rows)
-        columns = torch.tensor(rows.places).view(count, length) % self._columns
-        seen = torch.arange(rows.columns)
+        columns = torch.tensor(rows.places, device=self.device).view(count, length) % self._columns
+        seen = torch.arange(rows.columns, device=self.device)
         hidden = self._step(
             rows.token_ids, rows.positions, columns, seen, self._cosine[:, 0], self._sine[:, 0], self._memory.layers
         )
@@ -108,7 +112,8 @@ class StepModule(nn.Module):
             memory: Of each layer, ``[slots, 2 * heads of keys, C, d]``; written to.
         """
         slots = torch.arange(token_ids.shape[0], device=token_ids.device)[:, None].expand(columns.shape)
-        mask = torch.zeros(1, dtype=memory[0].dtype).where(seen <= positions[:, None, :, None], -torch.inf)
+        zero = torch.zeros(1, dtype=memory[0].dtype, device=seen.device)
+        mask = zero.where(seen <= positions[:, None, :, None], -torch.inf)
         turn = cosine[positions][:, :, None], sine[positions][:, :, None]
         hidden = embedding(token_ids, self._embedding)
         for layer, keys_and_values in zip(self._layers, memory, strict=True):
@@ -180,7 +185,7 @@ def _constant(value: Tensor) -> nn.Parameter:
 
 
 def compile_step(decoder: nn.Module, weights: Weights | None = None) -> Step:
-    """The compiled step of a decoder on the CPU; the first time takes minutes, and a C++ compiler.
+    """The compiled step of a decoder; the first time takes minutes, and a C++ compiler.
 
     Args:
         decoder: As :class:`StepModule` takes it.
@@ -189,10 +194,15 @@ def compile_step(decoder: nn.Module, weights: Weights | None = None) -> Step:
     Raises:
         InputError: It cannot be compiled here; the message says why.
     """
+    device = next(decoder.parameters()).device
+    if weights is not None and device.type != "cpu":
+        raise InputError(f"weights {weights} are compiled for processors only; leave compile out, or weights")
     path = cache_folder() / f"{_key(decoder, weights)}.pt2"
     if not path.is_file():
         _compile(StepModule(decoder, weights).eval(), decoder, path)
-    return torch._inductor.aoti_load_package(str(path))
+    on_cuda = device.type == "cuda"  # without the locks of several threads, which CUDA graphs do not bear
+    number = device.index if on_cuda and device.index is not None else -1
+    return torch._inductor.aoti_load_package(str(path), run_single_threaded=on_cuda, device_index=number)
 
 
 def cache_folder() -> Path:
@@ -208,7 +218,9 @@ def _compile(module: StepModule, decoder: Any, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with torch.no_grad():
             exported = torch.export.export(module, arguments, dynamic_shapes=shapes)
-            torch._inductor.aoti_compile_and_package(exported, package_path=str(fresh), inductor_configs=SETTINGS)
+            torch._inductor.aoti_compile_and_package(
+                exported, package_path=str(fresh), inductor_configs=SETTINGS[arguments[0].device.type]
+            )
         fresh.replace(path)
     except OSError as error:
         raise InputError(f"compile: {path.parent} cannot be written: {error.strerror or error}") from error
@@ -223,13 +235,15 @@ def _example(decoder: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Arguments of :meth:`StepModule.forward`, and which of their sizes may change."""
     weight, config = decoder.model.embed_tokens.weight, decoder.config
     heads, size = 2 * config.num_key_value_heads, decoder.model.layers[0].self_attn.head_dim
-    rows, length, slots, columns = 3, 2, 4, 64
-    positions = torch.arange(length).expand(rows, length).contiguous()
-    table = torch.zeros(columns, size, dtype=weight.dtype)
-    memory = [torch.zeros(slots, heads, columns, size) for _ in decoder.model.layers]
-    arguments = (positions.clone(), positions, positions.clone(), torch.arange(32), table, table.clone(), memory)
-    dim = torch.export.Dim
-    row, token = dim("rows", min=1, max=MOST_TOKENS), dim("length", min=1, max=MOST_TOKENS)
+    rows, length, slots, columns, device = 3, 2, 4, 64, weight.device
+    positions = torch.arange(length, device=device).expand(rows, length).contiguous()
+    seen = torch.arange(32, device=device)
+    table = torch.zeros(columns, size, dtype=weight.dtype, device=device)
+    dtype = memory_dtype(weight)
+    memory = [torch.zeros(slots, heads, columns, size, dtype=dtype, device=device) for _ in decoder.model.layers]
+    arguments = (positions.clone(), positions, positions.clone(), seen, table, table.clone(), memory)
+    dim, most = torch.export.Dim, MOST_TOKENS[device.type]
+    row, token = dim("rows", min=1, max=most), dim("length", min=1, max=most)
     slot, column, seen = dim("slots", min=1, max=1 << 16), dim("columns", min=2, max=1 << 24), dim("seen", max=1 << 24)
     per_token, position = {0: row, 1: token}, {0: dim("positions", min=2, max=1 << 24)}
     return arguments, (
@@ -244,12 +258,14 @@ def _example(decoder: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
 
 
 def _key(decoder: nn.Module, weights: Weights | None) -> str:
-    """Names what is compiled: the weights, this code, PyTorch and the processor."""
+    """Names what is compiled: the weights, this code, PyTorch and the processor or accelerator."""
+    device = next(decoder.parameters()).device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     digest = hashlib.sha256(Path(__file__).read_bytes())
-    digest.update(f"{weights} {torch.__version__} {_processor()} {decoder.config}".encode())  # pyright: ignore[reportAttributeAccessIssue]
+    digest.update(f"{weights} {torch.__version__} {name} {decoder.config}".encode())  # pyright: ignore[reportAttributeAccessIssue]
     for name, weight in decoder.state_dict().items():
         digest.update(f"{name} {weight.dtype} {list(weight.shape)}".encode())
-        digest.update(weight.detach().contiguous().flatten().view(torch.uint8).numpy().data)
+        digest.update(weight.detach().contiguous().flatten().view(torch.uint8).cpu().numpy().data)
     return digest.hexdigest()[:32]
 
 

@@ -5,6 +5,7 @@ Shape letters: S sequence.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from unitok.engine.batching import Batch
 from unitok.engine.blocks import Blocks
 from unitok.engine.compiled import CompiledDecoder, Step, compile_step
+from unitok.engine.cuda_graphs import GraphedStep
 from unitok.engine.decoder_weights import DecoderWeights
 from unitok.engine.fast_decoder import FastDecoder
 from unitok.engine.forward import Forward
@@ -104,6 +106,7 @@ class Engine:
         self._watch: WeightWatch | None = None
         self._weights: DecoderWeights | None = None
         self._step: Step | None = None
+        self._graphed: list[Forward] = []  # those that no batch uses
         self.context: int | None = getattr(config, "max_position_embeddings", None)
         """Tokens of a prompt and its answer together at most; None when the decoder sets no limit."""
 
@@ -119,11 +122,15 @@ class Engine:
         Args:
             size: Answers that are written at once.
         """
-        return Batch(self.forward(), self._planner, self._blocks, size)
+        forward = self.forward()
+        batch = Batch(forward, self._planner, self._blocks, size)
+        if self._is_graphed:  # what was recorded belongs to a memory: both serve the next batch
+            weakref.finalize(batch, self._graphed.append, forward)
+        return batch
 
     @torch.inference_mode()
     def forward(self) -> Forward:
-        """The decoder's forward pass, with an empty memory: the fast one where it is known to compute the same.
+        """The decoder's forward pass, its memory free: the fast one where it is known to compute the same.
 
         Raises:
             InputError: The options ask for what only the fast one has.
@@ -132,7 +139,16 @@ class Engine:
             self._read()
         if self._weights is None:
             return ModuleDecoder(self._decoder)
-        return FastDecoder(self._weights) if self._step is None else CompiledDecoder(self._weights, self._step)
+        if self._step is None:
+            return FastDecoder(self._weights)
+        if not self._is_graphed:
+            return CompiledDecoder(self._weights, self._step)
+        return self._graphed.pop() if self._graphed else CompiledDecoder(self._weights, GraphedStep(self._step))
+
+    @property
+    def _is_graphed(self) -> bool:
+        """Whether steps are recorded as CUDA graphs."""
+        return self._step is not None and self.device.type == "cuda"
 
     def _read(self) -> None:
         """Makes the decoder's weights ready, as they are now."""
@@ -142,6 +158,7 @@ class Engine:
             raise InputError(f"this decoder cannot be run with {name}: {reason}; leave {name} out")
         self._weights = None if reason else DecoderWeights(self._decoder, options.weights)
         self._step = compile_step(self._decoder, options.weights) if options.compile else None
+        self._graphed = []
         self._watch = WeightWatch(self._decoder)
 
     def generate(

@@ -38,9 +38,10 @@ class FastDecoder:
     def device(self) -> torch.device:
         return self._weights.embedding.device
 
-    def reserve(self, slots: int, columns: int) -> None:
-        self._memory.reserve(slots, columns)
+    def reserve(self, slots: int, columns: int) -> tuple[int, int]:
+        slots, columns = self._memory.reserve(slots, columns)
         self._cosine, self._sine = self._weights.rotations(columns)
+        return slots, columns
 
     def copy(self, sources: Sequence[int], targets: Sequence[int], columns: int) -> None:
         self._memory.copy(sources, targets, columns)

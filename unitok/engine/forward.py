@@ -47,8 +47,9 @@ class Forward(Protocol):
     @property
     def device(self) -> torch.device: ...
 
-    def reserve(self, slots: int, columns: int) -> None:
-        """Makes the memory this large; what it holds is kept, and what is new holds numbers."""
+    def reserve(self, slots: int, columns: int) -> tuple[int, int]:
+        """Makes the memory at least this large, and returns how large it is; what it holds is kept, and what is new
+        holds numbers."""
         ...
 
     def copy(self, sources: Sequence[int], targets: Sequence[int], columns: int) -> None:

@@ -17,22 +17,30 @@ FEW = 4
 """Up to this many tokens are written one by one: on a CPU faster than one write by index."""
 
 
+def memory_dtype(like: Tensor) -> torch.dtype:
+    """Of the memory of a decoder with such a weight.
+
+    On a CPU float32 whatever the decoder's dtype: attention of one token to all before it takes several times as long
+    in bf16, which is made for large products.
+    """
+    return torch.float32 if like.device.type == "cpu" else like.dtype
+
+
 class KeyValues:
     """The memory of a decoder whose layers are all alike.
 
     A head's columns lie side by side: attention of many rows then takes half as long as with a column's heads side by
-    side. On a CPU it is kept in float32 whatever the decoder's dtype: attention of one token to all before it takes
-    several times as long in bf16, which is made for large products.
+    side.
 
     Args:
         layers: l.
         heads: H.
         size: d.
-        like: Gives the device, and the dtype elsewhere than on a CPU.
+        like: A weight; gives the device and :func:`memory_dtype`.
     """
 
     def __init__(self, layers: int, heads: int, size: int, like: Tensor) -> None:
-        self.dtype = torch.float32 if like.device.type == "cpu" else like.dtype
+        self.dtype = memory_dtype(like)
         self._heads = heads
         self._memory = torch.empty(layers, 0, 2 * heads, 0, size, dtype=self.dtype, device=like.device)
         self._flat = self._memory.flatten(1, 3)  # [l, slots * 2 * H * C, d]
@@ -42,14 +50,18 @@ class KeyValues:
         self._seen: tuple[int, int] = (0, 0)  # rows and columns of `_views`
         self._views: list[tuple[Tensor, Tensor]] = []  # keys and values of each layer, [n, H, columns, d]
 
-    def reserve(self, slots: int, columns: int) -> None:
-        """Makes room; what is there is kept."""
+    def reserve(self, slots: int, columns: int) -> tuple[int, int]:
+        """Makes room, and returns how much there is; what is there is kept."""
         old = self._memory
         layers, old_slots, heads, old_columns, size = old.shape
+        if slots <= old_slots and columns <= old_columns:
+            return old_slots, old_columns
+        slots, columns = max(slots, old_slots), max(columns, old_columns)
         self._memory = old.new_zeros(layers, slots, heads, columns, size)
         self._memory[:, :old_slots, :, :old_columns] = old
         self._flat = self._memory.flatten(1, 3)
         self._seen = (0, 0)
+        return slots, columns
 
     @property
     def layers(self) -> list[Tensor]:

@@ -44,8 +44,9 @@ class ModuleDecoder:
     def device(self) -> torch.device:
         return self._device
 
-    def reserve(self, slots: int, columns: int) -> None:
+    def reserve(self, slots: int, columns: int) -> tuple[int, int]:
         self._slots.size = slots, columns
+        return slots, columns
 
     def copy(self, sources: Sequence[int], targets: Sequence[int], columns: int) -> None:
         into, of = (torch.tensor(list(slots), device=self._device) for slots in (targets, sources))

@@ -137,8 +137,9 @@ class Rows:
         if length >= self._columns:
             wanted = max(length + GROWTH, 2 * self._columns)
             self._columns = -(-wanted // STEP) * STEP
+        self._slots, self._columns = self._forward.reserve(self._slots, self._columns)
+        if len(self._numbers) != self._columns:
             self._numbers = torch.arange(self._columns, device=self._device)
-        self._forward.reserve(self._slots, self._columns)
 
     def _beginning(self, slots: list[int], prompts: list[tuple[int, ...]]) -> Pass:
         """The pass that begins rows; all its tensors are made on the host, where they are known."""

@@ -197,6 +197,10 @@ class DecoderModule(L.LightningModule):
         self._train_sums.add(output, batch.input_ids.numel())
         return output.loss
 
+    def on_fit_start(self) -> None:
+        if self.attn_implementation == "flex_attention" and self.device.type == "cpu":
+            raise InputError("model.attn_implementation flex_attention has no gradients on a CPU; give sdpa or eager")
+
     def on_train_start(self) -> None:
         self._flushed_step = self.global_step
         self._train_sums.reset()

@@ -63,10 +63,9 @@ class Calls:
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     calls, run = Calls([]), FastDecoder.run
 
-    def counting(self: FastDecoder, rows: Pass) -> Tensor:
-        count, length = rows.token_ids.shape
-        calls.shapes.append((count, length))
-        return run(self, rows)
+    def counting(self: FastDecoder, passes: Sequence[Pass]) -> list[Tensor]:
+        calls.shapes.append(tuple(passes[0].token_ids.shape))
+        return run(self, passes)
 
     monkeypatch.setattr(FastDecoder, "run", counting)
     return calls

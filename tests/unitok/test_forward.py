@@ -156,11 +156,40 @@ def check_rows(decoder: PreTrainedModel, forward: Forward) -> None:
         check([4])
 
 
+def check_joined(decoder: PreTrainedModel, forward: Forward) -> None:
+    """Rows begin in the pass in which others go on; some lengths are far apart, and two prompts are equal."""
+    generator = torch.Generator().manual_seed(1)
+    lengths = [70, 68, 40, 3, 2, 5, 90, 6, 6]
+    sequences = [torch.randint(SIZE, (length + 10,), generator=generator).tolist() for length in lengths]
+    sequences[8][:6] = sequences[7][:6]
+    expected = [uncached(decoder, ids) for ids in sequences]
+    block, rows, at = everything(), Rows(forward), list(lengths)
+
+    def step(going: dict[int, int], slots: list[int], numbers: list[int], order: list[int], keep: int = 1) -> None:
+        """``going`` tokens more of some sequences, and others that begin; ``order`` is then that of the slots."""
+        fed: list[list[int]] = [[] for _ in rows.lengths]
+        for number, count in going.items():
+            fed[order.index(number)] = sequences[number][at[number] : at[number] + count]
+            at[number] += count
+        rows.advance(fed, keep, slots, [sequences[number][: at[number]] for number in numbers])
+        present = [place for place, number in enumerate(order) if number in going or number in numbers]
+        logits = rows.logits(block, [(place, 0) for place in present])
+        for row, place in zip(logits, present, strict=True):
+            assert_same(row, expected[order[place]][at[order[place]] - 1])
+
+    step({}, [0, 1, 2, 3, 4], [0, 1, 2, 3, 4], [0, 1, 2, 3, 4])
+    step({0: 1, 1: 1, 2: 2, 3: 1, 4: 1}, [5], [5], [0, 1, 2, 3, 4, 5], keep=2)
+    rows.clear(1)
+    step({0: 1, 2: 1, 3: 1, 4: 1, 5: 1}, [1, 6, 7], [6, 7, 8], [0, 6, 2, 3, 4, 5, 7, 8])
+    step({0: 1, 6: 1, 2: 1, 3: 1, 4: 2, 5: 1, 7: 1, 8: 1}, [], [], [0, 6, 2, 3, 4, 5, 7, 8])
+
+
 @pytest.mark.parametrize("name", [*QWEN3, *LLAMA])
 def test_the_fast_forward_pass_equals_the_module(name: str, make: Callable[[str], PreTrainedModel]) -> None:
     decoder = make(name)
     with torch.inference_mode():
         check_rows(decoder, fast(decoder))
+        check_joined(decoder, fast(decoder))
 
 
 @pytest.mark.parametrize("name", ["qwen3", "eager", "llama", *OTHER])
@@ -169,6 +198,7 @@ def test_any_module_runs_by_its_own_forward(name: str, make: Callable[[str], Pre
     assert ("sliding_attention" in (getattr(decoder.config, "layer_types", None) or [])) == (name == "sliding")
     with torch.inference_mode():
         check_rows(decoder, ModuleDecoder(decoder))
+        check_joined(decoder, ModuleDecoder(decoder))
 
 
 @pytest.mark.parametrize("name", OTHER)

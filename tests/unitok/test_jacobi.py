@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -195,9 +195,9 @@ def test_what_is_certain_takes_few_passes(
 ) -> None:
     shapes, run = [], FastDecoder.run
 
-    def counting(self: FastDecoder, rows: Pass) -> Tensor:
-        shapes.append(tuple(rows.token_ids.shape))
-        return run(self, rows)
+    def counting(self: FastDecoder, passes: Sequence[Pass]) -> list[Tensor]:
+        shapes.extend(tuple(rows.token_ids.shape) for rows in passes)
+        return run(self, passes)
 
     monkeypatch.setattr(FastDecoder, "run", counting)
     words = vocabulary()

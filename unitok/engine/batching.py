@@ -78,8 +78,7 @@ class Batch:
         Raises:
             InputError: The decoder's logits are not numbers.
         """
-        self._feed()
-        news = {one.answer: [*one.plan.head] for one in self._admit()}
+        news = {one.answer: [*one.plan.head] for one in self._advance()}
         drawing = [one for one in self._live if one.plan.draws]
         following: list[tuple[Live, State, int]] = []
         for one, token_ids in zip(drawing, self._draw(drawing), strict=True):
@@ -111,20 +110,10 @@ class Batch:
                     self._rows.clear(row)
         self._live = [one for one in self._live if not one.answer.done]
 
-    def _feed(self) -> None:
-        """Puts what was written last through the decoder."""
-        if not self._live:
-            return
-        count = len(self._rows.lengths)
-        used = sorted(row for one in self._live for row in one.rows)
-        # Dropping rows copies the memory, which pays once a good part of them has ended and nobody takes their place.
-        if not self._waiting and 4 * (count - len(used)) >= count:
-            self._rows.keep(used)
-            places = {row: place for place, row in enumerate(used)}
-            for one in self._live:
-                one.rows = [places[row] for row in one.rows]
-            count = len(used)
-        tokens: list[Sequence[int]] = [()] * count
+    def _advance(self) -> list[Live]:
+        """Puts what was written last through the decoder, and with it the prompts of answers that begin: these."""
+        count = self._drop_rows()
+        tokens: list[Sequence[int]] = [()] * count if self._live else []
         longest = 0
         for one in self._live:
             guesses = one.guesses()
@@ -132,30 +121,37 @@ class Batch:
             longest = max(longest, one.guessed)
             for row in one.rows:
                 tokens[row] = [*one.pending, *guesses]
-        self._rows.feed(tokens, keep=1 + longest)
+        fresh = self._admit()
+        prompts = [[*beginning, *one.plan.head] for one in fresh for beginning in one.query.beginnings]
+        self._rows.advance(tokens, 1 + longest, [row for one in fresh for row in one.rows], prompts)
+        self._live += fresh
+        return fresh
+
+    def _drop_rows(self) -> int:
+        """Drops rows that have ended; returns how many there are."""
+        count = len(self._rows.lengths)
+        used = sorted(row for one in self._live for row in one.rows)
+        # Dropping rows copies the memory, which pays once a good part of them has ended and nobody takes their place.
+        if not used or (not self._waiting and 4 * (count - len(used)) >= count):
+            self._rows.keep(used)
+            places = {row: place for place, row in enumerate(used)}
+            for one in self._live:
+                one.rows = [places[row] for row in one.rows]
+        return len(self._rows.lengths)
 
     def _admit(self) -> list[Live]:
-        """Begins answers that wait, as many as there is room for."""
+        """Answers that waited and begin now, as many as there is room for."""
         taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._size - len(self._live)))]
-        if not taken:
-            return []
-        plans = self._planner.first([query.request for query, _, _ in taken])
+        plans = self._planner.first([query.request for query, _, _ in taken]) if taken else []
         used = {row for one in self._live for row in one.rows}
-        if not used:
-            self._rows.keep([])
         free = (row for row in itertools.count() if row not in used)
-        fresh, rows, prompts = [], [], []
+        fresh = []
         for (query, answer, random), plan in zip(taken, plans, strict=True):
             if query.sampling not in self._samplers:
                 self._samplers[query.sampling] = Sampler(query.sampling, self._device)
-            beginnings = [query.prompt] if query.unconditional is None else [query.prompt, query.unconditional]
-            own_rows = [next(free) for _ in beginnings]
-            fresh.append(Live(query, answer, self._samplers[query.sampling], random, plan, own_rows))
+            rows = [next(free) for _ in query.beginnings]
+            fresh.append(Live(query, answer, self._samplers[query.sampling], random, plan, rows))
             answer.token_ids += plan.head
-            rows += own_rows
-            prompts += [[*beginning, *plan.head] for beginning in beginnings]
-        self._rows.put(rows, prompts)
-        self._live += fresh
         return fresh
 
     def _draw(self, drawing: Sequence[Live]) -> list[list[int]]:

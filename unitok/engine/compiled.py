@@ -60,16 +60,18 @@ class CompiledDecoder(FastDecoder):
         slots, self._columns = super().reserve(slots, columns)
         return slots, self._columns
 
-    def run(self, rows: Pass) -> Tensor:
+    def run(self, passes: Sequence[Pass]) -> list[Tensor]:
+        rows = passes[0]
         count, length = rows.token_ids.shape
         if not rows.columns or count * length > MOST_TOKENS[self.device.type]:
-            return super().run(rows)
+            return super().run(passes)
         columns = torch.tensor(rows.places, device=self.device).view(count, length) % self._columns
         seen = torch.arange(rows.columns, device=self.device)
         hidden = self._step(
             rows.token_ids, rows.positions, columns, seen, self._cosine[:, 0], self._sine[:, 0], self._memory.layers
         )
-        return hidden[:, length - rows.keep :]
+        others = super().run(passes[1:]) if len(passes) > 1 else []
+        return [hidden[:, length - rows.keep :], *others]
 
 
 class StepModule(nn.Module):

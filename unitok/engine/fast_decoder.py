@@ -46,33 +46,45 @@ class FastDecoder:
     def copy(self, sources: Sequence[int], targets: Sequence[int], columns: int) -> None:
         self._memory.copy(sources, targets, columns)
 
-    def run(self, rows: Pass) -> Tensor:
-        """The normed hidden states ``[n, keep, D]``."""
+    def run(self, passes: Sequence[Pass]) -> list[Tensor]:
+        """The normed hidden states ``[n, keep, D]`` of each pass; all products are of all their tokens together."""
         weights, memory = self._weights, self._memory
-        count, length = rows.token_ids.shape
         queries, heads = weights.queries, weights.queries + 2 * weights.keys
-        mask = None
-        if rows.mask is not None:
-            mask = additive(rows.mask, memory.dtype if rows.columns else weights.embedding.dtype)
-        positions = rows.positions.flatten()
+        masks = [self._mask(rows) for rows in passes]
+        sizes = [rows.token_ids.numel() for rows in passes]
+        positions = _joined([rows.positions for rows in passes])
         cosine, sine = self._cosine[positions], self._sine[positions]
-        hidden = embedding(rows.token_ids.flatten(), weights.embedding)
-        memory.begin(rows)
+        hidden = embedding(_joined([rows.token_ids for rows in passes]), weights.embedding)
+        memory.begin(passes)
         for number, layer in enumerate(weights.layers):
             qkv = layer.qkv(self._rms_norm(hidden, layer.attention_norm)).view(-1, heads, weights.head_size)
             self._rotate(qkv[:, : queries + weights.keys], layer.head_norm, cosine, sine)
             memory.write(number, qkv[:, queries:])
-            lines = qkv.view(count, length, heads, -1).transpose(1, 2)
-            if rows.columns:
-                attended = memory.attend(number, lines[:, :queries], mask)
-            else:
-                keys, values = lines[:, queries:].chunk(2, dim=1)
-                attended = attend(lines[:, :queries], keys, values, mask)
-            hidden = layer.output.add(hidden, attended.transpose(1, 2).reshape(count * length, -1))
+            attended = []
+            for rows, mask, part in zip(passes, masks, qkv.split(sizes), strict=True):
+                lines = part.view(*rows.token_ids.shape, heads, -1).transpose(1, 2)
+                if rows.columns:
+                    found = memory.attend(number, lines[:, :queries])
+                else:
+                    keys, values = lines[:, queries:].chunk(2, dim=1)
+                    found = attend(lines[:, :queries], keys, values, mask)
+                attended.append(found.transpose(1, 2).reshape(len(part), -1))
+            hidden = layer.output.add(hidden, attended[0] if len(attended) == 1 else torch.cat(attended))
             gate, up = layer.gate_up(self._rms_norm(hidden, layer.mlp_norm)).chunk(2, dim=1)
             hidden = layer.down.add(hidden, silu(gate).mul_(up))
+        return [self._kept(part, rows) for part, rows in zip(hidden.split(sizes), passes, strict=True)]
+
+    def _mask(self, rows: Pass) -> Tensor | None:
+        """What is added to the scores of a pass that does not read the memory."""
+        if rows.mask is None or rows.columns:
+            return None
+        return additive(rows.mask, self._weights.embedding.dtype)
+
+    def _kept(self, hidden: Tensor, rows: Pass) -> Tensor:
+        """The normed outcome ``[n, keep, D]`` of ``[n * L, D]``."""
+        count, length = rows.token_ids.shape
         kept = hidden.view(count, length, -1)[:, length - rows.keep :]
-        return self._rms_norm(kept.reshape(count * rows.keep, -1), weights.norm).view(kept.shape)
+        return self._rms_norm(kept.reshape(count * rows.keep, -1), self._weights.norm).view(kept.shape)
 
     def logits(self, outcome: Tensor, block: Block) -> Tensor:
         return self._weights.head(block)(outcome)
@@ -97,3 +109,8 @@ class FastDecoder:
         # (-x1, -x2, x1, x2) holds (x1, x2) and, half a head before it, (-x2, x1), by which the sine is multiplied.
         both, half = both.flatten(2), heads.shape[2] // 2
         torch.addcmul(both[..., 2 * half :] * cosine, both[..., half : 3 * half], sine, out=heads)
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    """The numbers of all parts in one line."""
+    return parts[0].flatten() if len(parts) == 1 else torch.cat([part.flatten() for part in parts])

@@ -31,6 +31,7 @@ class Pass:
         columns: How many of the memory's columns are read; 0 for rows that begin with this pass: they see only
             themselves, and may stand in any slots. Otherwise row ``i`` stands in slot ``i``.
         keep: The outcome is wanted for this many columns at the right end.
+        lengths: Tokens of each row behind the pass, of one that reads the memory.
     """
 
     token_ids: Tensor
@@ -39,6 +40,7 @@ class Pass:
     mask: Tensor | None
     columns: int
     keep: int
+    lengths: Sequence[int] = ()
 
 
 class Forward(Protocol):
@@ -56,8 +58,11 @@ class Forward(Protocol):
         """Makes the first columns of each target slot those of its source."""
         ...
 
-    def run(self, rows: Pass) -> Tensor:
-        """Writes the tokens into the memory; returns the outcome ``[n, keep, *]``."""
+    def run(self, passes: Sequence[Pass]) -> list[Tensor]:
+        """Writes the tokens of passes into the memory; returns the outcome ``[n, keep, *]`` of each.
+
+        At most the first reads the memory, and none of the others begins a row that is given tokens by it.
+        """
         ...
 
     def logits(self, outcome: Tensor, block: Block) -> Tensor:

@@ -5,16 +5,22 @@ Shape letters: l layers, n rows, L columns of a pass, C columns of the memory, H
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from unitok.engine.forward import Pass
+from unitok.engine.forward import Pass, additive
 
 FEW = 4
 """Up to this many tokens are written one by one: on a CPU faster than one write by index."""
+
+TOGETHER = 4
+"""Rows whose attention reads the same columns on a CPU; others read their own, and not those of the longest row."""
+
+COLUMNS = 32
+"""Columns are read in multiples of this, so that what is prepared for a number of them serves some steps."""
 
 
 def memory_dtype(like: Tensor) -> torch.dtype:
@@ -47,8 +53,9 @@ class KeyValues:
         self._lines = torch.arange(2 * heads, device=like.device)
         self._targets: list[tuple[Tensor, ...]] = []  # of each token of a short pass, and each layer, [2 * H, d]
         self._places: Tensor | None = None  # of a longer one
-        self._seen: tuple[int, int] = (0, 0)  # rows and columns of `_views`
-        self._views: list[tuple[Tensor, Tensor]] = []  # keys and values of each layer, [n, H, columns, d]
+        self._parts: list[tuple[int, int, int]] = []  # first row, row behind the last, and columns that are read
+        self._views: list[list[tuple[Tensor, Tensor]]] = []  # keys and values of each layer and part
+        self._masks: list[Tensor] = []  # of each part
 
     def reserve(self, slots: int, columns: int) -> tuple[int, int]:
         """Makes room, and returns how much there is; what is there is kept."""
@@ -60,7 +67,7 @@ class KeyValues:
         self._memory = old.new_zeros(layers, slots, heads, columns, size)
         self._memory[:, :old_slots, :, :old_columns] = old
         self._flat = self._memory.flatten(1, 3)
-        self._seen = (0, 0)
+        self._parts = []
         return slots, columns
 
     @property
@@ -75,34 +82,61 @@ class KeyValues:
             part = memory[:, :, :columns]
             part[into] = part[of]
 
-    def begin(self, rows: Pass) -> None:
-        """Makes ready for the layers of a pass."""
+    def begin(self, passes: Sequence[Pass]) -> None:
+        """Makes ready for the layers of passes, of which at most the first reads the memory."""
         self._places, self._targets = None, []
-        length = self._memory.shape[3]
-        if len(rows.places) <= FEW and self._memory.device.type == "cpu":
-            self._targets = [self._memory[:, place // length, :, place % length].unbind() for place in rows.places]
+        length, places = self._memory.shape[3], [place for rows in passes for place in rows.places]
+        if len(places) <= FEW and self._memory.device.type == "cpu":
+            self._targets = [self._memory[:, place // length, :, place % length].unbind() for place in places]
         else:
-            places = torch.tensor(rows.places, device=self._memory.device)[:, None]
-            slots, columns = places // length, places % length
+            numbers = torch.tensor(places, device=self._memory.device)[:, None]
+            slots, columns = numbers // length, numbers % length
             self._places = ((slots * len(self._lines) + self._lines) * length + columns).flatten()
-        seen = rows.token_ids.shape[0], rows.columns
-        if rows.columns and self._seen != seen:
-            parts = self._memory[:, : seen[0], :, : seen[1]].unbind()
-            self._views = [(part[:, : self._heads], part[:, self._heads :]) for part in parts]
-            self._seen = seen
+        if passes[0].columns:
+            self._read(passes[0])
+
+    def _read(self, rows: Pass) -> None:
+        assert rows.mask is not None
+        parts = list(_parts(rows, TOGETHER if self._memory.device.type == "cpu" else len(rows.token_ids)))
+        mask = additive(rows.mask, self.dtype)
+        self._masks = [mask[first:end, :, :, :columns] for first, end, columns in parts]
+        if parts == self._parts:
+            return
+        read = [self._memory[:, first:end, :, :columns].unbind() for first, end, columns in parts]
+        self._views = [
+            [(one[:, : self._heads], one[:, self._heads :]) for one in layer] for layer in zip(*read, strict=True)
+        ]
+        self._parts = parts
 
     def write(self, layer: int, new: Tensor) -> None:
-        """Puts the keys and values ``[n * L, 2 * H, d]`` of the pass where they belong."""
+        """Puts the keys and values ``[T, 2 * H, d]`` of all tokens where they belong."""
         if self._places is not None:
             self._flat[layer].index_copy_(0, self._places, new.flatten(0, 1).to(self.dtype))
             return
         for token, targets in enumerate(self._targets):
             targets[layer].copy_(new[token])
 
-    def attend(self, layer: int, queries: Tensor, mask: Tensor | None) -> Tensor:
-        """:func:`attend` to what the pass reads, ``mask`` in :attr:`dtype`."""
-        keys, values = self._views[layer]
-        return attend(queries.to(self.dtype), keys, values, mask).to(queries.dtype)
+    def attend(self, layer: int, queries: Tensor) -> Tensor:
+        """:func:`attend` of ``[n, heads of queries, L, d]`` to what the pass reads."""
+        asked = queries.to(self.dtype)
+        attended = [
+            attend(asked[first:end], keys, values, mask)
+            for (first, end, _), (keys, values), mask in zip(self._parts, self._views[layer], self._masks, strict=True)
+        ]
+        return (attended[0] if len(attended) == 1 else torch.cat(attended)).to(queries.dtype)
+
+
+def _parts(rows: Pass, together: int) -> Iterator[tuple[int, int, int]]:
+    """Rows of a pass that read the same columns: the first, the one behind the last, and how many columns."""
+    count, first, columns = len(rows.token_ids), 0, 0
+    for start in range(0, count, together):
+        longest = max(rows.lengths[start : start + together])
+        needed = max(-(-longest // COLUMNS), 1) * COLUMNS
+        if start and needed != columns:
+            yield first, start, columns
+            first = start
+        columns = needed
+    yield first, count, columns
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:

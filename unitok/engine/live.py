@@ -36,6 +36,11 @@ class Query:
     seed: int
     unconditional: Sequence[int] | None = None
 
+    @property
+    def beginnings(self) -> list[Sequence[int]]:
+        """What each of the answer's rows begins with."""
+        return [self.prompt] if self.unconditional is None else [self.prompt, self.unconditional]
+
 
 @dataclass(eq=False)
 class Answer:

@@ -54,8 +54,11 @@ class ModuleDecoder:
             assert isinstance(layer, _SlotLayer)
             layer.copy(of, into, columns)
 
-    def run(self, rows: Pass) -> Tensor:
-        """The logits ``[n, keep, V]``."""
+    def run(self, passes: Sequence[Pass]) -> list[Tensor]:
+        """The logits ``[n, keep, V]`` of each pass."""
+        return [self._run(rows) for rows in passes]
+
+    def _run(self, rows: Pass) -> Tensor:
         self._slots.rows = rows
         with _masks_of_numbers(self._decoder.config):
             output = self._decoder(

@@ -12,12 +12,10 @@ from torch import Tensor
 
 from unitok.engine.blocks import Block
 from unitok.engine.forward import Forward, Pass
+from unitok.engine.key_values import COLUMNS
 
 GROWTH = 128
 """Columns that a full memory gains at least."""
-
-STEP = 32
-"""Columns are read in multiples of this, so that what a decoder prepares for a number of them serves some steps."""
 
 PROMPT_TOKENS = 8192
 """Tokens of prompts that go through the decoder at once, padding included."""
@@ -44,50 +42,66 @@ class Rows:
         self.lengths: list[int] = []
 
     def put(self, slots: Sequence[int], prompts: Sequence[Sequence[int]]) -> None:
-        """Begins a row with each prompt, none of them empty.
+        """Begins a row with each prompt; see :meth:`advance`."""
+        self.advance([], 1, slots, prompts)
+
+    def feed(self, token_ids: Sequence[Sequence[int]], keep: int = 1) -> None:
+        """Appends tokens to each row; see :meth:`advance`."""
+        self.advance(token_ids, keep, [], [])
+
+    def advance(
+        self, token_ids: Sequence[Sequence[int]], keep: int, slots: Sequence[int], prompts: Sequence[Sequence[int]]
+    ) -> None:
+        """Appends tokens to each row, and begins rows, as far as possible in one pass.
 
         Args:
-            slots: Where they go: in place of rows that are there, or behind them without a gap.
-            prompts: Token ids. Equal prompts go through the decoder once.
+            token_ids: Of each row, in the order of the slots, a different number to each; a row may be given none.
+                Empty: no row goes on.
+            keep: How many tokens at the end of each row :meth:`logits` is asked about.
+            slots: Where rows begin: in place of rows that are given no tokens, or behind them without a gap.
+            prompts: Token ids of those that begin, none of them empty. Equal prompts go through the decoder once.
         """
-        added = max(slots) + 1 - len(self.lengths)
-        self.lengths += [0] * max(added, 0)
-        self._reserve(len(self.lengths), max(map(len, prompts)))
+        if not token_ids and not prompts:
+            return
+        starts = self.lengths
+        lengths = [start + len(ids) for start, ids in zip(starts, token_ids, strict=True)] if token_ids else [*starts]
+        self.lengths = lengths + [0] * (max(slots, default=-1) + 1 - len(lengths))
+        self._reserve(len(self.lengths), max([*lengths, *map(len, prompts)], default=0))
+        passes = [self._continuing(token_ids, starts, lengths, keep)] if token_ids else []
         first: dict[tuple[int, ...], int] = {}
         sources = [first.setdefault(tuple(prompt), slot) for slot, prompt in zip(slots, prompts, strict=True)]
         for slot, prompt in zip(slots, prompts, strict=True):
             self.lengths[slot] = len(prompt)
-        for chunk in _chunks(sorted(first.items(), key=lambda item: len(item[0]))):
-            outcome = self._forward.run(self._beginning([slot for _, slot in chunk], [ids for ids, _ in chunk]))
-            self._set_outcome([slot for _, slot in chunk], outcome)
+        chunks = _chunks(sorted(first.items(), key=lambda item: len(item[0])))
+        for number, chunk in enumerate(chunks or [[]]):
+            begun = [slot for _, slot in chunk]
+            if begun:
+                passes.append(self._beginning(begun, [ids for ids, _ in chunk]))
+            outcomes = self._forward.run(passes)
+            if number == 0 and token_ids:
+                self._outcome = outcomes[0]
+            if begun:
+                self._set_outcome(begun, outcomes[-1])
+            passes = []
         copied = [(source, slot) for source, slot in zip(sources, slots, strict=True) if source != slot]
         if copied:
             self.copy(*zip(*copied, strict=True))
 
-    def feed(self, token_ids: Sequence[Sequence[int]], keep: int = 1) -> None:
-        """Appends tokens to each row, a different number to each; a row may be given none.
-
-        Args:
-            token_ids: Of each row, in the order of the slots.
-            keep: How many tokens at the end of each row :meth:`logits` is asked about.
-        """
+    def _continuing(
+        self, token_ids: Sequence[Sequence[int]], starts: Sequence[int], lengths: Sequence[int], keep: int
+    ) -> Pass:
+        """The pass that makes rows of ``starts`` tokens rows of ``lengths`` tokens."""
         counts = [len(ids) for ids in token_ids]
-        starts, width = self.lengths, max(counts)
-        self.lengths = [start + count for start, count in zip(starts, counts, strict=True)]
-        longest = max(self.lengths)
-        self._reserve(len(counts), longest)
+        width, columns = max(counts), -(-max(lengths) // COLUMNS) * COLUMNS
         tokens, positions, places = [], [], []
         for slot, (ids, start, count) in enumerate(zip(token_ids, starts, counts, strict=True)):
             padding, first = width - count, slot * self._columns
             tokens.append([*[0] * padding, *ids])
             positions.append([*[0] * padding, *range(start, start + count)])
             places += [*[first + self._columns - 1] * padding, *range(first + start, first + start + count)]
-        device = self._device
-        columns = -(-longest // STEP) * STEP
-        positions = torch.tensor(positions, device=device)
+        positions = torch.tensor(positions, device=self._device)
         mask = self._numbers[:columns] <= positions[:, None, :, None]
-        tokens = torch.tensor(tokens, device=device)
-        self._outcome = self._forward.run(Pass(tokens, positions, places, mask, columns, keep))
+        return Pass(torch.tensor(tokens, device=self._device), positions, places, mask, columns, keep, lengths)
 
     def forget(self, row: int, count: int) -> None:
         """Takes the last tokens of a row back; :meth:`logits` knows nothing of what was in front of them."""
@@ -136,7 +150,7 @@ class Rows:
             self._slots = max(slots, 2 * self._slots)
         if length >= self._columns:
             wanted = max(length + GROWTH, 2 * self._columns)
-            self._columns = -(-wanted // STEP) * STEP
+            self._columns = -(-wanted // COLUMNS) * COLUMNS
         self._slots, self._columns = self._forward.reserve(self._slots, self._columns)
         if len(self._numbers) != self._columns:
             self._numbers = torch.arange(self._columns, device=self._device)
@@ -173,9 +187,9 @@ class Rows:
 
 def _chunks(prompts: list[tuple[tuple[int, ...], int]]) -> list[list[tuple[tuple[int, ...], int]]]:
     """Splits prompts, which grow longer, so that each chunk has at most :data:`PROMPT_TOKENS`, or one prompt."""
-    chunks: list[list[tuple[tuple[int, ...], int]]] = [[]]
+    chunks: list[list[tuple[tuple[int, ...], int]]] = []
     for prompt in prompts:
-        if chunks[-1] and len(prompt[0]) * (len(chunks[-1]) + 1) > PROMPT_TOKENS:
+        if not chunks or len(prompt[0]) * (len(chunks[-1]) + 1) > PROMPT_TOKENS:
             chunks.append([])
         chunks[-1].append(prompt)
     return chunks

@@ -17,7 +17,7 @@ from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.spec import CodebookSpec
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "decoder"
-NAMES = ("smoke", "tiny_start", "tiny", "1b", "7b", "llm_stage1", "llm_stage2", "lora")
+NAMES = ("smoke", "tiny", "1b", "7b", "llm_stage1", "llm_stage2", "lora")
 
 
 def read(name: str) -> tuple[str, dict[str, Any]]:
@@ -64,7 +64,7 @@ def test_a_large_decoder_has_the_size_that_its_comment_says(name: str, tmp_path:
     assert float(state[2]) == pytest.approx(count * 16 / 1e9 / devices, abs=0.06)
 
 
-@pytest.mark.parametrize("name", ["smoke", "tiny_start"])
+@pytest.mark.parametrize("name", ["smoke", "tiny"])
 def test_a_small_decoder_is_built(name: str, tmp_path: Path) -> None:
     _, config = read(name)
     module = build(config, Vocabulary(1024, [CodebookSpec("image", 2048, downsample=8)]), tmp_path)

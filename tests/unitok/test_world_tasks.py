@@ -17,6 +17,7 @@ from unitok.data.world.caption_parser import parse_caption
 from unitok.data.world.conversations import MAX_PICTURES, sample_conversation
 from unitok.data.world.edit import Edit
 from unitok.data.world.edits import KINDS, sample_edit
+from unitok.data.world.edits_of_place import MOVE
 from unitok.data.world.phrases import NUMBER_WORDS
 from unitok.data.world.question import Question
 from unitok.data.world.questions import CATEGORIES, sample_questions
@@ -177,7 +178,7 @@ def test_moves_shift_by_whole_cells_where_they_can() -> None:
         steps[abs(dx + dy)] += 1
         slightly = re.search(r"a bit|a little|slightly", edit.order)
         assert abs(dx + dy) >= (0.1 if slightly else 0.14)
-    assert steps[0.2] > 55
+    assert steps[MOVE] > 55
 
 
 def test_a_moved_object_has_some_freedom() -> None:

@@ -32,7 +32,7 @@ from unitok.data.world.spec import Where
 from unitok.data.world.spec_sampling import PLACES, clearly
 from unitok.data.world.templates import chance, expand, pick
 
-MOVE = 0.2
+MOVE = 2 * STEP
 """How far an object moves when only a direction is said."""
 LEAST_MOVE = 0.12
 """A moved object must be at least this much further in the direction said."""
@@ -160,13 +160,13 @@ _FURTHER = {"left of": "further left", "right of": "further right", "above": "hi
 def shifted(scene: Scene, old: Object, relation: str, steps: tuple[float, ...] | None = None) -> Object | None:
     """``old`` moved straight in a direction, or None when nothing fits there.
 
-    The default steps are a fifth of the canvas first, then what else is free.
+    The default steps are ``MOVE`` first, then what else is free.
     """
     dx, dy = _UNIT[relation]
     others = [o for o in scene.objects if o is not old]
     room = _room(old, relation)
     if steps is None:
-        steps = (MOVE, 0.3, 0.4, 0.5, 0.6)
+        steps = (MOVE, 3 * STEP, 4 * STEP, 5 * STEP)
     for step in steps:
         new = replace(old, x=round(old.x + dx * step, 4), y=round(old.y + dy * step, 4))
         if step <= room and fits(new, others, gap=0.03):

@@ -37,7 +37,7 @@ MOST_OBJECTS = 6
 
 RELATIONS = ("left of", "right of", "above", "below")
 OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
-STEP = 0.1
+STEP = 0.125
 """Objects are placed at multiples of this. It is the width of one image code of the shipped model, so an object is
 drawn with the same codes wherever it is. Pictures in another look are shifted, and their objects jittered, so that
 whoever reads pictures sees objects anywhere."""
@@ -73,7 +73,7 @@ HELD_OUT_RELATIONS = frozenset(
 
 ROWS = ("top", "middle", "bottom")
 COLUMNS = ("left", "center", "right")
-REGION_BORDERS = (0.36, 0.64)
+REGION_BORDERS = (0.344, 0.656)
 """The canvas's 3 x 3 regions are cut at these coordinates, along both axes."""
 
 
@@ -104,7 +104,7 @@ class Object:
         column = COLUMNS[(self.x > low) + (self.x > high)]
         return row, column
 
-    def clear_of_region_borders(self, margin: float = 0.03) -> bool:
+    def clear_of_region_borders(self, margin: float = 0.05) -> bool:
         """Whether a person would not hesitate to name the region."""
         return all(abs(v - b) > margin for v in (self.x, self.y) for b in REGION_BORDERS)
 

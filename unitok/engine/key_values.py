@@ -64,8 +64,10 @@ class KeyValues:
         if slots <= old_slots and columns <= old_columns:
             return old_slots, old_columns
         slots, columns = max(slots, old_slots), max(columns, old_columns)
-        self._memory = old.new_zeros(layers, slots, heads, columns, size)
+        self._memory = old.new_empty(layers, slots, heads, columns, size)
         self._memory[:, :old_slots, :, :old_columns] = old
+        self._memory[:, old_slots:] = 0
+        self._memory[:, :old_slots, :, old_columns:] = 0
         self._flat = self._memory.flatten(1, 3)
         self._parts = []
         return slots, columns

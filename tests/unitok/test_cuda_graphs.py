@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from unitok.engine import Engine, EngineOptions, Sampling, cuda_graphs, engine
-from unitok.engine.compiled import StepModule
+from unitok.engine.compiled import StepModule, compile_step
 from unitok.grammar import Grammar, Request
 from unitok.processor import Processor
 from unitok_tokenizers.errors import InputError
@@ -82,7 +83,6 @@ def test_batches_at_the_same_time_have_their_own_memory(
 
 
 def test_rounded_weights_are_compiled_for_processors_only(make_decoder: Callable[..., PreTrainedModel]) -> None:
-    from unitok.engine.compiled import compile_step
-
+    decoder: Any = make_decoder(100)
     with pytest.raises(InputError, match="processors only"):
-        compile_step(make_decoder(100).to("meta"), "int8")
+        compile_step(decoder.to("meta"), "int8")

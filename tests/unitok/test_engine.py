@@ -64,7 +64,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     calls, run = Calls([]), FastDecoder.run
 
     def counting(self: FastDecoder, passes: Sequence[Pass]) -> list[Tensor]:
-        calls.shapes.append(tuple(passes[0].token_ids.shape))
+        count, length = passes[0].token_ids.shape
+        calls.shapes.append((count, length))
         return run(self, passes)
 
     monkeypatch.setattr(FastDecoder, "run", counting)

@@ -22,7 +22,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
     """Makes engines record their steps on the CPU; holds the shape of each outcome that was recorded."""
     shapes: list[torch.Size] = []
 
-    def record(run: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
+    def record(run: Callable[[], Tensor], device: torch.device) -> tuple[Tensor, Callable[[], None]]:
         outcome = run()
         shapes.append(outcome.shape)
 

@@ -23,7 +23,7 @@ from torch.nn.functional import embedding, linear, rms_norm, scaled_dot_product_
 from unitok.engine.decoder_weights import DecoderWeights, LayerMatrices
 from unitok.engine.fast_decoder import FastDecoder
 from unitok.engine.forward import Pass
-from unitok.engine.key_values import memory_dtype
+from unitok.engine.key_values import COLUMNS, memory_dtype
 from unitok.engine.projections import Weights, rounded_to_int8
 from unitok_tokenizers.errors import InputError
 
@@ -59,6 +59,10 @@ class CompiledDecoder(FastDecoder):
     def reserve(self, slots: int, columns: int) -> tuple[int, int]:
         slots, self._columns = super().reserve(slots, columns)
         return slots, self._columns
+
+    def clear(self) -> None:
+        """Empties the memory, which stays where it is."""
+        self._memory.clear()
 
     def run(self, passes: Sequence[Pass]) -> list[Tensor]:
         rows = passes[0]
@@ -237,16 +241,21 @@ def _example(decoder: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Arguments of :meth:`StepModule.forward`, and which of their sizes may change."""
     weight, config = decoder.model.embed_tokens.weight, decoder.config
     heads, size = 2 * config.num_key_value_heads, decoder.model.layers[0].self_attn.head_dim
-    rows, length, slots, columns, device = 3, 2, 4, 64, weight.device
+    rows, length, slots, columns, device = 3, 2, 4, 4 * COLUMNS, weight.device
     positions = torch.arange(length, device=device).expand(rows, length).contiguous()
-    seen = torch.arange(32, device=device)
+    seen = torch.arange(2 * COLUMNS, device=device)
     table = torch.zeros(columns, size, dtype=weight.dtype, device=device)
     dtype = memory_dtype(weight)
     memory = [torch.zeros(slots, heads, columns, size, dtype=dtype, device=device) for _ in decoder.model.layers]
     arguments = (positions.clone(), positions, positions.clone(), seen, table, table.clone(), memory)
     dim, most = torch.export.Dim, MOST_TOKENS[device.type]
     row, token = dim("rows", min=1, max=most), dim("length", min=1, max=most)
-    slot, column, seen = dim("slots", min=1, max=1 << 16), dim("columns", min=2, max=1 << 24), dim("seen", max=1 << 24)
+    # Attention wants masks whose lines begin at multiples of eight numbers; these are multiples of more.
+    slot, column, seen = (
+        dim("slots", min=1, max=1 << 16),
+        COLUMNS * dim("columns", max=1 << 19),
+        COLUMNS * dim("seen", max=1 << 19),
+    )
     per_token, position = {0: row, 1: token}, {0: dim("positions", min=2, max=1 << 24)}
     return arguments, (
         per_token,

@@ -9,6 +9,7 @@ Shape letters: n rows, L columns of a pass, D width.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -25,17 +26,19 @@ class Recording(NamedTuple):
 
     Attributes:
         arguments: int64 ``[n, L]`` each, what it reads anew each time.
+        fixed: What else it reads; kept here, since a graph knows addresses and keeps nothing alive.
         outcome: ``[n, L, D]``, where it writes.
         replay: Runs it.
     """
 
     arguments: tuple[Tensor, ...]
+    fixed: tuple[Tensor, ...]
     outcome: Tensor
     replay: Callable[[], None]
 
 
-Recorder = Callable[[Callable[[], Tensor]], tuple[Tensor, Callable[[], None]]]
-"""Runs what it is given, and returns the outcome and what runs it again into the same outcome."""
+Recorder = Callable[[Callable[[], Tensor], torch.device], tuple[Tensor, Callable[[], None]]]
+"""Runs what it is given on a device, and returns the outcome and what runs it again into the same outcome."""
 
 
 class GraphedStep:
@@ -72,23 +75,30 @@ class GraphedStep:
         if known is None:
             places = tuple(one.clone() for one in arguments)
             everything = torch.arange(memory[0].shape[2], device=token_ids.device)
-            outcome, replay = self._record(lambda: self._step(*places, everything, cosine, sine, memory))
-            known = self._recordings[token_ids.shape] = Recording(places, outcome, replay)
+            run = partial(self._step, *places, everything, cosine, sine, memory)
+            outcome, replay = self._record(run, token_ids.device)
+            known = self._recordings[token_ids.shape] = Recording(places, (everything, *fixed), outcome, replay)
         for place, new in zip(known.arguments, arguments, strict=True):
             place.copy_(new)
         known.replay()
         return known.outcome.clone()  # the next run overwrites it
 
 
-def record_graph(run: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
-    """Records what a function does on the current CUDA device, as `torch.cuda.graph` asks for it."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(WARM_UPS):
-            run()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        outcome = run()
-    return outcome, graph.replay
+def record_graph(run: Callable[[], Tensor], device: torch.device) -> tuple[Tensor, Callable[[], None]]:
+    """Records what a function does on a CUDA device, as `torch.cuda.graph` asks for it."""
+    with torch.cuda.device(device):
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_UPS):
+                run()
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # other threads may take memory meanwhile
+            outcome = run()
+
+    def replay() -> None:
+        with torch.cuda.device(device):
+            graph.replay()
+
+    return outcome, replay

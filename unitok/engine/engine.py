@@ -106,7 +106,7 @@ class Engine:
         self._watch: WeightWatch | None = None
         self._weights: DecoderWeights | None = None
         self._step: Step | None = None
-        self._graphed: list[Forward] = []  # those that no batch uses
+        self._graphed: list[CompiledDecoder] = []  # one at most, which no batch uses
         self.context: int | None = getattr(config, "max_position_embeddings", None)
         """Tokens of a prompt and its answer together at most; None when the decoder sets no limit."""
 
@@ -124,8 +124,10 @@ class Engine:
         """
         forward = self.forward()
         batch = Batch(forward, self._planner, self._blocks, size)
-        if self._is_graphed:  # what was recorded belongs to a memory: both serve the next batch
-            weakref.finalize(batch, self._graphed.append, forward)
+        if self._is_graphed and isinstance(
+            forward, CompiledDecoder
+        ):  # what was recorded belongs to a memory: both serve the next batch
+            weakref.finalize(batch, _give_back, self._graphed, forward)
         return batch
 
     @torch.inference_mode()
@@ -143,7 +145,11 @@ class Engine:
             return FastDecoder(self._weights)
         if not self._is_graphed:
             return CompiledDecoder(self._weights, self._step)
-        return self._graphed.pop() if self._graphed else CompiledDecoder(self._weights, GraphedStep(self._step))
+        if not self._graphed:
+            return CompiledDecoder(self._weights, GraphedStep(self._step))
+        free = self._graphed.pop()
+        free.clear()  # what a batch that failed left may not be numbers
+        return free
 
     @property
     def _is_graphed(self) -> bool:
@@ -277,3 +283,8 @@ class Engine:
                 f"{room} for the answer, too few; shorten the prompt"
             ) from None
         return fitted
+
+
+def _give_back(free: list[CompiledDecoder], used: CompiledDecoder) -> None:
+    if not free:
+        free.append(used)

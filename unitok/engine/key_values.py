@@ -72,6 +72,10 @@ class KeyValues:
         self._parts = []
         return slots, columns
 
+    def clear(self) -> None:
+        """Empties it; it stays as large as it is, and where it is."""
+        self._memory.zero_()
+
     @property
     def layers(self) -> list[Tensor]:
         """Of each layer, ``[slots, 2 * H, C, d]``."""

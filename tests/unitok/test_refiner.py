@@ -241,9 +241,14 @@ def test_the_figures_know_what_is_sharp() -> None:
     assert float(psnr(blurred, truth)) < 40 < float(psnr(truth, truth))
 
 
+def test_pictures_of_parts_of_codes_are_refused() -> None:
+    with pytest.raises(InputError, match=r"data\.size 16 is not a multiple of the 10 pixels"):
+        RefinerPairs("tiny", size=16, crop=8).setup("fit")
+
+
 def test_a_step_learns(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    data = RefinerPairs("tiny", size=16, scenes=6, textures=2, crop=8, validation=2, batch_size=4)
+    data = RefinerPairs("tiny", size=20, scenes=6, textures=2, crop=8, validation=2, batch_size=4)
     data.setup("fit")
     large, small = next(iter(data.train_dataloader()))
     assert large.shape == (4, 3, 16, 16) and small.shape == (4, 3, 8, 8)

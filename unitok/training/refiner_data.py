@@ -98,6 +98,9 @@ class RefinerPairs(L.LightningDataModule):
             ImageTokenizer.from_pretrained(folder / "image_tokenizer"),
             ImageDetokenizer.from_pretrained(folder / "image_detokenizer"),
         )
+        cell = codec[0].config.downsample
+        if self.size % cell:
+            raise InputError(f"data.size {self.size} is not a multiple of the {cell} pixels of a code; give another")
         if self.validation_pools is None:
             rng = np.random.default_rng([self.seed, 1])
             self.validation_pools = self._through(codec, *self._scenes(rng, self.validation))

@@ -87,11 +87,11 @@ def _guided(setup: Setup, one: Subject, engine: Engine, name: str) -> Figure:
 def _training(setup: Setup) -> Figure:
     name = "training: share of the device's bf16 products, 300M"
     if setup.device.type != "cuda":
-        return Figure(SECTION, name, None, "", UTILIZATION, note="needs --device cuda")
+        return not_measured(SECTION, name, UTILIZATION, "needs --device cuda")
     device = torch.cuda.get_device_name(setup.device)
     peak = next((peak for known, peak in PEAKS.items() if re.search(rf"\b{known}\b", device)), None)
     if peak is None:
-        return Figure(SECTION, name, None, "", UTILIZATION, note=f"the peak of {device} is not known here")
+        return not_measured(SECTION, name, UTILIZATION, f"the peak of {device} is not known here")
     with tempfile.TemporaryDirectory() as folder:
         trainer = PackedTraining(DECODER, Path(folder), setup.device, "flex_attention", setup.compiles)
     for _ in range(3):

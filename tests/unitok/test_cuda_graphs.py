@@ -37,19 +37,29 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
     return shapes
 
 
+@pytest.fixture()
+def graphed(
+    recorded: list[torch.Size],
+    tiny_processor: Processor,
+    tiny_grammar: Grammar,
+    make_decoder: Callable[..., PreTrainedModel],
+) -> Engine:
+    words = tiny_processor.vocabulary
+    return Engine(make_decoder(words.size), words, tiny_grammar, EngineOptions(compile=True))
+
+
 def test_recorded_steps_give_the_same_answers(
     recorded: list[torch.Size],
+    graphed: Engine,
     tiny_processor: Processor,
     tiny_grammar: Grammar,
     make_decoder: Callable[..., PreTrainedModel],
 ) -> None:
     words = tiny_processor.vocabulary
-    decoder = make_decoder(words.size)
     ids = torch.randint(words.size, (40,), generator=torch.Generator().manual_seed(0))
     prompts = [ids[:length] for length in (5, 12, 3, 30)]
     requests = [Request("image", 40, grid=(3, 3)), Request("auto", 200)] * 2
-    graphed = Engine(decoder, words, tiny_grammar, EngineOptions(compile=True))
-    plain = Engine(decoder, words, tiny_grammar)
+    plain = Engine(make_decoder(words.size), words, tiny_grammar)
 
     def answers(one: Engine, sampling: Sampling, count: int) -> list[list[int]]:
         parts = prompts[:count], requests[:count], sampling, list(range(count)), tiny_processor.unconditional()
@@ -64,14 +74,8 @@ def test_recorded_steps_give_the_same_answers(
     assert len(recorded) == known  # the memory had grown to what these need, and its recordings serve them
 
 
-def test_batches_at_the_same_time_have_their_own_memory(
-    recorded: list[torch.Size],
-    tiny_processor: Processor,
-    tiny_grammar: Grammar,
-    make_decoder: Callable[..., PreTrainedModel],
-) -> None:
+def test_batches_at_the_same_time_have_their_own_memory(graphed: Engine, tiny_processor: Processor) -> None:
     words = tiny_processor.vocabulary
-    graphed = Engine(make_decoder(words.size), words, tiny_grammar, EngineOptions(compile=True))
     prompt, request, sampling = torch.tensor([words.bos, words.user, 1, words.eot]), Request("text", 12), Sampling()
     alone = graphed.generate([prompt] * 2, [request] * 2, sampling, [0, 1])
     batches = [graphed.batch(1), graphed.batch(1)]

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-Step = Callable[..., Tensor]
+from unitok.engine.compiled import Step
 
 WARM_UPS = 2
 """Runs in front of a recording, in which libraries choose their kernels and take their memory."""

@@ -124,9 +124,8 @@ class Engine:
         """
         forward = self.forward()
         batch = Batch(forward, self._planner, self._blocks, size)
-        if self._is_graphed and isinstance(
-            forward, CompiledDecoder
-        ):  # what was recorded belongs to a memory: both serve the next batch
+        if self._is_graphed and isinstance(forward, CompiledDecoder):
+            # What was recorded belongs to a memory: both serve the next batch.
             weakref.finalize(batch, _give_back, self._graphed, forward)
         return batch
 

@@ -90,3 +90,9 @@ def test_rounded_weights_are_compiled_for_processors_only(make_decoder: Callable
     decoder: Any = make_decoder(100)
     with pytest.raises(InputError, match="processors only"):
         compile_step(decoder.to("meta"), "int8")
+
+
+def test_a_device_without_settings_is_named(make_decoder: Callable[..., PreTrainedModel]) -> None:
+    decoder: Any = make_decoder(100)
+    with pytest.raises(InputError, match="not for meta; leave compile out"):
+        compile_step(decoder.to("meta"))

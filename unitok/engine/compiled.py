@@ -203,6 +203,8 @@ def compile_step(decoder: nn.Module, weights: Weights | None = None) -> Step:
     device = next(decoder.parameters()).device
     if weights is not None and device.type != "cpu":
         raise InputError(f"weights {weights} are compiled for processors only; leave compile out, or weights")
+    if device.type not in SETTINGS:
+        raise InputError(f"steps are compiled for {' and '.join(SETTINGS)}, not for {device.type}; leave compile out")
     path = cache_folder() / f"{_key(decoder, weights)}.pt2"
     if not path.is_file():
         _compile(StepModule(decoder, weights).eval(), decoder, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -60,7 +61,7 @@ def _agreement(setup: Setup, one: Subject, engine: Engine) -> str:
     same = one.draw(engine)[0] == one.draw_stock()
     if same:
         return f"greedy answers equal ({_dtype_name(setup.dtype)})"
-    exact = type(one)(one.name, _in_float32(one.decoder), one.vocabulary, one.prompt, one.unconditional, one.request)
+    exact = replace(one, decoder=_in_float32(one.decoder))
     if exact.draw(exact.engine())[0] == exact.draw_stock():
         return f"greedy answers equal in float32, not in {_dtype_name(setup.dtype)}"
     return "greedy answers DIFFER"

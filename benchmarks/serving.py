@@ -6,6 +6,9 @@ import random
 import time
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import Tensor
 
 from benchmarks.measure import Ratio, seconds
 from benchmarks.setup import Setup, not_measured
@@ -17,68 +20,80 @@ from unitok.grammar import Request
 
 SECTION = "many users"
 THROUGHPUT, FIRST_EVENT = 4.0, 1.5
-REQUESTS = 16
+REQUESTS, SUSTAINED = 16, 48
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A request, and the prompt it belongs to."""
+
+    prompt: Tensor
+    request: Request
 
 
 def measure(setup: Setup) -> Iterator[Figure]:
     """Throughput for each subject, the first event of the shipped model."""
     for name in setup.names:
         one = setup.subject(name)
-        yield _throughput(setup, one)
+        yield _throughput(setup, one, REQUESTS, THROUGHPUT)
+        yield _throughput(setup, one, SUSTAINED, None)
     if SHIPPED in setup.names:
         yield _first_event(setup)
     else:
         yield not_measured(SECTION, "the first event", FIRST_EVENT, f"needs --subjects {SHIPPED}", lower=True)
 
 
-def requests(one: Subject, seed: int = 0) -> list[Request]:
+def jobs(one: Subject, count: int, seed: int = 0) -> list[Job]:
     """Pictures of several sizes, and words of several lengths."""
     rng = random.Random(seed)
     height, width = one.request.grid or (8, 8)
     mixed = []
-    for number in range(REQUESTS):
+    for number in range(count):
         if number % 2:
-            mixed.append(Request("text", rng.randint(20, 120)))
+            mixed.append(Job(one.asking, Request("text", rng.randint(20, 120))))
         else:
             grid = max(1, height - rng.randint(0, 4)), max(1, width - rng.randint(0, 4))
-            mixed.append(Request("image", one.request.max_tokens, grid=grid))
+            mixed.append(Job(one.prompt, Request("image", one.request.max_tokens, grid=grid)))
     rng.shuffle(mixed)
     return mixed
 
 
-def _throughput(setup: Setup, one: Subject) -> Figure:
-    """All requests arrive while the first is still being answered, at random moments."""
-    engine, mixed = one.engine(), requests(one)
-    alone = seconds(lambda: _answer_singly(engine, one, mixed[:1]))
+def _throughput(setup: Setup, one: Subject, count: int, target: float | None) -> Figure:
+    """All requests arrive while the first is still being answered, at random moments; what is too much waits."""
+    engine, mixed = one.engine(), jobs(one, count)
+    alone = seconds(lambda: _answer_singly(engine, mixed[:1]))
     rng = random.Random(1)
     arrivals = sorted(rng.uniform(0, alone) for _ in mixed)
-    together, singly = _answer_together(engine, one, mixed, arrivals), _answer_singly(engine, one, mixed)
+    (together, steps), singly = _answer_together(engine, mixed, arrivals), _answer_singly(engine, mixed)
     same = "answers equal" if together == singly else f"answers differ ({setup.dtype})"
     ratios = []
     for _ in range(setup.pairs):
         setup.probe.wait()
-        slow = seconds(lambda: _answer_singly(engine, one, mixed))
-        ratios.append(slow / seconds(lambda: _answer_together(engine, one, mixed, arrivals)))
-    name = f"{REQUESTS} requests in a running batch against one at a time, {one.name}"
-    return Ratio.of(ratios).figure(SECTION, name, THROUGHPUT, f"words and pictures; {same}")
+        slow = seconds(lambda: _answer_singly(engine, mixed))
+        ratios.append(slow / seconds(lambda: _answer_together(engine, mixed, arrivals)))
+    name = f"{count} requests, {REQUESTS} at a time at most, against one at a time, {one.name}"
+    written = sum(map(len, together)) / steps
+    return Ratio.of(ratios).figure(SECTION, name, target, f"{written:.1f} tokens a step; {same}")
 
 
-def _answer_singly(engine: Engine, one: Subject, mixed: list[Request]) -> list[list[int]]:
+def _answer_singly(engine: Engine, mixed: list[Job]) -> list[list[int]]:
     settings = sampling(1.0, 1.0)
     return [
-        engine.generate([one.prompt], [request], settings, [seed])[0].tolist() for seed, request in enumerate(mixed)
+        engine.generate([job.prompt], [job.request], settings, [seed])[0].tolist() for seed, job in enumerate(mixed)
     ]
 
 
-def _answer_together(engine: Engine, one: Subject, mixed: list[Request], arrivals: list[float]) -> list[list[int]]:
-    settings, batch, answers = sampling(1.0, 1.0), engine.batch(REQUESTS), []
+def _answer_together(engine: Engine, mixed: list[Job], arrivals: list[float]) -> tuple[list[list[int]], int]:
+    """The answers, and in how many steps they were written."""
+    settings, batch, answers, steps = sampling(1.0, 1.0), engine.batch(REQUESTS), [], 0
     waiting, started = deque(enumerate(zip(mixed, arrivals, strict=True))), time.perf_counter()
     while waiting or batch.busy:
         while waiting and (waiting[0][1][1] <= time.perf_counter() - started or not batch.busy):
-            seed, (request, _) = waiting.popleft()
-            answers.append(batch.submit(engine.query(one.prompt, request, settings, seed)))
+            seed, (job, _) = waiting.popleft()
+            answers.append(batch.submit(engine.query(job.prompt, job.request, settings, seed)))
         batch.step()
-    return [answer.token_ids for answer in answers]
+        steps += 1
+    return [answer.token_ids for answer in answers], steps
 
 
 def _first_event(setup: Setup) -> Figure:

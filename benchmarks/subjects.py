@@ -8,10 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image as PILImage
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, Qwen3Config, Qwen3ForCausalLM
 
+from unitok.data.world.render import render
+from unitok.data.world.scene import sample_scene
 from unitok.document import Document
 from unitok.engine import Engine, EngineOptions, Sampling
 from unitok.engine.logits_processor import GrammarLogitsProcessor
@@ -31,6 +35,7 @@ VOCABULARY, CODES, SIZES = 9216, 8192, 64
 GRID = (12, 16)
 PROMPT_LENGTH = 24
 PROMPT = "a small red circle above a large blue square on a white background"
+QUESTION, OBJECTS = "describe the picture", 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +48,7 @@ class Subject:
         vocabulary: Its ids.
         prompt: int64 ``[S]``.
         unconditional: int64 ``[S]``, the prompt that says nothing.
+        asking: int64 ``[S]``, the prompt that words answer.
         request: One picture of a fixed grid.
     """
 
@@ -51,6 +57,7 @@ class Subject:
     vocabulary: Vocabulary
     prompt: Tensor
     unconditional: Tensor
+    asking: Tensor
     request: Request
 
     def engine(self, options: EngineOptions | None = None) -> Engine:
@@ -118,18 +125,20 @@ def subject(name: str, dtype: torch.dtype, device: torch.device) -> Subject:
     if name == SHIPPED:
         model = shipped(dtype, device)
         processor, grid = model.processor, model.processor.grid
-        assert grid is not None
+        assert grid is not None and processor.image_size is not None
         prompt = processor.encode(Document.user(PROMPT), generation_prompt=True)
-        parts = model.decoder, processor.vocabulary, prompt, processor.unconditional()
+        picture = render(sample_scene(np.random.default_rng(0), OBJECTS), processor.image_size)
+        asking = processor.encode(Document.user(PILImage.fromarray(picture), QUESTION), generation_prompt=True)
+        parts = model.decoder, processor.vocabulary, prompt, processor.unconditional(), asking
         return Subject(name, *parts, _request(processor.vocabulary, grid))
     vocabulary = made_up_vocabulary()
     decoder: Any = made_up_decoder(*SHAPES[name], vocabulary.size).to(dtype)  # type: ignore[arg-type]
     text = torch.randint(vocabulary.text_size, (PROMPT_LENGTH - 4,), generator=torch.Generator().manual_seed(0))
-    prompts = [
+    prompt, unconditional = (
         torch.tensor([vocabulary.bos, vocabulary.user, *content, vocabulary.eot, vocabulary.assistant])
         for content in (text, [vocabulary.uncond])
-    ]
-    return Subject(name, decoder.to(device), vocabulary, prompts[0], prompts[1], _request(vocabulary, GRID))
+    )
+    return Subject(name, decoder.to(device), vocabulary, prompt, unconditional, prompt, _request(vocabulary, GRID))
 
 
 def shipped(dtype: torch.dtype, device: torch.device) -> UniTok:

@@ -29,6 +29,9 @@ MODALITY_COLORS: dict[str, Color] = {
     "audio": (60, 170, 90),
     "unused": (200, 200, 200),
 }
+HEADING = 20
+"""Pixels that headings of pictures take."""
+
 # Dark to bright, so that order shows in print and to every eye.
 _HEAT = np.array([(13, 8, 60), (90, 20, 120), (190, 50, 100), (245, 130, 50), (252, 240, 140)], dtype=np.float64)
 
@@ -55,16 +58,29 @@ def contact_sheet(
     return sheet
 
 
-def rows_sheet(rows: Sequence[Sequence[PILImage.Image]], gap: int = 8, color: Color = PAPER) -> PILImage.Image:
-    """Each row of pictures side by side at their own size, one row below the other."""
+def rows_sheet(
+    rows: Sequence[Sequence[PILImage.Image]], gap: int = 8, color: Color = PAPER, headings: Sequence[str] = ()
+) -> PILImage.Image:
+    """Each row of pictures side by side at their own size, one row below the other.
+
+    Args:
+        rows: At least one, each with one picture at least.
+        gap: Pixels around each picture.
+        color: Of what lies between them.
+        headings: Words above the pictures of the first row.
+    """
+    line = HEADING if headings else 0
     width = max(sum(p.width + gap for p in row) for row in rows) + gap
-    height = sum(max(p.height for p in row) + gap for row in rows) + gap
+    height = sum(max(p.height for p in row) + gap for row in rows) + gap + line
     sheet = PILImage.new("RGB", (width, height), color)
-    y = gap
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
+    y = gap + line
     for row in rows:
         x = gap
-        for picture in row:
+        for number, picture in enumerate(row):
             sheet.paste(picture, (x, y))
+            if row is rows[0] and number < len(headings):
+                draw.text((x, gap), headings[number], fill=INK, font=font)
             x += picture.width + gap
         y += max(picture.height for picture in row) + gap
     return sheet

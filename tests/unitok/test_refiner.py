@@ -213,9 +213,11 @@ def test_the_command_line(model: UniTok, tmp_path: Path, capsys: pytest.CaptureF
 
 def test_the_evaluation_measures_it(model: UniTok, tiny_model: UniTok) -> None:
     findings = measure(Setup(model, "tiny", samples=3, batch_size=2))
-    names = ["PSNR above bicubic", "edge sharpness", "the oracle reads the same scene", "a picture, warm, batch 1"]
+    gains = ["PSNR above bicubic", "PSNR above bicubic, canonical look", "PSNR above bicubic, other looks"]
+    names = [*gains, "edge sharpness", "the oracle reads the same scene", "a picture, warm, batch 1"]
     assert [figure.name for figure in findings.figures] == names
-    assert all(figure.value is not None for figure in findings.figures)
+    overall, canonical, other = (figure.value or 0.0 for figure in findings.figures[:3])
+    assert overall == pytest.approx((2 * canonical + other) / 3, abs=1e-4) and overall != 0
     assert [[picture.size for picture in row] for row in findings.pictures] == [[(32, 32)] * 4] * 3
     assert measure(Setup(tiny_model, "tiny", samples=3)).figures == []
 

@@ -9,7 +9,7 @@ from PIL import Image as PILImage
 
 from unitok.document import Document, Image
 from unitok.processor import Processor
-from unitok.viz import MODALITY_COLORS, code_grid, contact_sheet, heat_map, rows_sheet, token_strip
+from unitok.viz import HEADING, MODALITY_COLORS, code_grid, contact_sheet, heat_map, rows_sheet, token_strip
 from unitok.vocabulary import CONTROL, IMAGE, TEXT
 
 
@@ -35,6 +35,14 @@ def test_rows_keep_their_pictures_sizes() -> None:
     assert sheet.size == (15, 17)
     assert sheet.getpixel((3, 3)) == (255, 0, 0) and sheet.getpixel((10, 8)) == (0, 255, 0)
     assert sheet.getpixel((4, 13)) == (0, 0, 255)
+
+
+def test_headings_stand_above_the_first_row() -> None:
+    rows = [[square("red", 40), square("lime", 40)], [square("blue", 40)]]
+    plain, headed = rows_sheet(rows), rows_sheet(rows, headings=("one", "two"))
+    assert np.array_equal(np.asarray(headed)[HEADING + 8 :], np.asarray(plain)[8:])
+    above = np.asarray(headed.convert("L"))[:HEADING]
+    assert all(above[:, start : start + 40].min() < 100 for start in (8, 56))
 
 
 def test_a_code_grid_has_a_cell_for_each_code() -> None:

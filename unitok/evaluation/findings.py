@@ -12,8 +12,12 @@ from unitok.evaluation.figures import Figure
 
 @dataclass(frozen=True)
 class Findings:
-    """The figures, and what people can look at: the cases behind them, and rows of pictures to compare."""
+    """The figures, and what people can look at: the cases behind them, and rows of pictures to compare.
+
+    The pictures of a row stand under the headings.
+    """
 
     figures: list[Figure]
     cases: list[Case] = field(default_factory=list)
     pictures: list[tuple[PillowImage.Image, ...]] = field(default_factory=list)
+    headings: tuple[str, ...] = ()

@@ -127,15 +127,13 @@ class UniTok:
         """The second stage, which makes pictures of twice the size.
 
         Raises:
-            InputError: The checkpoint has none, or it is damaged, or `diffusers` is not installed.
+            InputError: The checkpoint has none, or it is damaged.
         """
         if self._refiner is None:
             if self._refiner_folder is None:
                 raise InputError("this model has no refiner; leave refine out")
-            try:
-                from unitok_detokenizers.refiner import load_refiner  # only here: slow to import, and an extra
-            except ImportError:
-                raise InputError("the refiner needs diffusers: pip install unitok-multimodal[diffusion]") from None
+            from unitok_detokenizers.refiner import load_refiner  # only here: slow to import
+
             self._refiner = load_refiner(self._refiner_folder).to(self.device)
         return self._refiner
 

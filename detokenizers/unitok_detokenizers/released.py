@@ -39,12 +39,8 @@ class VqganImageDetokenizer(HubComponent, nn.Module):
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        try:
-            from diffusers import VQModel  # type: ignore[attr-defined]  # an extra, and slow to import
-        except ImportError:
-            raise InputError(
-                "this image detokenizer needs diffusers: pip install unitok-multimodal[diffusion]"
-            ) from None
+        from diffusers import VQModel  # type: ignore[attr-defined]  # only here: slow to import
+
         super().__init__()
         self.settings = dict(settings)
         self.vq: Any = VQModel(**self.settings)

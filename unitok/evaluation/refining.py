@@ -38,7 +38,7 @@ def measure(setup: Setup) -> Findings:
     refiner."""
     if not setup.model.has_refiner:
         return Findings([])
-    from unitok_detokenizers.refiner import enlarge  # only here: an extra, and slow to import
+    from unitok_detokenizers.refiner import enlarge  # only here: slow to import
 
     codec, refiner = Codec.of(setup), setup.model.refiner
     quality: dict[str, list[Tensor]] = {"refined": [], "bicubic": []}

@@ -1,7 +1,9 @@
 """An optional second stage: a picture from the image detokenizer becomes one of twice the size, sharper.
 
 A flow from noise to the picture (Lipman et al. 2022, Liu et al. 2022), given the detokenizer's picture: a U-Net of
-`diffusers` sees the noisy picture beside the enlarged one and predicts the velocity ``noise - picture``.
+`diffusers` sees the noisy picture beside the enlarged one and predicts the picture, as what is to be added to the
+enlarged one. The velocity ``noise - picture`` follows from that (Li and He 2025); if it had to predict the velocity, a
+small network would spend itself on repeating the noise.
 
 Shape letters: B batch, H W pixels of the picture that is given.
 """
@@ -38,11 +40,24 @@ def enlarge(pixels: Tensor) -> Tensor:
     return F.interpolate(pixels, scale_factor=SCALE, mode="bicubic", align_corners=False).clamp(-1, 1)
 
 
+def predict(unet: UNet2DModel, noisy: Tensor, given: Tensor, timestep: Tensor) -> Tensor:
+    """The picture ``[B, 3, H, W]`` that the network sees in a noisy one.
+
+    Args:
+        unet: As of :class:`RefinerPipeline`.
+        noisy: ``[B, 3, H, W]``.
+        given: ``[B, 3, H, W]``, the enlarged picture.
+        timestep: From 0, no noise, to 1000, nothing else; one, or one for each picture.
+    """
+    network: Any = unet
+    return given + network(torch.cat([noisy, given], dim=1).to(network.dtype), timestep).sample.to(given.dtype)
+
+
 class RefinerPipeline(DiffusionPipeline):
     """Pictures to pictures of twice their size, in the manner of a `diffusers` pipeline.
 
     Args:
-        unet: From 6 channels (the noisy picture and the enlarged one) to 3 (the velocity).
+        unet: From 6 channels (the noisy picture and the enlarged one) to 3 (what is added to the enlarged one).
         scheduler: Euler steps of flow matching; schedulers with flow sigmas, such as UniPC's and DPM-Solver's
             (``use_flow_sigmas=True, prediction_type="flow_prediction"``), can take its place.
     """
@@ -90,7 +105,8 @@ class RefinerPipeline(DiffusionPipeline):
         steps = self._timesteps(num_inference_steps)
         latents: Any = randn_tensor(given.shape, generator=generator, device=given.device, dtype=given.dtype)
         for step, timestep in enumerate(progress(steps)):
-            velocity = unet(torch.cat([latents, given], dim=1).to(unet.dtype), timestep).sample.to(given.dtype)
+            picture = predict(unet, latents, given, timestep)
+            velocity = (latents - picture) / scheduler.sigmas[step]
             latents = scheduler.step(velocity, timestep, latents, return_dict=False)[0]
             if callback_on_step_end is not None:
                 changed = callback_on_step_end(self, step, timestep, {"latents": latents})

@@ -31,6 +31,7 @@ from unitok_tokenizers.errors import InputError
 def refiner() -> Any:
     torch.manual_seed(0)
     unet = RefinerConfig([8, 16, 16], 1, 4).build()
+    torch.nn.init.normal_(unet.conv_out.weight, std=0.1)  # or it would add nothing
     pipeline = RefinerPipeline(unet, FlowMatchEulerDiscreteScheduler())
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
@@ -78,16 +79,14 @@ def test_a_picture_depends_on_its_own_seed_alone(refiner: Any) -> None:
 
 
 def test_it_follows_the_flow(refiner: Any) -> None:
-    """A network that knows the velocity leads from any noise to the picture, in any number of steps."""
+    """A network that knows the picture leads from any noise to it, in any number of steps."""
     truth = torch.rand(1, 3, 32, 32) * 2 - 1
 
     class Knowing(torch.nn.Module):
         dtype, device, config = torch.float32, torch.device("cpu"), refiner.unet.config
 
         def forward(self, given: torch.Tensor, timestep: torch.Tensor) -> Any:
-            time = timestep / 1000
-            noise = (given[:, :3] - (1 - time) * truth) / time
-            return type("Output", (), {"sample": noise - truth})
+            return type("Output", (), {"sample": truth - given[:, 3:]})
 
     for scheduler in (
         FlowMatchEulerDiscreteScheduler(),
@@ -102,6 +101,13 @@ def test_it_follows_the_flow(refiner: Any) -> None:
             pipeline.set_progress_bar_config(disable=True)
             found: Any = pipeline(pictures(1), steps, seeds(0), "pt").images
             assert torch.allclose(found, truth, atol=2e-2), (type(scheduler).__name__, steps)
+
+
+def test_one_that_has_learned_nothing_enlarges() -> None:
+    pipeline: Any = RefinerPipeline(RefinerConfig([8, 16], 1, 4).build(), FlowMatchEulerDiscreteScheduler())
+    pipeline.set_progress_bar_config(disable=True)
+    given = torch.rand(2, 3, 10, 14) * 2 - 1
+    assert torch.allclose(pipeline(given, 3, seeds(0, 1), "pt").images, enlarge(given), atol=1e-5)
 
 
 def test_each_step_is_told(refiner: Any) -> None:

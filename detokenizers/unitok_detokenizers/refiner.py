@@ -31,6 +31,9 @@ from unitok_tokenizers.image_io import to_pil, to_tensor
 from unitok_tokenizers.layers import pad_to_multiple
 
 SCALE = 2
+DETAIL = 0.1
+"""About what is to be added to an enlarged picture; the network's outcome is in units of it."""
+
 Generators = torch.Generator | list[torch.Generator]
 StepEnd = Callable[["RefinerPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
 
@@ -50,14 +53,16 @@ def predict(unet: UNet2DModel, noisy: Tensor, given: Tensor, timestep: Tensor) -
         timestep: From 0, no noise, to 1000, nothing else; one, or one for each picture.
     """
     network: Any = unet
-    return given + network(torch.cat([noisy, given], dim=1).to(network.dtype), timestep).sample.to(given.dtype)
+    added = network(torch.cat([noisy, given], dim=1).to(network.dtype), timestep).sample
+    return given + DETAIL * added.to(given.dtype)
 
 
 class RefinerPipeline(DiffusionPipeline):
     """Pictures to pictures of twice their size, in the manner of a `diffusers` pipeline.
 
     Args:
-        unet: From 6 channels (the noisy picture and the enlarged one) to 3 (what is added to the enlarged one).
+        unet: From 6 channels (the noisy picture and the enlarged one) to 3 (what is added to the enlarged one, in
+            units of :data:`DETAIL`).
         scheduler: Euler steps of flow matching; schedulers with flow sigmas, such as UniPC's and DPM-Solver's
             (``use_flow_sigmas=True, prediction_type="flow_prediction"``), can take its place.
     """

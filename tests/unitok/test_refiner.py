@@ -23,7 +23,7 @@ from unitok.generate import main
 from unitok.model import UniTok
 from unitok.training.refiner import RefinerConfig, RefinerModule
 from unitok.training.refiner_data import PairPool, RefinerPairs
-from unitok_detokenizers.refiner import RefinerPipeline, enlarge, load_refiner
+from unitok_detokenizers.refiner import DETAIL, RefinerPipeline, enlarge, load_refiner
 from unitok_tokenizers.errors import InputError
 
 
@@ -86,7 +86,7 @@ def test_it_follows_the_flow(refiner: Any) -> None:
         dtype, device, config = torch.float32, torch.device("cpu"), refiner.unet.config
 
         def forward(self, given: torch.Tensor, timestep: torch.Tensor) -> Any:
-            return type("Output", (), {"sample": truth - given[:, 3:]})
+            return type("Output", (), {"sample": (truth - given[:, 3:]) / DETAIL})
 
     for scheduler in (
         FlowMatchEulerDiscreteScheduler(),

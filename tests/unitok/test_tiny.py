@@ -21,13 +21,16 @@ from unitok.data.world.requests import Request, sample_request
 from unitok.data.world.scene import sample_scene
 from unitok.document import Document
 from unitok.evaluation import oracle
+from unitok.evaluation.metrics import psnr, sharpness
 from unitok.evaluation.words import is_one_of
 from unitok.model import UniTok
+from unitok_detokenizers.refiner import enlarge
 from unitok_tokenizers.image_io import to_pil, to_tensor
 
 FOLDER = Path(str(resources.files("unitok"))) / "checkpoints" / "tiny"
 MEGABYTE = 10**6
 PSNR, SAME_SCENE, DRAWN, NEVER_SHOWN, ANSWERED, EDITED = 36.0, 0.95, 0.60, 0.55, 0.55, 0.08
+REFINED, SHARP = 2.0, (0.85, 1.1)
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +52,7 @@ def test_its_codec_keeps_scenes(tiny: UniTok) -> None:
     codec = tiny.processor.image_tokenizer, tiny.processor.image_detokenizer
     assert codec[0] is not None and codec[1] is not None
     decoded = codec[1].decode(codec[0].encode(pictures))
-    psnr = -10 * torch.log10((decoded - pictures).square().mean((1, 2, 3)) / 4)
-    assert float(psnr.mean()) > PSNR
+    assert float(psnr(pictures, decoded).mean()) > PSNR
     read = [oracle.same_scene(scene, oracle.read(to_pil(one))) for scene, one in zip(scenes, decoded, strict=True)]
     assert np.mean(read) > SAME_SCENE
 
@@ -105,3 +107,18 @@ def test_it_changes_pictures_as_told(tiny: UniTok) -> None:
     answers = tiny.generate(asked, modality="image")
     right = [e.accepts(oracle.read(drawn(answer))) for e, answer in zip(edits, answers, strict=True)]
     assert np.mean(right) > EDITED
+
+
+def test_its_refiner_sharpens_and_changes_nothing(tiny: UniTok) -> None:
+    rng = np.random.default_rng(1_000_081)
+    scenes = [sample_scene(rng) for _ in range(32)]
+    small, truth = (torch.stack([to_tensor(render(scene, size)) for scene in scenes]) for size in (80, 160))
+    codec = tiny.processor.image_tokenizer, tiny.processor.image_detokenizer
+    assert codec[0] is not None and codec[1] is not None
+    decoded = codec[1].decode(codec[0].encode(small))
+    seeds = [torch.Generator().manual_seed(seed) for seed in range(len(scenes))]
+    refined: torch.Tensor = tiny.refiner(decoded, 4, seeds, "pt", return_dict=False)[0]
+    assert float((psnr(truth, refined) - psnr(truth, enlarge(decoded))).mean()) > REFINED
+    assert SHARP[0] < float(sharpness(refined, truth).mean()) < SHARP[1]
+    before, after = ([oracle.read(to_pil(one)) for one in pictures] for pictures in (decoded, refined))
+    assert sum(not oracle.same_scene(*both) for both in zip(before, after, strict=True)) <= 3

@@ -29,7 +29,7 @@ GAIN_TARGET, SAME_SCENE_TARGET, SECONDS_TARGET = 3.0, 99.5, 2.0
 SHARPNESS_TARGET, SHARPNESS_MOST = 0.9, 1.1
 STEPS = 4
 ROUNDS = 7
-MOST_ROWS = 12  # of pictures to look at
+MOST_ROWS = 6  # of pictures to look at
 HEADINGS = "from the codes", "bicubic", "refined", "truth"
 
 

@@ -156,9 +156,7 @@ def test_what_is_imported_is_asked_for() -> None:
     declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
     extras = PROJECT["optional-dependencies"]
     optional = {
-        canonicalize_name(Requirement(line).name)
-        for name in ("diffusion", "evaluate", "lora", "onnx")
-        for line in extras[name]
+        canonicalize_name(Requirement(line).name) for name in ("evaluate", "lora", "onnx") for line in extras[name]
     }
     users = third_party_imports()
     assert {name: sorted(files) for name, files in users.items() if name not in declared | optional} == {}

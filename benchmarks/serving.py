@@ -35,8 +35,9 @@ def measure(setup: Setup) -> Iterator[Figure]:
     """Throughput for each subject, the first event of the shipped model."""
     for name in setup.names:
         one = setup.subject(name)
-        yield _throughput(setup, one, REQUESTS, THROUGHPUT)
-        yield _throughput(setup, one, SUSTAINED, None)
+        engine = one.engine()
+        yield _throughput(setup, one, engine, REQUESTS, THROUGHPUT)
+        yield _throughput(setup, one, engine, SUSTAINED, None)
     if SHIPPED in setup.names:
         yield _first_event(setup)
     else:
@@ -58,9 +59,9 @@ def jobs(one: Subject, count: int, seed: int = 0) -> list[Job]:
     return mixed
 
 
-def _throughput(setup: Setup, one: Subject, count: int, target: float | None) -> Figure:
+def _throughput(setup: Setup, one: Subject, engine: Engine, count: int, target: float | None) -> Figure:
     """All requests arrive while the first is still being answered, at random moments; what is too much waits."""
-    engine, mixed = one.engine(), jobs(one, count)
+    mixed = jobs(one, count)
     alone = seconds(lambda: _answer_singly(engine, mixed[:1]))
     rng = random.Random(1)
     arrivals = sorted(rng.uniform(0, alone) for _ in mixed)

@@ -73,14 +73,16 @@ def rows_sheet(
     width = max(sum(p.width + gap for p in row) for row in rows) + gap
     height = sum(max(p.height for p in row) + gap for row in rows) + gap + line
     sheet = PILImage.new("RGB", (width, height), color)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
+    if headings:
+        draw, font, x = ImageDraw.Draw(sheet), ImageFont.load_default(11), gap
+        for picture, words in zip(rows[0], headings, strict=False):
+            draw.text((x, gap), words, fill=INK, font=font)
+            x += picture.width + gap
     y = gap + line
     for row in rows:
         x = gap
-        for number, picture in enumerate(row):
+        for picture in row:
             sheet.paste(picture, (x, y))
-            if row is rows[0] and number < len(headings):
-                draw.text((x, gap), headings[number], fill=INK, font=font)
             x += picture.width + gap
         y += max(picture.height for picture in row) + gap
     return sheet

@@ -45,13 +45,18 @@ def test_it_is_whole_and_small() -> None:
     assert max(weights) <= 15 * MEGABYTE
 
 
+def through_codec(tiny: UniTok, pictures: torch.Tensor) -> torch.Tensor:
+    """What the codes of pictures ``[B, 3, H, W]`` give back."""
+    tokenizer, detokenizer = tiny.processor.image_tokenizer, tiny.processor.image_detokenizer
+    assert tokenizer is not None and detokenizer is not None
+    return detokenizer.decode(tokenizer.encode(pictures))
+
+
 def test_its_codec_keeps_scenes(tiny: UniTok) -> None:
     rng = np.random.default_rng(1_000_003)
     scenes = [sample_scene(rng) for _ in range(60)]
     pictures = torch.stack([to_tensor(render(scene, 80)) for scene in scenes])
-    codec = tiny.processor.image_tokenizer, tiny.processor.image_detokenizer
-    assert codec[0] is not None and codec[1] is not None
-    decoded = codec[1].decode(codec[0].encode(pictures))
+    decoded = through_codec(tiny, pictures)
     assert float(psnr(pictures, decoded).mean()) > PSNR
     read = [oracle.same_scene(scene, oracle.read(to_pil(one))) for scene, one in zip(scenes, decoded, strict=True)]
     assert np.mean(read) > SAME_SCENE
@@ -113,9 +118,7 @@ def test_its_refiner_sharpens_and_changes_nothing(tiny: UniTok) -> None:
     rng = np.random.default_rng(1_000_081)
     scenes = [sample_scene(rng) for _ in range(32)]
     small, truth = (torch.stack([to_tensor(render(scene, size)) for scene in scenes]) for size in (80, 160))
-    codec = tiny.processor.image_tokenizer, tiny.processor.image_detokenizer
-    assert codec[0] is not None and codec[1] is not None
-    decoded = codec[1].decode(codec[0].encode(small))
+    decoded = through_codec(tiny, small)
     seeds = [torch.Generator().manual_seed(seed) for seed in range(len(scenes))]
     refined: torch.Tensor = tiny.refiner(decoded, 4, seeds, "pt", return_dict=False)[0]
     assert float((psnr(truth, refined) - psnr(truth, enlarge(decoded))).mean()) > REFINED

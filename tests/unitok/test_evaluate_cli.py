@@ -214,4 +214,4 @@ def test_failures_say_what_came_instead(setup: Setup) -> None:
     assert isinstance(case, Case)
     assert case.got == "surely not"
     assert case.wanted == task.wanted
-    assert len(case.pictures) == 1
+    assert len(case.media) == 1

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from unitok.data.world.render import Style, render
 from unitok.data.world.scene import Scene
 from unitok.data.world.sounds.signals import SAMPLE_RATE
-from unitok.document import Document, Turn
+from unitok.document import Audio, Document, Image, Turn
 from unitok.evaluation.figures import Figure, share
 from unitok.evaluation.oracle import is_known, read
 from unitok.evaluation.setup import Setup
@@ -75,10 +75,15 @@ class Case:
         return self.task.wanted if isinstance(self.task.wanted, str) else scene_text(self.task.wanted)
 
     @property
-    def pictures(self) -> list[PillowImage.Image]:
-        """The pictures of the user's last turn and of the answer."""
-        images = [*self.task.document.turns[-1].images, *self.turn.images]
-        return [image.image for image in images if image.image is not None]
+    def media(self) -> list[Image | Audio]:
+        """The pictures and sounds of the user's last turn and of the answer that are at hand."""
+        parts = [*self.task.document.turns[-1].parts, *self.turn.parts]
+        return [
+            part
+            for part in parts
+            if (isinstance(part, Image) and part.image is not None)
+            or (isinstance(part, Audio) and part.samples is not None)
+        ]
 
 
 def judge(task: Task, turn: Turn) -> Case:

@@ -92,7 +92,7 @@ class Report:
         self.found[name] = findings
         _write(self.path(".json"), json.dumps(self.to_dict(), indent=2) + "\n")
         _write(self.path(".md"), self.markdown())
-        cases = [case for case in findings.cases if case.pictures]
+        cases = [case for case in findings.cases if case.media]
         self._save_sheet(f"{name}_examples", _spread(cases, MOST_EXAMPLES))
         self._save_sheet(f"{name}_failures", [case for case in cases if not case.right][:MOST_FAILURES])
         if findings.pictures:

@@ -135,3 +135,15 @@ def test_the_discriminator_is_heard_from_its_start_on(tmp_path: Path) -> None:
 def test_tokenizer_and_detokenizer_must_have_one_rate() -> None:
     with pytest.raises(ValueError, match="one rate and one hop_length"):
         AudioTokenizerModule(AudioTokenizerConfig(hop_length=320), AudioDetokenizerConfig(hop_length=640))
+
+
+def test_half_precision_halves_the_files_and_is_read_as_float32(tmp_path: Path) -> None:
+    sizes = {}
+    for dtype in ("float32", "float16"):
+        module(export_dtype=dtype).export(tmp_path / dtype)
+        sizes[dtype] = sum(path.stat().st_size for path in (tmp_path / dtype).rglob("*.safetensors"))
+    assert sizes["float16"] < 0.6 * sizes["float32"]
+    half, full = (AudioTokenizer.from_pretrained(tmp_path / dtype / "audio_tokenizer") for dtype in reversed(sizes))
+    assert {value.dtype for value in half.state_dict().values() if value.is_floating_point()} == {torch.float32}
+    for one, other in zip(half.parameters(), full.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)

@@ -9,7 +9,7 @@ import pickle
 from abc import abstractmethod
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import lightning as L
 import torch
@@ -59,6 +59,7 @@ class CodecModule(L.LightningModule):
         discriminator_start: first step at which the discriminator is heard.
         discriminator_weight: of the adversarial loss, on top of its adaptive weight.
         export: folder that receives the tokenizer's folder and the detokenizer's after each validation and at the end.
+        export_dtype: of the exported weights: `float32`, or `float16` for half the size. They are read as float32.
         init_from: a Lightning checkpoint of this module with the same networks, to start from its weights.
     """
 
@@ -76,6 +77,7 @@ class CodecModule(L.LightningModule):
         discriminator_start: int = 5000,
         discriminator_weight: float = 0.5,
         export: str | None = None,
+        export_dtype: Literal["float32", "float16"] = "float32",
         init_from: str | None = None,
     ) -> None:
         super().__init__()
@@ -84,7 +86,7 @@ class CodecModule(L.LightningModule):
         self.optimizer_config, self.schedule_config, self.clip = optimizer, schedule, clip
         self.discriminator = discriminator
         self.discriminator_start, self.discriminator_weight = discriminator_start, discriminator_weight
-        self.export_folder = export
+        self.export_folder, self.export_dtype = export, getattr(torch, export_dtype)
         self.automatic_optimization = False  # two optimizers that take turns
         if init_from:
             self._start_from(init_from)
@@ -243,5 +245,5 @@ class CodecModule(L.LightningModule):
 
     def export(self, folder: str | Path) -> None:
         """Write the tokenizer's folder and the detokenizer's into ``folder``."""
-        self.tokenizer().save_pretrained(Path(folder) / f"{self.modality}_tokenizer")
-        self.detokenizer().save_pretrained(Path(folder) / f"{self.modality}_detokenizer")
+        for name, part in (("tokenizer", self.tokenizer()), ("detokenizer", self.detokenizer())):
+            part.to(self.export_dtype).save_pretrained(Path(folder) / f"{self.modality}_{name}")

@@ -102,6 +102,7 @@ def test_tasks_of_speech_accept_the_right_words_and_no_others(setup: Setup, said
             always = replace(task, hear=lambda _, words=task.wanted: words)
             assert judge(always, sounding(silence(0.1))).right
             assert not judge(always, saying(task.wanted)).right
+            assert judge(always, saying(task.wanted)).got == ""
             assert not judge(always, Turn((as_audio(silence(0.1)),) * 2, "assistant")).right
             assert not judge(always, Turn((as_audio(silence(0.1)), PICTURE), "assistant")).right
 
@@ -265,6 +266,8 @@ def test_reports_hold_sounds_to_listen_to(tmp_path: Path) -> None:
         "evaluation_melodies.txt",
         "evaluation_melodies_01.wav",
         "evaluation_melodies_02.wav",
+        "evaluation_melodies_examples.png",
+        "evaluation_melodies_failures.png",
     ]
     lines = (tmp_path / "out/evaluation_melodies.txt").read_text().splitlines()
     assert lines[1].endswith("heard: C4") and f"wanted: {task.wanted}" in lines[0]

@@ -118,6 +118,7 @@ def test_events_are_read_as_they_sounded(kind: str, count: int, style: EventStyl
 
 def test_silence_holds_no_event() -> None:
     assert read_events(silence(1.0)) is None and read_events(silence(0)) is None
+    assert read_events(np.concatenate([sound_events("beep", 2), silence(0.3), sound_events("knock", 1)])) is None
 
 
 def test_events_of_the_model_are_read() -> None:

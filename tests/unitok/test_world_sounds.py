@@ -35,7 +35,14 @@ from unitok.data.world.sounds.notes import (
 from unitok.data.world.sounds.recording import recorded
 from unitok.data.world.sounds.signals import FRAME_SECONDS, SAMPLE_RATE, Samples
 from unitok.data.world.sounds.speech import LEVEL, speak
-from unitok.data.world.sounds.spoken import MOST_WORDS, VOCABULARY, sample_text, speakable, spoken_words
+from unitok.data.world.sounds.spoken import (
+    MOST_WORDS,
+    VOCABULARY,
+    names_held_out_pair,
+    sample_text,
+    speakable,
+    spoken_words,
+)
 from unitok.data.world.sounds.tape import Tape, seconds_of
 from unitok.data.world.sounds.tasks import SOUND_TASK_WEIGHTS, sample_sound_documents
 from unitok.data.world.sounds.voices import (
@@ -160,6 +167,8 @@ def test_texts_to_say_are_short_known_and_varied() -> None:
         assert len(set(drawn)) > 300
     assert not [text for text in texts["train"] if held_out_pairs_in(text)]
     assert sum(bool(held_out_pairs_in(text)) for text in texts["heldout"]) > 120
+    for drawn in texts.values():
+        assert all(names_held_out_pair(text) == bool(held_out_pairs_in(text)) for text in drawn)
     assert set(NUMBER_WORDS) <= VOCABULARY
 
 

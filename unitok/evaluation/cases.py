@@ -90,7 +90,7 @@ def judge(task: Task, turn: Turn) -> Case:
     """Whether an assistant's turn does what the task asks: exactly one picture, one sound, or words alone."""
     if task.hear is not None:
         if len(turn.sounds) != 1 or turn.images or turn.sounds[0].samples is None:
-            return Case(task, turn, None, False)
+            return Case(task, turn, None, False, "")  # what is only written was not said
         heard = task.hear(samples_at(turn.sounds[0], SAMPLE_RATE)[0].numpy())
         return Case(task, turn, None, task.accepts(heard), heard)
     if isinstance(task.wanted, str):

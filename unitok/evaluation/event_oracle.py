@@ -5,8 +5,6 @@ Shape letters: N samples.
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,14 +28,14 @@ _WINDOW = 512
 
 
 def read_events(samples: NDArray[np.floating]) -> tuple[str, int] | None:
-    """The kind of event that is heard most in a sound ``[N]`` at 16 kHz, and the number of events; None for none."""
+    """The kind and number of the events in a sound ``[N]`` at 16 kHz; None where there are none, or several kinds."""
     stretches = runs(
         levels(samples, width=2) > SILENT_DB,
         shortest=round(SHORTEST * STEPS_PER_SECOND),
         bridge=round(BRIDGED * STEPS_PER_SECOND),
     )
-    kinds = Counter(_kind(np.asarray(samples[in_samples(a) : in_samples(b)], np.float64)) for a, b in stretches)
-    return (kinds.most_common(1)[0][0], len(stretches)) if stretches else None
+    kinds = {_kind(np.asarray(samples[in_samples(a) : in_samples(b)], np.float64)) for a, b in stretches}
+    return (kinds.pop(), len(stretches)) if len(kinds) == 1 else None
 
 
 def _kind(samples: NDArray[np.float64]) -> str:

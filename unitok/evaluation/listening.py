@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from unitok.data.world.sounds.speech_documents import transcription_order
-from unitok.data.world.sounds.spoken import plainly, sample_text
+from unitok.data.world.sounds.spoken import plainly
 from unitok.data.world.sounds.tape import users_speech
 from unitok.data.world.turns import with_words
 from unitok.document import Document
@@ -13,7 +13,7 @@ from unitok.evaluation.cases import Task, answer
 from unitok.evaluation.figures import Figure, share
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.setup import Setup
-from unitok.evaluation.sound_setup import case_error_rate, heard_words, with_sounds
+from unitok.evaluation.sound_setup import case_error_rate, heard_words, sentence, with_sounds
 
 TARGET = 5.0
 CONDITIONS = {
@@ -21,8 +21,7 @@ CONDITIONS = {
     "held-out voices": ("train", "heldout"),
     "known voices": ("train", "train"),
 }
-"""Splits of the sentences and of the voices. The sentences are new ones everywhere; held-out ones name what training
-never says. The first condition has the target."""
+"""Splits of the sentences and of the voices. The first condition has the target."""
 
 
 def tasks(setup: Setup, split: str, voices: str, count: int) -> list[Task]:
@@ -30,7 +29,7 @@ def tasks(setup: Setup, split: str, voices: str, count: int) -> list[Task]:
     found = []
     for index in range(count):
         rng = setup.rng(f"listening, {split}, {voices}", index)
-        text = sample_text(rng, split)
+        text = sentence(rng, split)
         parts = with_words(rng, users_speech(rng, text, voices), transcription_order(rng))
         wanted = plainly(text)
         found.append(Task(Document.user(*parts), wanted, (), wanted, partial(_same_words, wanted)))

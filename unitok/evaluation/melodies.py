@@ -58,8 +58,8 @@ def naming_chord_task(rng: np.random.Generator) -> Task:
     return _task(Document.user(*with_words(rng, chord_by_user(rng, chord), order)), order, chord.name)
 
 
-def going_on_task(rng: np.random.Generator) -> Task:
-    halves = sample_halves(rng, "heldout")
+def going_on_task(rng: np.random.Generator, split: str = "heldout") -> Task:
+    halves = sample_halves(rng, split)
     order = melody_order(rng)
     given = as_audio(recorded(rng, play(halves.given, Performance.sample(rng))))
     parts = with_words(rng, given, order)
@@ -74,6 +74,7 @@ ROWS: dict[str, tuple[Callable[[np.random.Generator], Task], float | None]] = {
     "chord from its name": (playing_chord_task, None),
     "name of a chord": (naming_chord_task, None),
     "melody going on, all notes right": (going_on_task, None),
+    "melody going on, melodies not held out": (partial(going_on_task, split="train"), None),
 }
 """Tasks with their targets in percent; the melodies are held out where nothing else is said."""
 

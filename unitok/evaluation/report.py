@@ -118,9 +118,9 @@ class Report:
 
     def _save_sounds(self, name: str, cases: Sequence[Case]) -> None:
         """Some of the answers that are sounds, as WAV files with a list of what they are."""
-        heard = _spread([case for case in cases if case.heard is not None], MOST_SOUNDS)
+        heard = _spread([case for case in cases if case.task.hear and case.turn.sounds], MOST_SOUNDS)
         for number, case in enumerate(heard, 1):
-            (sound,) = case.turn.sounds
+            sound = case.turn.sounds[0]
             assert sound.samples is not None and sound.sample_rate is not None
             save_audio(sound.samples, sound.sample_rate, self.path(f"_{name}_{number:02d}.wav"), overwrite=True)
         if heard:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torchmetrics.functional.text import word_error_rate
 
 from unitok.data.world.sounds.speech import check_speech
-from unitok.data.world.sounds.spoken import spoken_words
+from unitok.data.world.sounds.spoken import names_held_out_pair, sample_text, spoken_words
 from unitok.evaluation.cases import Case
 from unitok.evaluation.figures import Figure
 from unitok.evaluation.findings import Findings
@@ -49,6 +49,15 @@ def with_sounds(section: str) -> Callable[[Measure], Measure]:
         return guarded
 
     return decorate
+
+
+def sentence(rng: np.random.Generator, split: str) -> str:
+    """A text that can be said aloud; in the split ``heldout`` one that names a held-out pair, so that training never
+    says it. Of the other texts some short ones are said in training too."""
+    while True:
+        text = sample_text(rng, split)
+        if split != "heldout" or names_held_out_pair(text):
+            return text
 
 
 @cache

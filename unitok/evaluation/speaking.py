@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from unitok.data.world.sounds.continuations import counting_order, sample_counting
 from unitok.data.world.sounds.speech_documents import reading_order
-from unitok.data.world.sounds.spoken import plainly, sample_text
+from unitok.data.world.sounds.spoken import plainly
 from unitok.data.world.sounds.tape import users_speech
 from unitok.data.world.turns import with_words
 from unitok.document import Document
@@ -12,7 +12,7 @@ from unitok.evaluation.cases import Case, Task, answer
 from unitok.evaluation.figures import Figure, share
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.setup import Setup
-from unitok.evaluation.sound_setup import case_error_rate, hear, heard_words, with_sounds
+from unitok.evaluation.sound_setup import case_error_rate, hear, heard_words, sentence, with_sounds
 
 TARGET = 92.0
 SPLITS = {"held-out sentences": "heldout", "other sentences": "train"}
@@ -25,7 +25,7 @@ def tasks(setup: Setup, split: str, count: int) -> list[Task]:
     found = []
     for index in range(count):
         rng = setup.rng(f"speaking, {split}", index)
-        text = sample_text(rng, split)
+        text = sentence(rng, split)
         order = reading_order(rng, text)
         found.append(spoken_task(Document.user(order), order, text))
     return found

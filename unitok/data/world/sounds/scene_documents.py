@@ -79,7 +79,7 @@ def question_parts(rng: np.random.Generator, question: Part, aloud: bool) -> tup
     order = aloud_order(rng)
     if not isinstance(question, Text):
         return (question, Text(order))
-    mark = "" if question.text.endswith(("?", ".")) else "?"
+    mark = "" if question.text.endswith(("?", ".", ":")) else "?"
     return (Text(f"{question.text}{mark} {order}"),)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from unitok.data.world.edits import sample_edit
 from unitok.data.world.phrases import NUMBER_WORDS, article, plain_noun, plural
 from unitok.data.world.questions import sample_questions
 from unitok.data.world.requests import sample_request
-from unitok.data.world.scene import COLORS, SHAPES, SIZES, allowed_pair
+from unitok.data.world.scene import COLORS, HELD_OUT_PAIRS, SHAPES, SIZES, allowed_pair
 from unitok.data.world.spec_sampling import sample_varied_scene
 from unitok.data.world.templates import chance, pick, pick_weighted
 
@@ -40,6 +41,7 @@ VOCABULARY = CAPTION_WORDS | ANSWER_WORDS | frozenset(_OTHER_WORDS.split())
 MOST_WORDS = 13
 """Of one spoken text: about three seconds."""
 
+_SINGULAR = {plural(shape): shape for shape in SHAPES}
 _SPELLINGS = {str(n): word for n, word in enumerate(NUMBER_WORDS)} | {"grey": "gray", "colour": "color"}
 
 
@@ -52,6 +54,12 @@ def spoken_words(text: str) -> tuple[str, ...]:
 def plainly(text: str) -> str:
     """``text`` as its spoken words: what a listener would write down."""
     return " ".join(spoken_words(text))
+
+
+def names_held_out_pair(text: str) -> bool:
+    """Whether a color stands before a shape, or several, that training never shows or names in that color."""
+    words = spoken_words(text)
+    return any((color, _SINGULAR.get(noun, noun)) in HELD_OUT_PAIRS for color, noun in pairwise(words))
 
 
 def speakable(text: str) -> bool:

@@ -147,3 +147,6 @@ def test_half_precision_halves_the_files_and_is_read_as_float32(tmp_path: Path) 
     assert {value.dtype for value in half.state_dict().values() if value.is_floating_point()} == {torch.float32}
     for one, other in zip(half.parameters(), full.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
+    half.save_pretrained(tmp_path / "again")
+    again, first = (tmp_path / name / "model.safetensors" for name in ("again", "float16/audio_tokenizer"))
+    assert again.read_bytes() == first.read_bytes()

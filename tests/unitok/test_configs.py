@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 
+from unitok.training.backbone import embedding_parameters
 from unitok.training.decoder import DecoderModule
 from unitok.training.loss import LossConfig
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
@@ -17,7 +18,7 @@ from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.spec import CodebookSpec
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "decoder"
-NAMES = ("smoke", "tiny", "1b", "7b", "llm_stage1", "llm_stage2", "lora")
+NAMES = ("smoke", "tiny", "tiny_sounds", "1b", "7b", "llm_stage1", "llm_stage2", "lora")
 
 
 def read(name: str) -> tuple[str, dict[str, Any]]:
@@ -71,3 +72,16 @@ def test_a_small_decoder_is_built(name: str, tmp_path: Path) -> None:
     settings = config["model"]["init_args"]["decoder"]
     assert module.decoder.config.num_hidden_layers == settings["num_hidden_layers"]
     assert module.decoder.config.max_position_embeddings >= config["data"]["init_args"]["row_length"]
+
+
+def test_sound_joins_the_decoder_of_tiny(tmp_path: Path) -> None:
+    """Built as configured, from the checkpoint that ships."""
+    _, config = read("tiny_sounds")
+    options = dict(config["model"]["init_args"], vocabulary="tiny", init_from="tiny", codes_from="tiny", compile=False)
+    kinds = {"loss": LossConfig, "optimizer": OptimizerConfig, "schedule": ScheduleConfig}
+    options.update({key: kind(**options[key]) for key, kind in kinds.items()})
+    module = DecoderModule(**options)
+    module.configure_model()
+    assert set(module.vocabulary.specs) == {"image", "audio"}
+    for table in embedding_parameters(module.decoder):
+        assert len(table) == module.vocabulary.size and bool(table.isfinite().all())

@@ -394,6 +394,10 @@ def test_two_batches_do_not_disturb_each_other(engine: Engine, tiny_processor: P
 # ---- bf16
 
 
+ROUNDING = 2**-8
+"""Of a number in bf16, relative to it."""
+
+
 @pytest.mark.skipif(not packs_bfloat16(), reason="this processor has no products of bf16")
 def test_tiny_in_bfloat16_answers_as_its_module(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = find_checkpoint("tiny")
@@ -407,6 +411,17 @@ def test_tiny_in_bfloat16_answers_as_its_module(monkeypatch: pytest.MonkeyPatch)
     slow = UniTok.from_pretrained(folder, dtype=torch.bfloat16)
     assert isinstance(slow.engine.forward(), ModuleDecoder)
     expected = slow.generate(documents, modality="image", sampling=greedy)
+    exact = UniTok.from_pretrained(folder, dtype=torch.float32)
+    same = 0
     for document, other in zip(drawn, expected, strict=True):
-        codes, other_codes = (one.turns[-1].images[0].codes for one in (document, other))
-        assert codes is not None and other_codes is not None and torch.equal(codes, other_codes)
+        ids, other_ids = (exact.processor.encode(one) for one in (document, other))
+        assert len(ids) == len(other_ids)
+        differing = (ids != other_ids).nonzero()
+        same += not len(differing)
+        if len(differing):  # only where rounding decides between two that are as likely
+            first = int(differing[0])
+            with torch.no_grad():
+                logits = exact.decoder(ids[None, :first]).logits[0, -1]
+            a, b = float(logits[ids[first]]), float(logits[other_ids[first]])
+            assert abs(a - b) < ROUNDING * max(abs(a), abs(b)) and max(a, b) == float(logits.max())
+    assert same > len(prompts) / 2

@@ -235,6 +235,7 @@ def test_a_run_measures_a_model_with_sounds(
     assert evaluate.main(options) == 0
     printed = capsys.readouterr().out
     found = json.loads((tmp_path / "out/evaluation.json").read_text())
+    assert (tmp_path / "out/evaluation_audio_codec.png").is_file()
     assert set(found["seconds"]) == set(sections.split(","))
     figures = {(figure["section"], figure["name"]): figure for figure in found["figures"]}
     targets = {key: figure["target"] for key, figure in figures.items() if figure["target"] is not None}

@@ -5,6 +5,7 @@ The bounds lie below the figures of the model card by about what chance takes fr
 
 from __future__ import annotations
 
+import shutil
 from importlib import resources
 from pathlib import Path
 
@@ -19,11 +20,21 @@ from unitok.data.world.questions import sample_questions
 from unitok.data.world.render import render
 from unitok.data.world.requests import Request, sample_request
 from unitok.data.world.scene import sample_scene
+from unitok.data.world.sounds.instruments import play
+from unitok.data.world.sounds.notes import sample_melody
+from unitok.data.world.sounds.signals import SAMPLE_RATE, as_audio
+from unitok.data.world.sounds.tape import users_speech
 from unitok.document import Document
 from unitok.evaluation import oracle
+from unitok.evaluation.cases import Task, judge
+from unitok.evaluation.events import making_task
+from unitok.evaluation.melody_oracle import read_melody
 from unitok.evaluation.metrics import psnr, sharpness
+from unitok.evaluation.sound_setup import error_rate, heard_words, sentence
 from unitok.evaluation.words import is_one_of
+from unitok.grammar import Modality
 from unitok.model import UniTok
+from unitok.sounds import samples_at
 from unitok_detokenizers.refiner import enlarge
 from unitok_tokenizers.image_io import to_pil, to_tensor
 
@@ -31,6 +42,9 @@ FOLDER = Path(str(resources.files("unitok"))) / "checkpoints" / "tiny"
 MEGABYTE = 10**6
 PSNR, SAME_SCENE, DRAWN, NEVER_SHOWN, ANSWERED, EDITED = 36.0, 0.95, 0.60, 0.55, 0.55, 0.08
 REFINED, SHARP = 2.0, (0.85, 1.1)
+NOTES_KEPT, MADE, MISHEARD = 0.8, 0.15, 40.0
+
+needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +139,33 @@ def test_its_refiner_sharpens_and_changes_nothing(tiny: UniTok) -> None:
     assert SHARP[0] < float(sharpness(refined, truth).mean()) < SHARP[1]
     before, after = ([oracle.read(to_pil(one)) for one in pictures] for pictures in (decoded, refined))
     assert sum(not oracle.same_scene(*both) for both in zip(before, after, strict=True)) <= 3
+
+
+def test_its_audio_codec_keeps_melodies(tiny: UniTok) -> None:
+    rng = np.random.default_rng(1_000_091)
+    tokenizer, detokenizer = tiny.processor.audio_tokenizer, tiny.processor.audio_detokenizer
+    assert tokenizer is not None and detokenizer is not None
+    kept = []
+    for melody in [sample_melody(rng, "heldout") for _ in range(20)]:
+        samples = samples_at(as_audio(play(melody)), SAMPLE_RATE)[None]
+        kept.append(read_melody(detokenizer.decode(tokenizer.encode(samples))[0, 0].numpy()) == melody)
+    assert np.mean(kept) > NOTES_KEPT
+
+
+def share_right(tiny: UniTok, tasks: list[Task], modality: Modality) -> float:
+    answers = tiny.generate([task.document for task in tasks], modality=modality)
+    return float(np.mean([judge(task, one.turns[-1]).right for task, one in zip(tasks, answers, strict=True)]))
+
+
+def test_it_makes_as_many_sounds_as_it_is_told(tiny: UniTok) -> None:
+    rng = np.random.default_rng(1_000_097)
+    assert share_right(tiny, [making_task(rng) for _ in range(30)], "audio") > MADE
+
+
+@needs_espeak
+def test_it_writes_down_what_is_said(tiny: UniTok) -> None:
+    texts = [sentence(np.random.default_rng([1_000_099, n]), "heldout") for n in range(24)]
+    spoken = [users_speech(np.random.default_rng([1_000_100, n]), text, "heldout") for n, text in enumerate(texts)]
+    written = tiny.generate([Document.user(one, "write down what is said") for one in spoken], modality="text")
+    read = [heard_words(answer.turns[-1].text) for answer in written]
+    assert error_rate(read, [heard_words(text) for text in texts]) < MISHEARD

@@ -421,7 +421,7 @@ def test_event_questions_are_answered_with_kind_and_number() -> None:
     rng = np.random.default_rng(16)
     answers = {event_documents.event_question(rng, "burst of noise", 2)[1] for _ in range(50)}
     assert answers == {"two bursts of noise", "two"}
-    assert events_text("knock", 1) == "one knock"
+    assert events_text("knock", 1) == "one knock" and events_text("knock", 99) == "99 knocks"
 
 
 @needs_espeak

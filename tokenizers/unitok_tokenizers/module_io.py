@@ -15,15 +15,24 @@ from torch import nn
 from unitok_tokenizers.errors import InputError
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+_STORED = "_stored_dtype"
 Module = TypeVar("Module", bound=nn.Module)
 
 
 def save_module(module: nn.Module, config: dict, folder: str | Path) -> None:
-    """Write the module's configuration and its weights into ``folder``, which is made if need be."""
+    """Write the module's configuration and its weights into ``folder``, which is made if need be.
+
+    What was read in half precision is written in half precision again.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    save_file({name: value.contiguous() for name, value in module.state_dict().items()}, folder / WEIGHTS)
+    dtype = getattr(module, _STORED, None)
+    values = {
+        name: (value.to(dtype) if dtype and value.is_floating_point() else value).contiguous()
+        for name, value in module.state_dict().items()
+    }
+    save_file(values, folder / WEIGHTS)
 
 
 def load_module(folder: str | Path, build: Callable[[dict], Module]) -> Module:
@@ -49,8 +58,12 @@ def load_module(folder: str | Path, build: Callable[[dict], Module]) -> Module:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{config} does not describe a component: {reason}") from None
     try:
-        module.load_state_dict(load_file(weights))
+        stored = load_file(weights)
+        module.load_state_dict(stored)
     except (SafetensorError, RuntimeError, OSError) as error:
         first = str(error).strip().splitlines()[-1].strip()
         raise InputError(f"{weights} does not fit {config}: {first}") from None
+    dtypes = {value.dtype for value in stored.values() if value.is_floating_point()}
+    if len(dtypes) == 1:
+        setattr(module, _STORED, dtypes.pop())
     return module.eval()

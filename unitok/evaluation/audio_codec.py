@@ -34,10 +34,14 @@ from unitok.evaluation.metrics import perplexity, usage
 from unitok.evaluation.setup import Setup
 from unitok.evaluation.sound_setup import error_rate, hear, heard_words, with_sounds
 from unitok.sounds import samples_at
+from unitok.viz import spectrogram
 from unitok_tokenizers import CodebookSpec, Detokenizer, Tokenizer
 from unitok_tokenizers.errors import InputError
 
 SECTION = "audio_codec"
+EXAMPLES = 1
+"""Sounds of each group that are shown."""
+
 STOI_TARGET, USAGE_TARGET = 0.88, 90.0
 
 
@@ -99,7 +103,13 @@ def measure(setup: Setup) -> Findings:
             Figure(SECTION, "words recognized, the model's voice", 100 - error_rate(got, wanted), "%", count=len(own)),
             share(SECTION, "the oracle reads the same notes", right),
             *_codebooks(codec.tokenizer.spec, [one for group in groups.values() for one in group]),
-        ]
+        ],
+        pictures=[
+            (spectrogram(one.sound[0, 0], rate), spectrogram(one.other[0, 0], rate))
+            for group in groups.values()
+            for one in group[:EXAMPLES]
+        ],
+        headings=("what went in", "what came back"),
     )
 
 

@@ -96,8 +96,9 @@ def event_noun(kind: str, count: int) -> str:
 
 
 def events_text(kind: str, count: int) -> str:
-    """``three beeps``: the assistant's words."""
-    return f"{NUMBER_WORDS[count]} {event_noun(kind, count)}"
+    """``three beeps``: the assistant's words; digits where the world has no word for the number."""
+    number = NUMBER_WORDS[count] if count < len(NUMBER_WORDS) else str(count)
+    return f"{number} {event_noun(kind, count)}"
 
 
 EVENTS_OF_TEXT = {events_text(kind, count): (kind, count) for kind in EVENTS for count in range(1, MOST_EVENTS + 1)}

@@ -18,7 +18,7 @@ from unitok.engine.sampling import Sampling, SamplingParams
 from unitok.model import UniTok
 from unitok.syntax import FramedAudio, SizedImages
 from unitok.training.backbone import embedding_parameters
-from unitok.training.code_embeddings import start_from_codes
+from unitok.training.code_embeddings import _rows, start_from_codes
 from unitok.vocabulary import Vocabulary
 from unitok_detokenizers.image import ImageDetokenizer, ImageDetokenizerConfig
 from unitok_tokenizers.codebook import Codebook
@@ -225,3 +225,10 @@ def test_codes_of_all_tokenizers_of_a_base_start_from_their_vectors(
         upper = torch.triu_indices(16, 16, offset=1)
         pairs = torch.stack([torch.corrcoef(rows)[*upper], torch.corrcoef(wanted - wanted.mean(0))[*upper]])
         assert float(torch.corrcoef(pairs)[0, 1]) > 0.6
+
+
+def test_rows_of_codes_stay_where_their_vectors_are() -> None:
+    """Lightning builds a model with the accelerator as the default device, and the code vectors lie in memory."""
+    with torch.device("meta"):
+        rows = _rows(torch.ones(4, 2, device="cpu"), 8, 0.02)
+    assert rows.device.type == "cpu"

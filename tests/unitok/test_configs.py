@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from transformers import AutoConfig
 
+from unitok.data.tokenizing import find_folder
 from unitok.training.backbone import embedding_parameters
 from unitok.training.decoder import DecoderModule
 from unitok.training.loss import LossConfig
@@ -18,7 +20,7 @@ from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.spec import CodebookSpec
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "decoder"
-NAMES = ("smoke", "tiny", "tiny_sounds", "1b", "7b", "llm_stage1", "llm_stage2", "lora")
+NAMES = ("smoke", "tiny", "1b", "7b", "llm_stage1", "llm_stage2", "lora")
 
 
 def read(name: str) -> tuple[str, dict[str, Any]]:
@@ -74,14 +76,17 @@ def test_a_small_decoder_is_built(name: str, tmp_path: Path) -> None:
     assert module.decoder.config.max_position_embeddings >= config["data"]["init_args"]["row_length"]
 
 
-def test_sound_joins_the_decoder_of_tiny(tmp_path: Path) -> None:
-    """Built as configured, from the checkpoint that ships."""
-    _, config = read("tiny_sounds")
-    options = dict(config["model"]["init_args"], vocabulary="tiny", init_from="tiny", codes_from="tiny", compile=False)
+def test_tiny_is_built_as_configured(tmp_path: Path) -> None:
+    """From the codecs and the vocabulary that ship; it has the shape of the decoder that ships."""
+    _, config = read("tiny")
+    options = dict(config["model"]["init_args"], vocabulary="tiny", codes_from=str(find_folder("tiny")), compile=False)
     kinds = {"loss": LossConfig, "optimizer": OptimizerConfig, "schedule": ScheduleConfig}
     options.update({key: kind(**options[key]) for key, kind in kinds.items()})
     module = DecoderModule(**options)
     module.configure_model()
+    shipped = AutoConfig.from_pretrained(find_folder("tiny") / "decoder")
+    for name in ("model_type", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"):
+        assert getattr(module.decoder.config, name) == getattr(shipped, name)
     assert set(module.vocabulary.specs) == {"image", "audio"}
     for table in embedding_parameters(module.decoder):
         assert len(table) == module.vocabulary.size and bool(table.isfinite().all())

@@ -57,7 +57,8 @@ def start_from_codes(
         for table in tables:
             for number, vectors in enumerate(codebook.vectors):
                 ids = vocabulary.block_ids(spec.modality, number)
-                table[ids] = _rows(vectors, table.shape[1], float(table.std()))
+                rows = _rows(vectors, table.shape[1], float(table.std()))
+                table[ids.to(table.device)] = rows.to(table.device)
 
 
 def _tokenizers(folder: str | Path) -> list[Tokenizer]:
@@ -70,6 +71,7 @@ def _tokenizers(folder: str | Path) -> list[Tokenizer]:
 def _rows(vectors: Tensor, width: int, std: float) -> Tensor:
     """Code vectors ``[V, C]`` to rows ``[V, D]`` whose entries have the standard deviation ``std``."""
     centered = F.normalize(vectors - vectors.mean(0), dim=-1)
-    rows = centered @ torch.randn(vectors.shape[1], width)
+    # Lightning builds models with the accelerator as the default device, where these vectors are not.
+    rows = centered @ torch.randn(vectors.shape[1], width, device=vectors.device)
     rows = rows * math.sqrt(1 - SHARE_OF_NOISE) + torch.randn_like(rows) * math.sqrt(SHARE_OF_NOISE)
     return rows * std

@@ -279,3 +279,44 @@ def test_encoder_and_decoder_must_shrink_and_enlarge_alike() -> None:
             ImageDetokenizerConfig(widths=[8], blocks=[0], patch=4),
             FiniteScalarQuantizer([4, 4]),
         )
+
+
+def test_a_detokenizer_is_trained_for_a_tokenizer_that_stays(tmp_path: Path) -> None:
+    first = module(ProductQuantizer(num_codebooks=2, size=16, channels=4))
+    fit(first, tmp_path, 32)
+    first.export(tmp_path / "codec")
+    kept = str(tmp_path / "codec" / "image_tokenizer")
+    torch.manual_seed(1)
+    second = ImageTokenizerModule(
+        detokenizer=ImageDetokenizerConfig(widths=[24, 16], blocks=[1, 1], patch=4),
+        tokenizer_from=kept,
+        optimizer=OptimizerConfig(name="muon", lr=5e-3),
+        schedule=ScheduleConfig(name="constant", warmup_steps=1),
+        ema=0.9,
+        export_dtype="float16",
+    )
+    before = second.model.decoder.to_pixels.weight.clone()
+    trainer = fit(second, tmp_path, 64)
+    assert trainer.global_step > 0 and not torch.equal(second.model.decoder.to_pixels.weight, before)
+    second.export(tmp_path / "new")
+    folder = tmp_path / "new"
+    assert (folder / "image_tokenizer" / "model.safetensors").read_bytes() == (
+        tmp_path / "codec" / "image_tokenizer" / "model.safetensors"
+    ).read_bytes()
+    tokenizer = ImageTokenizer.from_pretrained(folder / "image_tokenizer")
+    codes = tokenizer.encode(pictures(32))
+    decoded = [
+        ImageDetokenizer.from_pretrained(tmp_path / name / "image_detokenizer").decode(codes)
+        for name in ("codec", "new")
+    ]
+    errors = [(one - pictures(32)).square().mean().item() for one in decoded]
+    assert errors[1] < errors[0]
+
+
+def test_a_tokenizer_that_stays_leaves_no_room_for_another(tmp_path: Path) -> None:
+    first = module(VectorQuantizer(size=16, channels=4))
+    first.export(tmp_path)
+    with pytest.raises(InputError, match="tokenizer_from"):
+        ImageTokenizerModule(quantizer=VectorQuantizer(), tokenizer_from=str(tmp_path / "image_tokenizer"))
+    with pytest.raises(InputError, match="image_tokenizer"):
+        ImageTokenizerModule(tokenizer_from=str(tmp_path / "nothing" / "image_tokenizer"))

@@ -5,7 +5,6 @@ Shape letters: B batch, H W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
-from tqdm import tqdm
 
+from unitok.data.drawing import draw_many
 from unitok.data.textures import sample_texture
 from unitok.data.world.render import CANONICAL, Style, render
 from unitok.data.world.scene import sample_scene
@@ -39,22 +38,16 @@ class PicturePool(Dataset[Tensor]):
         return picture.flip(-1) if self.augment and torch.rand(()) < 0.5 else picture
 
 
-def scene_picture(rng: np.random.Generator, size: int, least: int = 1) -> np.ndarray:
+def scene_picture(rng: np.random.Generator, size: int, least: int = 1) -> tuple[np.ndarray]:
     """A random scene of ``least`` to 6 objects, half of the time in the canonical look; uint8 ``[size, size, 3]``."""
     style = CANONICAL if rng.random() < 0.5 else Style.sample(rng)
     count = None if least == 1 else int(rng.integers(least, 7))
-    return render(sample_scene(rng, count), size, style)
+    return (render(sample_scene(rng, count), size, style),)
 
 
-def make_pool(
-    draw: Callable[[np.random.Generator, int], np.ndarray], count: int, size: int, seed: int, label: str
-) -> np.ndarray:
-    """``count`` pictures uint8 ``[count, size, size, 3]``; the same for the same seed."""
-    rng = np.random.default_rng(seed)
-    pool = np.empty((count, size, size, 3), np.uint8)
-    for i in tqdm(range(count), desc=label, unit="picture", mininterval=1.0):
-        pool[i] = draw(rng, size)
-    return pool
+def texture(rng: np.random.Generator, size: int) -> tuple[np.ndarray]:
+    """A procedural texture; uint8 ``[size, size, 3]``."""
+    return (sample_texture(rng, size),)
 
 
 class WorldPictures(L.LightningDataModule):
@@ -88,16 +81,15 @@ class WorldPictures(L.LightningDataModule):
 
     def setup(self, stage: str) -> None:
         if stage == "fit" and self.train_pool is None:
-            streams = np.random.SeedSequence([self.seed, 1]).generate_state(2).tolist()
-            draw = partial(scene_picture, least=self.least_objects)
-            scenes = make_pool(draw, self.scenes, self.size, streams[0], "drawing scenes")
-            textures = make_pool(sample_texture, self.textures, self.size, streams[1], "drawing textures")
-            self.train_pool = np.concatenate([scenes, textures])
+            draw = partial(scene_picture, size=self.size, least=self.least_objects)
+            pools = draw_many(draw, self.scenes, [self.seed, 1], "drawing scenes")
+            if self.textures:
+                draw = partial(texture, size=self.size)
+                pools += draw_many(draw, self.textures, [self.seed, 3], "drawing textures")
+            self.train_pool = np.concatenate(pools)
         if self.validation_pool is None:
-            stream = int(np.random.SeedSequence([self.seed, 2]).generate_state(1)[0])
-            self.validation_pool = make_pool(
-                scene_picture, self.validation, self.size, stream, "drawing held-out scenes"
-            )
+            draw = partial(scene_picture, size=self.size)
+            (self.validation_pool,) = draw_many(draw, self.validation, [self.seed, 2], "drawing held-out scenes")
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         assert self.train_pool is not None

@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from unitok.training.adversary import adaptive_weight, discriminator_loss
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule
-from unitok.training.quantizers import Quantizer
+from unitok.training.quantizers import FixedQuantizer, Quantizer
 from unitok_tokenizers.errors import InputError
 
 MAX_SKIPPED_IN_A_ROW = 10
@@ -245,5 +245,8 @@ class CodecModule(L.LightningModule):
 
     def export(self, folder: str | Path) -> None:
         """Write the tokenizer's folder and the detokenizer's into ``folder``."""
+        kept = isinstance(self.model.quantizer, FixedQuantizer)
         for name, part in (("tokenizer", self.tokenizer()), ("detokenizer", self.detokenizer())):
-            part.to(self.export_dtype).save_pretrained(Path(folder) / f"{self.modality}_{name}")
+            # Rounded, a tokenizer that others use could give some media other codes.
+            part = part if kept and name == "tokenizer" else part.to(self.export_dtype)
+            part.save_pretrained(Path(folder) / f"{self.modality}_{name}")

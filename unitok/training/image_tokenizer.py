@@ -16,8 +16,9 @@ from torchmetrics.functional.image import structural_similarity_index_measure as
 from unitok.training.codec import AutoEncoder, CodecModule
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
 from unitok.training.perceptual import PerceptualLoss
-from unitok.training.quantizers import Quantizer, VectorQuantizer
+from unitok.training.quantizers import FixedQuantizer, Quantizer, VectorQuantizer
 from unitok_detokenizers.image import ImageDetokenizer, ImageDetokenizerConfig
+from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import ImageTokenizer, ImageTokenizerConfig
 from unitok_tokenizers.image_io import save_image, to_pil
 
@@ -35,6 +36,8 @@ class ImageTokenizerModule(CodecModule):
         edge_weight: of the absolute error of differences between neighboring pixels, which keeps small shapes apart.
         perceptual: distance in a feature net's space, where one is at hand.
         perceptual_weight: of that distance.
+        tokenizer_from: folder of a trained image tokenizer that stays as it is: only a detokenizer is trained, for
+            codes that decoders use already. It takes the place of ``tokenizer`` and ``quantizer``.
         options: as for :class:`CodecModule`; its discriminator judges pictures ``[B, 3, H, W]`` in [-1, 1].
     """
 
@@ -52,8 +55,16 @@ class ImageTokenizerModule(CodecModule):
         edge_weight: float = 0.0,
         perceptual: PerceptualLoss | None = None,
         perceptual_weight: float = 1.0,
+        tokenizer_from: str | None = None,
         **options: Any,
     ) -> None:
+        kept = None
+        if tokenizer_from is not None:
+            if tokenizer is not None or quantizer is not None:
+                raise InputError("model.tokenizer_from brings its own tokenizer and quantizer; leave those out")
+            kept = ImageTokenizer.from_pretrained(tokenizer_from).requires_grad_(False)
+            tokenizer = kept.config
+            quantizer = FixedQuantizer(kept.codebook, tokenizer.codebook)
         quantizer = quantizer or VectorQuantizer()
         tokenizer = replace(tokenizer or ImageTokenizerConfig(), codebook=quantizer.config)
         detokenizer = replace(detokenizer or ImageDetokenizerConfig(), codebook=quantizer.config)
@@ -62,7 +73,8 @@ class ImageTokenizerModule(CodecModule):
                 f"the encoder shrinks pictures {tokenizer.downsample} times and the decoder enlarges them "
                 f"{detokenizer.upsample} times: patch * 2 ** (stages - 1) must be equal"
             )
-        model = AutoEncoder(tokenizer.build(), quantizer, detokenizer.build())
+        encoder = tokenizer.build() if kept is None else kept.encoder
+        model = AutoEncoder(encoder, quantizer, detokenizer.build())
         super().__init__(model, optimizer, schedule, **options)
         self.tokenizer_config, self.detokenizer_config = tokenizer, detokenizer
         self.l1_weight, self.l2_weight, self.edge_weight = l1_weight, l2_weight, edge_weight

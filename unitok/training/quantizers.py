@@ -237,3 +237,24 @@ class SimVectorQuantizer(Quantizer):
 
     def vectors(self) -> Tensor:
         return self.inner.codebook[None]
+
+
+class FixedQuantizer(Quantizer):
+    """The codes of a tokenizer that stays as it is, while a detokenizer is trained on them.
+
+    Args:
+        codebook: the tokenizer's.
+        config: of that codebook.
+    """
+
+    def __init__(self, codebook: Codebook, config: CodebookConfig) -> None:
+        super().__init__()
+        self.codebook, self.config = codebook, config
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        codes = self.codebook.search(x.flatten(0, 1))
+        quantized = self.codebook.lookup(codes).float()
+        return quantized.unflatten(0, x.shape[:2]), codes.unflatten(0, x.shape[:2]), x.new_zeros(())
+
+    def vectors(self) -> Tensor:
+        return self.codebook.vectors

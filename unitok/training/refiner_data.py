@@ -5,6 +5,8 @@ Shape letters: n pairs, B batch, s side of a small picture in pixels.
 
 from __future__ import annotations
 
+from functools import partial
+
 import lightning as L
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from unitok.data.drawing import draw_many
 from unitok.data.textures import sample_texture
 from unitok.data.tokenizing import find_folder
 from unitok.data.world.render import CANONICAL, Style, render
@@ -27,7 +30,7 @@ from unitok_tokenizers.image import ImageTokenizer
 from unitok_tokenizers.image_io import to_tensor
 
 TOGETHER = 64  # pictures that go through the codec, or are drawn by the decoder, at once
-Pools = tuple[np.ndarray, np.ndarray]  # uint8 [n, 2s, 2s, 3] and [n, s, s, 3]
+Pools = tuple[np.ndarray, np.ndarray]  # uint8 [n, 2s, 2s, 3] and [n, s, s, 3]; or of one picture, without n
 
 
 class PairPool(Dataset[tuple[Tensor, Tensor]]):
@@ -102,40 +105,36 @@ class RefinerPairs(L.LightningDataModule):
         if self.size % cell:
             raise InputError(f"data.size {self.size} is not a multiple of the {cell} pixels of a code; give another")
         if self.validation_pools is None:
-            rng = np.random.default_rng([self.seed, 1])
-            self.validation_pools = self._through(codec, *self._scenes(rng, self.validation))
+            draw = partial(scene_pair, size=self.size)
+            large, small = draw_many(draw, self.validation, [self.seed, 1], "drawing held-out scenes")
+            self.validation_pools = self._through(codec, large, small)
         if stage == "fit" and self.train_pools is None:
-            rng = np.random.default_rng([self.seed, 0])
-            pools = [self._through(codec, *self._scenes(rng, self.scenes))]
+            large, small = draw_many(partial(scene_pair, size=self.size), self.scenes, [self.seed, 0], "drawing scenes")
+            pools = [self._through(codec, large, small)]
             if self.textures:
-                large = np.stack([sample_texture(rng, SCALE * self.size) for _ in range(self.textures)])
-                pools.append(self._through(codec, large, np.stack([_halved(one) for one in large])))
+                draw = partial(texture_pair, size=self.size)
+                large, small = draw_many(draw, self.textures, [self.seed, 2], "drawing textures")
+                pools.append(self._through(codec, large, small))
             if self.drawn:
-                pools.append(self._drawn(rng))
+                pools.append(self._drawn(np.random.default_rng([self.seed, 3])))
             large, small = (np.concatenate(parts) for parts in zip(*pools, strict=True))
             self.train_pools = large, small
 
-    def _scenes(self, rng: np.random.Generator, count: int) -> Pools:
-        """Scenes as they should look at double size, and as they are given to the codec."""
-        large, small = [], []
-        for _ in tqdm(range(count), desc="drawing scenes", unit="picture", mininterval=1.0):
-            style = CANONICAL if rng.random() < 0.5 else Style.sample(rng)
-            scene = sample_scene(rng)
-            # What is jagged or blurred in the small picture is not so in the large one: that is what is refined.
-            large.append(render(scene, SCALE * self.size, style.sharpened()))
-            small.append(render(scene, self.size, style))
-        return np.stack(large), np.stack(small)
+    @property
+    def _device(self) -> torch.device:
+        return self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
 
     def _through(self, codec: tuple[ImageTokenizer, ImageDetokenizer], large: np.ndarray, small: np.ndarray) -> Pools:
+        tokenizer, detokenizer, device = codec[0].to(self._device), codec[1].to(self._device), self._device
         decoded = []
         for start in tqdm(range(0, len(small), TOGETHER), desc="through the codec", unit="batch", mininterval=1.0):
             pictures = torch.stack([to_tensor(one) for one in small[start : start + TOGETHER]])
             with torch.inference_mode():
-                decoded.append(_bytes(codec[1].decode(codec[0].encode(pictures))))
+                decoded.append(_bytes(detokenizer.decode(tokenizer.encode(pictures.to(device))).cpu()))
         return large, np.concatenate(decoded)
 
     def _drawn(self, rng: np.random.Generator) -> Pools:
-        model = UniTok.from_pretrained(self.checkpoint)
+        model = UniTok.from_pretrained(self.checkpoint, self._device)
         large, small = [], []
         for start in tqdm(range(0, self.drawn, TOGETHER), desc="drawing by the decoder", unit="batch", mininterval=1.0):
             count = min(TOGETHER, self.drawn - start)
@@ -159,10 +158,19 @@ class RefinerPairs(L.LightningDataModule):
         return DataLoader(PairPool(self.validation_pools), self.batch_size)
 
 
-def _halved(picture: np.ndarray) -> np.ndarray:
-    """A picture ``[2s, 2s, 3]`` at half its size, each pixel the mean of four."""
-    side = len(picture) // SCALE
-    return picture.reshape(side, SCALE, side, SCALE, 3).mean(axis=(1, 3)).round().astype(np.uint8)
+def scene_pair(rng: np.random.Generator, size: int) -> Pools:
+    """A scene as it should look at double size, and as it is given to the codec, half of the time in the canonical
+    look: uint8 ``[2s, 2s, 3]`` and ``[s, s, 3]``."""
+    style = CANONICAL if rng.random() < 0.5 else Style.sample(rng)
+    scene = sample_scene(rng)
+    # What is jagged or blurred in the small picture is not so in the large one: that is what is refined.
+    return render(scene, SCALE * size, style.sharpened()), render(scene, size, style)
+
+
+def texture_pair(rng: np.random.Generator, size: int) -> Pools:
+    """A texture likewise; each pixel of the small one is the mean of four."""
+    large = sample_texture(rng, SCALE * size)
+    return large, large.reshape(size, SCALE, size, SCALE, 3).mean(axis=(1, 3)).round().astype(np.uint8)
 
 
 def _bytes(pixels: Tensor) -> np.ndarray:

@@ -15,15 +15,15 @@ from unitok.data.world.templates import pick_weighted
 Asker = Callable[[np.random.Generator, Scene, str], Question | None]
 
 CATEGORIES: dict[str, tuple[float, Asker]] = {
-    "color": (0.17, of_objects.ask_color),
-    "shape": (0.14, of_objects.ask_shape),
-    "size": (0.06, of_objects.ask_size),
-    "position": (0.13, of_objects.ask_position),
-    "count": (0.16, of_scenes.ask_count),
-    "existence": (0.14, of_scenes.ask_existence),
-    "comparison": (0.08, of_scenes.ask_comparison),
-    "relation": (0.09, of_objects.ask_relation),
-    "background": (0.03, of_scenes.ask_background),
+    "color": (0.15, of_objects.ask_color),
+    "shape": (0.13, of_objects.ask_shape),
+    "size": (0.05, of_objects.ask_size),
+    "position": (0.14, of_objects.ask_position),
+    "count": (0.17, of_scenes.ask_count),
+    "existence": (0.12, of_scenes.ask_existence),
+    "comparison": (0.10, of_scenes.ask_comparison),
+    "relation": (0.12, of_objects.ask_relation),
+    "background": (0.02, of_scenes.ask_background),
 }
 """How often each category is drawn, and who asks."""
 

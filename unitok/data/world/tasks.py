@@ -23,13 +23,16 @@ from unitok.data.world.turns import answered, with_words
 from unitok.document import Document, Part, Text, Turn
 
 TASK_WEIGHTS: dict[str, float] = {
-    "request": 0.38,
-    "edit": 0.18,
+    "request": 0.34,
+    "edit": 0.24,
     "questions": 0.16,
     "caption": 0.08,
-    "conversation": 0.20,
+    "conversation": 0.18,
 }
 """Shares of the documents."""
+
+OTHER_LOOKS = 0.7
+"""How often what a user gives is drawn in another look than the canonical one."""
 
 DOCUMENTS_PER_FAMILY = 3.4
 """How many documents share one drawn scene and its edited form, on average."""
@@ -46,7 +49,7 @@ def sample_documents(rng: np.random.Generator, split: str = "train", size: int =
     album = Album(size)
     request = sample_request(rng, split=split)
     scene = request.scene
-    given_style = Style.sample(rng) if chance(rng, 0.5) else CANONICAL
+    given_style = Style.sample(rng) if chance(rng, OTHER_LOOKS) else CANONICAL
     edit = sample_edit(rng, scene, split)
     documents = [answered((Text(request.text),), album.picture(scene))]
     if numbers["request"] > 1:
@@ -55,9 +58,7 @@ def sample_documents(rng: np.random.Generator, split: str = "train", size: int =
     if numbers["edit"] and edit is not None:
         picture = album.picture(scene, given_style)
         documents.append(answered(with_words(rng, picture, edit.text), album.picture(edit.target)))
-    shown = [(scene, given_style), (scene, CANONICAL)]
-    if edit is not None:
-        shown.append((edit.target, CANONICAL))
+    shown = [(scene, given_style)] * 2 + [(scene if edit is None else edit.target, CANONICAL)]
     if numbers["questions"]:
         documents += question_document(rng, album, *pick(rng, shown), split)
     if numbers["caption"]:

@@ -22,16 +22,16 @@ from unitok.data.world.templates import chance, pick
 from unitok.document import Audio, Document
 
 SOUND_TASK_WEIGHTS: dict[str, float] = {
-    "transcription": 0.18,
+    "transcription": 0.13,
     "reading": 0.23,
-    "spoken request": 0.17,
-    "spoken caption": 0.11,
+    "spoken request": 0.14,
+    "spoken caption": 0.13,
     "spoken questions": 0.09,
-    "playing": 0.06,
-    "naming": 0.05,
+    "playing": 0.11,
+    "naming": 0.07,
     "events": 0.03,
     "continuation": 0.03,
-    "conversation": 0.05,
+    "conversation": 0.04,
 }
 """Shares of the documents with sounds."""
 
@@ -43,6 +43,9 @@ CHORD_RATE = 0.15
 
 SHARED_RATE = 0.35
 """How often a text is read aloud whose speech the family holds already."""
+
+REQUESTED_RATE = 0.4
+"""How often the user's picture shows what is asked for elsewhere in the family."""
 
 HEARD_RATE = 0.25
 """How often the assistant's own voice is transcribed, and not a user's."""
@@ -72,11 +75,11 @@ def sample_sound_documents(rng: np.random.Generator, split: str = "train", size:
         documents.append(spoken_request(rng, speech, album.picture(request.scene)))
         request = request if chance(rng, 0.3) else _speakable_request(rng, split)
     for _ in range(numbers["spoken caption"]):
-        scene, caption = _captioned_scene(rng, request.scene, split)
+        scene, caption = _captioned_scene(rng, _scene(rng, request.scene, split), split)
         read.append(caption)
         documents.append(spoken_caption(rng, album.picture(scene, style), tape.spoken(caption)))
     for _ in range(numbers["spoken questions"]):
-        found, said = spoken_questions(rng, tape, album, request.scene, style, split)
+        found, said = spoken_questions(rng, tape, album, _scene(rng, request.scene, split), style, split)
         documents += found
         heard += said
     if numbers["conversation"]:
@@ -135,6 +138,11 @@ def _speakable_request(rng: np.random.Generator, split: str) -> Request:
         request = sample_request(rng, split=split)
         if speakable(request.text):
             return request
+
+
+def _scene(rng: np.random.Generator, requested: Scene, split: str) -> Scene:
+    """What a picture given by a user shows: scenes of requests that can be said aloud are simpler than others."""
+    return requested if chance(rng, REQUESTED_RATE) else sample_varied_scene(rng, split)
 
 
 def _captioned_scene(rng: np.random.Generator, scene: Scene, split: str) -> tuple[Scene, str]:

@@ -34,7 +34,7 @@ def test_a_codec_is_built(path: Path) -> None:
     model, data = built.model, built.data
     assert isinstance(model, CodecModule) and isinstance(data, L.LightningDataModule)
     assert model.export_folder == f"runs/{path.parent.name}/{path.stem}/export"
-    assert (model.discriminator is None) == (path.stem == "tiny")
+    assert (model.discriminator is None) == path.stem.startswith("tiny")
     if isinstance(model, AudioTokenizerModule):
         spec, settings = model.new_tokenizer().spec, vars(data)
         rate = SAMPLE_RATE if isinstance(data, WorldSounds) else settings["sample_rate"]

@@ -235,6 +235,19 @@ def record_logits(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[int, int], tupl
     return recorded
 
 
+def _words_in_front(vocabulary: Vocabulary, answer: Tensor) -> int:
+    """How many tokens stand in front of the first image or sound."""
+    starts = torch.isin(answer, torch.tensor([vocabulary.boi, vocabulary.boa]))
+    return int(starts.int().argmax()) if bool(starts.any()) else len(answer)
+
+
+def _unconditional(decoder: PreTrainedModel, vocabulary: Vocabulary, prompt: Tensor, answer: Tensor) -> Tensor:
+    """Logits of each step of the row that sees neither the prompt nor words in front of codes; NaN at those words."""
+    first = _words_in_front(vocabulary, answer)
+    logits = uncached(decoder, torch.cat([prompt, answer[first:]]), vocabulary.size)[len(prompt) - 1 :]
+    return torch.cat([logits.new_full((first, logits.shape[1]), torch.nan), logits])
+
+
 def test_guidance_in_one_batch_equals_two_passes(
     any_engine: Engine,
     prompts: list[Tensor],
@@ -251,9 +264,10 @@ def test_guidance_in_one_batch_equals_two_passes(
     images_after_text, drawn = 0, 0
     for row, answer in enumerate(answers):
         cond = uncached(tiny_decoder, torch.cat([chosen[row], answer]), vocabulary.size)[len(chosen[row]) - 1 :]
-        uncond = uncached(tiny_decoder, torch.cat([unconditional, answer]), vocabulary.size)[len(unconditional) - 1 :]
         kinds = vocabulary.modality_of(answer)
-        images_after_text += requests[row].modality == "auto" and bool((kinds == IMAGE).any())
+        words = _words_in_front(vocabulary, answer)
+        uncond = _unconditional(tiny_decoder, vocabulary, unconditional, answer)
+        images_after_text += words > 0 and bool((kinds == IMAGE).any())
         for step in range(len(answer)):
             if (seeds[row], step) not in recorded:
                 assert kinds[step] == CONTROL  # forced
@@ -265,7 +279,7 @@ def test_guidance_in_one_batch_equals_two_passes(
             assert_same(logits, expected[ids])
             assert answer[step] in ids
             drawn += 1
-    assert images_after_text and drawn > 300  # or the test has not seen text fed to the unconditional row
+    assert images_after_text and drawn > 300  # or the test has not seen text kept from the unconditional row
 
 
 @pytest.mark.parametrize("order", sorted(ORDERS))
@@ -289,7 +303,7 @@ def test_guidance_of_images_and_sounds_in_one_batch_equals_two_passes(
     seen: dict[str, int] = dict.fromkeys(("image", "audio", "end", "other"), 0)
     for row, answer in enumerate(answers):
         cond = uncached(sound_decoder, torch.cat([chosen[row], answer]), vocabulary.size)[len(chosen[row]) - 1 :]
-        uncond = uncached(sound_decoder, torch.cat([unconditional, answer]), vocabulary.size)[len(unconditional) - 1 :]
+        uncond = _unconditional(sound_decoder, vocabulary, unconditional, answer)
         kinds = vocabulary.modality_of(answer)
         for step, token_id in enumerate(answer.tolist()):
             named = {IMAGE: "image", AUDIO: "audio"}.get(int(kinds[step]), "other")
@@ -297,7 +311,8 @@ def test_guidance_of_images_and_sounds_in_one_batch_equals_two_passes(
             scale = {"image": 0.5, "other": 1.0}.get(kind, 2.5)
             if (seeds[row], step) in recorded:
                 logits, ids = recorded[seeds[row], step]
-                assert_same(logits, (uncond[step] + scale * (cond[step] - uncond[step]))[ids])
+                guided = cond[step] if scale == 1.0 else uncond[step] + scale * (cond[step] - uncond[step])
+                assert_same(logits, guided[ids])
                 seen[kind] += 1
     ends = seen.pop("end")  # where codes are delayed, it is forced behind those that are open
     assert min(seen.values()) >= 4 and (ends >= 2 or order == "delayed"), seen

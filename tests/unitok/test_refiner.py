@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -272,3 +273,19 @@ def test_a_step_learns(tmp_path: Path) -> None:
         optimizer.step()
         losses.append(float(loss.detach()))
     assert sum(losses[-8:]) < 0.6 * sum(losses[:8])
+
+
+def test_training_goes_on_from_an_exported_refiner(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    first = RefinerModule(RefinerConfig([8, 16], 1, 4), export=str(tmp_path), export_dtype="float16")
+    with torch.no_grad():
+        for parameter in first.unet.parameters():
+            parameter.add_(torch.randn_like(parameter))
+    first.trainer = SimpleNamespace(sanity_checking=False)  # type: ignore[assignment]
+    first.on_validation_epoch_end()
+    assert next(first.unet.parameters()).dtype == torch.float32
+    second = RefinerModule(RefinerConfig([8, 16], 1, 4), init_from=str(tmp_path))
+    for one, other in zip(first.unet.parameters(), second.unet.parameters(), strict=True):
+        assert other.dtype == torch.float32 and torch.equal(one.half().float(), other)
+    with pytest.raises(InputError, match=r"model\.init_from: .* has another network"):
+        RefinerModule(RefinerConfig([8, 24], 1, 4), init_from=str(tmp_path))

@@ -112,23 +112,23 @@ def test_image_replies_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     cache = write(tmp_path / "cache", DOCUMENTS)
     replies = find_media_replies(cache.tokens, cache.offsets, CONTROL)
     found = [(int(d), cache[int(d)][0][s:e].tolist()) for d, s, e in zip(*replies, strict=True)]
-    # A picture in a user's turn is no reply.
-    assert found == [(0, [*PICTURE, V.eot]), (2, [*PICTURE, V.eot]), (2, [7, *PICTURE, V.eot])]
+    # A picture in a user's turn is no reply, and the words in front of one are left out.
+    assert found == [(0, [*PICTURE, V.eot]), (2, [*PICTURE, V.eot]), (2, [*PICTURE, V.eot])]
 
 
 def test_replies_with_sounds_are_found() -> None:
     sound = [V.boa, *AUDIO, V.eoa]
     ids, _ = conversation(("user", [1, *sound]), ("assistant", [2]), ("user", [3]), ("assistant", [4, *sound]))
     replies = find_media_replies(ids, np.array([0, len(ids)]), CONTROL)
-    assert [ids[start:end].tolist() for _, start, end in zip(*replies, strict=True)] == [[4, *sound, V.eot]]
+    assert [ids[start:end].tolist() for _, start, end in zip(*replies, strict=True)] == [[*sound, V.eot]]
 
 
 def test_dropping_the_condition_leaves_the_unconditional_prompt_and_the_reply() -> None:
     ids, marks = DOCUMENTS[2]
     replies = find_media_replies(ids, np.array([0, len(ids)]), CONTROL)
     dropped, dropped_marks = drop_condition(ids, marks, int(replies.start[1]), int(replies.end[1]), CONTROL)
-    assert dropped.tolist() == [V.bos, V.user, V.uncond, V.eot, V.assistant, 7, *PICTURE, V.eot, V.eos]
-    assert dropped_marks.tolist() == [0] * 5 + [1] * (len(PICTURE) + 2) + [0]
+    assert dropped.tolist() == [V.bos, V.user, V.uncond, V.eot, V.assistant, *PICTURE, V.eot, V.eos]
+    assert dropped_marks.tolist() == [0] * 5 + [1] * (len(PICTURE) + 1) + [0]
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,8 @@
 """Condition dropout: what guidance needs the model to have seen.
 
 A document in which an assistant turn holds an image or a sound becomes, with some probability, just that turn behind
-the unconditional prompt `<bos> <user> <uncond> <eot> <assistant>`, and ends after it.
+the unconditional prompt `<bos> <user> <uncond> <eot> <assistant>`, from the image or sound on, and ends after it. Words
+in front of it are left out, since they may say what is wanted.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ class ControlIds:
 class MediaReplies(NamedTuple):
     """Assistant turns that hold an image or a sound.
 
-    In `document` [R], the ids from `start` [R] to `end` [R], counted from the document's first, are the turn
-    without its `<assistant>` and with its `<eot>`.
+    In `document` [R], the ids from `start` [R] to `end` [R], counted from the document's first, are the turn from its
+    first image or sound on, with its `<eot>`.
     """
 
     document: NDArray[np.int64]
@@ -68,8 +69,9 @@ def find_media_replies(tokens: NDArray[np.integer], offsets: NDArray[np.int64], 
         after = np.searchsorted(ends, assistants)  # the <eot> that closes each turn
         assistants, after = assistants[after < len(ends)], after[after < len(ends)]
         closing = ends[after]
-        holds = np.searchsorted(media, closing) > np.searchsorted(media, assistants)
-        start, end = assistants[holds] + 1 + base, closing[holds] + 1 + base
+        first_media = np.searchsorted(media, assistants)
+        holds = np.searchsorted(media, closing) > first_media
+        start, end = media[first_media[holds]] + base, closing[holds] + 1 + base
         document = np.searchsorted(offsets, start, side="right") - 1
         inside = end <= offsets[document + 1]
         document, start, end = document[inside], start[inside], end[inside]

@@ -119,10 +119,16 @@ class Batch:
             guesses = one.guesses()
             one.guessed = len(guesses)
             longest = max(longest, one.guessed)
-            for row in one.rows:
-                tokens[row] = [*one.pending, *guesses]
+            for row, new in zip(one.rows, one.fed([*one.pending, *guesses], self._planner.media_starts), strict=True):
+                tokens[row] = new
         fresh = self._admit()
-        prompts = [[*beginning, *one.plan.head] for one in fresh for beginning in one.query.beginnings]
+        prompts = [
+            [*beginning, *new]
+            for one in fresh
+            for beginning, new in zip(
+                one.query.beginnings, one.fed(one.plan.head, self._planner.media_starts), strict=True
+            )
+        ]
         self._rows.advance(tokens, 1 + longest, [row for one in fresh for row in one.rows], prompts)
         self._live += fresh
         return fresh

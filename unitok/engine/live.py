@@ -5,7 +5,7 @@ Shape letters: n ids of a block.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -132,6 +132,7 @@ class Live:
         drafts: Guesses for the draws that come next.
         guessed: How many tokens the decoder has seen that were guesses.
         known: The distribution that was last seen of each block.
+        with_codes: Whether the unconditional row has begun to follow the answer.
     """
 
     query: Query
@@ -145,6 +146,21 @@ class Live:
     drafts: list[Draft] = field(default_factory=list)
     guessed: int = 0
     known: dict[Block, Tensor] = field(default_factory=dict)
+    with_codes: bool = False
+
+    def fed(self, token_ids: Sequence[int], media_starts: Set[int]) -> list[Sequence[int]]:
+        """What each row sees of new tokens.
+
+        Words in front of codes are kept from the unconditional row: they may say what is wanted, as the prompt does.
+        """
+        if len(self.rows) == 1:
+            return [token_ids]
+        first = 0
+        if not self.with_codes:
+            starts = (place for place, token_id in enumerate(token_ids) if token_id in media_starts)
+            first = next(starts, len(token_ids))
+            self.with_codes = first < len(token_ids)
+        return [token_ids, token_ids[first:]]
 
     @property
     def window(self) -> int:

@@ -69,6 +69,7 @@ class Planner:
     def __init__(self, grammar: Grammar, blocks: Blocks) -> None:
         self._grammar = grammar
         self._blocks = blocks
+        self.media_starts = grammar.media_starts
         self._known: dict[tuple[State, int | None], Plan] = {}
 
     def first(self, requests: Sequence[Request]) -> list[Plan]:

@@ -51,6 +51,8 @@ class Grammar:
         usable &= vocabulary.text_ids != NO_ID
         if not bool(usable.any()):
             raise InputError("the grammar has no text token that may be generated")
+        self.media_starts = frozenset({vocabulary.boi, vocabulary.boa})
+        """The ids that an image or a sound begins with."""
         masks = Masks(vocabulary.size)
         text = vocabulary.text_ids[usable]
         self._least_audio = AudioSyntax(vocabulary).length(1) if "audio" in vocabulary.specs else 0

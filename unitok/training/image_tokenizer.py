@@ -6,6 +6,7 @@ Shape letters: B batch, H W pixels.
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.functional.image import structural_similarity_index_measure as ssim
 
+from unitok.data.tokenizing import find_folder
 from unitok.training.codec import AutoEncoder, CodecModule
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
 from unitok.training.perceptual import PerceptualLoss
@@ -21,6 +23,8 @@ from unitok_detokenizers.image import ImageDetokenizer, ImageDetokenizerConfig
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import ImageTokenizer, ImageTokenizerConfig
 from unitok_tokenizers.image_io import save_image, to_pil
+
+TOKENIZER = "image_tokenizer"
 
 
 class ImageTokenizerModule(CodecModule):
@@ -36,8 +40,9 @@ class ImageTokenizerModule(CodecModule):
         edge_weight: of the absolute error of differences between neighboring pixels, which keeps small shapes apart.
         perceptual: distance in a feature net's space, where one is at hand.
         perceptual_weight: of that distance.
-        tokenizer_from: folder of a trained image tokenizer that stays as it is: only a detokenizer is trained, for
-            codes that decoders use already. It takes the place of ``tokenizer`` and ``quantizer``.
+        tokenizer_from: a codec, base or checkpoint (its folder, or the name of a shipped one) whose image tokenizer
+            stays as it is: only a detokenizer is trained, for codes that decoders use already. It takes the place of
+            ``tokenizer`` and ``quantizer``.
         options: as for :class:`CodecModule`; its discriminator judges pictures ``[B, 3, H, W]`` in [-1, 1].
     """
 
@@ -62,7 +67,9 @@ class ImageTokenizerModule(CodecModule):
         if tokenizer_from is not None:
             if tokenizer is not None or quantizer is not None:
                 raise InputError("model.tokenizer_from brings its own tokenizer and quantizer; leave those out")
-            kept = ImageTokenizer.from_pretrained(tokenizer_from).requires_grad_(False)
+            codec = Path(tokenizer_from)
+            codec = codec if (codec / TOKENIZER).is_dir() else find_folder(tokenizer_from)
+            kept = ImageTokenizer.from_pretrained(codec / TOKENIZER).requires_grad_(False)
             tokenizer = kept.config
             quantizer = FixedQuantizer(kept.codebook, tokenizer.codebook)
         quantizer = quantizer or VectorQuantizer()

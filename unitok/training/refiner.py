@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from unitok.evaluation.metrics import psnr, sharpness
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule
-from unitok_detokenizers.refiner import RefinerPipeline, enlarge, predict
+from unitok_detokenizers.refiner import RefinerPipeline, enlarge, load_refiner, predict
+from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import save_image, to_pil
 
 LEAST_TIME = 0.3
@@ -76,6 +77,7 @@ class RefinerModule(L.LightningModule):
         steps: Steps of the flow in validation.
         export: Folder that receives the refiner after each validation.
         export_dtype: Of the exported weights: `float32`, or `float16` for half the size. They are read as float32.
+        init_from: Folder of an exported refiner of the same network, to start from its weights.
     """
 
     def __init__(
@@ -87,9 +89,12 @@ class RefinerModule(L.LightningModule):
         steps: int = 4,
         export: str | None = None,
         export_dtype: Literal["float32", "float16"] = "float32",
+        init_from: str | None = None,
     ) -> None:
         super().__init__()
         self.unet = unet.build()
+        if init_from is not None:
+            _start_from(self.unet, init_from)
         self.optimizer_config, self.schedule_config = optimizer, schedule
         self.noisy_share, self.steps, self.export_folder = noisy_share, steps, export
         self.export_dtype = getattr(torch, export_dtype)
@@ -140,6 +145,14 @@ def _pipeline(unet: UNet2DModel) -> RefinerPipeline:
     pipeline = RefinerPipeline(unet, FlowMatchEulerDiscreteScheduler(shift=SHIFT))
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def _start_from(unet: UNet2DModel, folder: str) -> None:
+    trained: Any = load_refiner(folder).unet
+    try:
+        unet.load_state_dict(trained.state_dict())
+    except RuntimeError:
+        raise InputError(f"model.init_from: {folder} has another network; give model.unet its widths") from None
 
 
 def _generators(pictures: Tensor) -> list[torch.Generator]:

@@ -40,9 +40,9 @@ from unitok_tokenizers.image_io import to_pil, to_tensor
 
 FOLDER = Path(str(resources.files("unitok"))) / "checkpoints" / "tiny"
 MEGABYTE = 10**6
-PSNR, SAME_SCENE, DRAWN, NEVER_SHOWN, ANSWERED, EDITED = 36.0, 0.95, 0.85, 0.70, 0.80, 0.30
-REFINED, SHARP = 2.0, (0.85, 1.1)
-NOTES_KEPT, MADE, MISHEARD = 0.8, 0.15, 10.0
+PSNR, SAME_SCENE, DRAWN, NEVER_SHOWN, ANSWERED, EDITED = 39.0, 0.96, 0.90, 0.85, 0.90, 0.60
+REFINED, SHARP = 2.5, (0.85, 1.1)
+NOTES_KEPT, MADE, MISHEARD = 0.8, 0.80, 8.0
 
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
 

@@ -273,8 +273,7 @@ def test_documents_are_questions_with_one_answer_and_fit(said: list) -> None:
     documents = families(60, seed=5)
     for document in documents:
         assert [turn.role for turn in document.turns] == ["user", "assistant"] * (len(document.turns) // 2)
-        for turn in document.turns[1::2]:  # one answer, behind the words of a spoken request where it draws
-            assert [type(part) for part in turn.parts] in ([Text], [Image], [Audio], [Text, Image])
+        assert all(len(turn.parts) == 1 for turn in document.turns[1::2])
         assert any(isinstance(part, Audio) for _, part in parts_of([document]))
     lengths = sorted(map(length, documents))
     assert lengths[-1] < 1000 and lengths[len(lengths) // 2] < 350
@@ -313,7 +312,8 @@ def test_families_share_pictures_and_sounds(said: list) -> None:
         different = {id(part): part for part in parts}.values()
         for kind in (Image, Audio):
             shared[kind] += sum(isinstance(p, kind) for p in parts) - sum(isinstance(p, kind) for p in different)
-    assert shared[Image] > 15 and shared[Audio] > 15
+    # What is asked for aloud is shown to the model in two of five cases; else a scene of its own is.
+    assert shared[Image] > 4 and shared[Audio] > 15
 
 
 def test_tasks_have_their_shares(said: list) -> None:
@@ -324,9 +324,8 @@ def test_tasks_have_their_shares(said: list) -> None:
         if len(document.turns) > 2:
             continue
         given = {type(part) for part in first.parts}
-        if Audio in given and Image not in given and isinstance(answer.parts[-1], Image):
+        if Audio in given and Image not in given and isinstance(answer.parts[0], Image):
             kinds["spoken request"] += 1
-            assert isinstance(answer.parts[0], Text) and len(answer.parts) == 2  # what was heard
         if given == {Image, Text} and isinstance(answer.parts[0], Audio):
             kinds["spoken caption"] += 1
         if given == {Text} and isinstance(answer.parts[0], Audio):
@@ -339,7 +338,7 @@ def test_tasks_have_their_shares(said: list) -> None:
 
 
 def test_conversations_mix_words_pictures_and_speech(said: list) -> None:
-    long = [d for d in families(80, seed=10) if len(d.turns) > 2 and not isinstance(d.turns[0].parts[0], Image)]
+    long = [d for d in families(110, seed=10) if len(d.turns) > 2 and not isinstance(d.turns[0].parts[0], Image)]
     mixed = [d for d in long if {type(part) for _, part in parts_of([d])} == {Text, Image, Audio}]
     assert len(mixed) > 12
     for document in mixed:

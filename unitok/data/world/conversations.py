@@ -60,12 +60,12 @@ class Conversation:
         """One user turn and the answer."""
         self._take_turns((Text(user),), Text(assistant) if isinstance(assistant, str) else assistant)
 
-    def _take_turns(self, user: tuple[Part, ...], *assistant: Part) -> None:
+    def _take_turns(self, user: tuple[Part, ...], assistant: Part) -> None:
         parts = (*self._pending, *user)
         if self._pending and chance(self.rng, 0.2):
             parts = (*user, *self._pending)
         self._pending = []
-        self.turns += [Turn(parts, "user"), Turn(assistant, "assistant")]
+        self.turns += [Turn(parts, "user"), Turn((assistant,), "assistant")]
 
     def draw(self, request: Request) -> None:
         self.say(request.text, self.album.picture(request.scene))

@@ -23,11 +23,11 @@ from unitok.data.world.turns import answered, with_words
 from unitok.document import Document, Part, Text, Turn
 
 TASK_WEIGHTS: dict[str, float] = {
-    "request": 0.30,
+    "request": 0.34,
     "edit": 0.24,
     "questions": 0.16,
-    "caption": 0.13,
-    "conversation": 0.17,
+    "caption": 0.08,
+    "conversation": 0.18,
 }
 """Shares of the documents."""
 

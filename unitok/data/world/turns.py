@@ -8,8 +8,8 @@ from unitok.data.world.templates import chance
 from unitok.document import Audio, Document, Image, Part, Text, Turn
 
 
-def answered(asked: tuple[Part, ...], *answer: Part) -> Document:
-    return Document((Turn(asked, "user"), Turn(answer, "assistant")))
+def answered(asked: tuple[Part, ...], answer: Part) -> Document:
+    return Document((Turn(asked, "user"), Turn((answer,), "assistant")))
 
 
 def with_words(rng: np.random.Generator, given: Image | Audio, text: str) -> tuple[Part, ...]:

@@ -9,7 +9,7 @@ from unitok.data.world.conversations import Conversation
 from unitok.data.world.render import CANONICAL, Style
 from unitok.data.world.requests import request_for
 from unitok.data.world.scene import Scene
-from unitok.data.world.sounds.scene_documents import heard, question_parts
+from unitok.data.world.sounds.scene_documents import question_parts
 from unitok.data.world.sounds.spoken import speakable
 from unitok.data.world.sounds.tape import Tape, seconds_of, users_speech
 from unitok.data.world.templates import chance
@@ -38,7 +38,7 @@ class SpokenConversation(Conversation):
         if speakable(user) and chance(self.rng, _SPOKEN_RATE):
             part = self._if_room(users_speech(self.rng, user, self.split), part)
         if isinstance(assistant, Image):
-            self._take_turns((part,), *(heard(user) if isinstance(part, Audio) else ()), assistant)
+            self._take_turns((part,), assistant)
             return
         answer: Part = Text(assistant)
         if speakable(assistant) and chance(self.rng, _ALOUD_RATE):

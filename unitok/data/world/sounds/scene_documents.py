@@ -8,7 +8,7 @@ from unitok.data.world.album import Album
 from unitok.data.world.questions import sample_questions
 from unitok.data.world.render import Style
 from unitok.data.world.scene import Scene
-from unitok.data.world.sounds.spoken import plainly, speakable
+from unitok.data.world.sounds.spoken import speakable
 from unitok.data.world.sounds.tape import Tape, users_speech
 from unitok.data.world.sounds.wording import typed
 from unitok.data.world.templates import chance
@@ -46,21 +46,12 @@ MOST_QUESTIONS = 3
 """Spoken questions about one picture in one document."""
 
 
-def spoken_request(rng: np.random.Generator, speech: Audio, text: str, picture: Image) -> Document:
-    """A request in a user's voice, mostly without a typed word; the words that were heard, and their picture."""
-    asked: tuple[Part, ...] = (speech,)
+def spoken_request(rng: np.random.Generator, request: Audio, picture: Image) -> Document:
+    """A request in a user's voice, mostly without a typed word, and its picture."""
+    asked: tuple[Part, ...] = (request,)
     if chance(rng, 0.3):
-        asked = with_words(rng, speech, drawing_order(rng))
-    return answered(asked, *heard(text), picture)
-
-
-def heard(text: str) -> tuple[Text, ...]:
-    """What the assistant writes before it draws what it was told aloud: the words.
-
-    A picture is drawn from them as from a typed request, which takes far fewer examples than to draw by ear (the chain
-    of modalities of Zhang et al. 2023, SpeechGPT).
-    """
-    return (Text(plainly(text)),)
+        asked = with_words(rng, request, drawing_order(rng))
+    return answered(asked, picture)
 
 
 def drawing_order(rng: np.random.Generator) -> str:

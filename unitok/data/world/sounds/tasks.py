@@ -22,13 +22,13 @@ from unitok.data.world.templates import chance, pick
 from unitok.document import Audio, Document
 
 SOUND_TASK_WEIGHTS: dict[str, float] = {
-    "transcription": 0.12,
-    "reading": 0.21,
-    "spoken request": 0.20,
-    "spoken caption": 0.12,
+    "transcription": 0.13,
+    "reading": 0.23,
+    "spoken request": 0.14,
+    "spoken caption": 0.13,
     "spoken questions": 0.09,
-    "playing": 0.10,
-    "naming": 0.06,
+    "playing": 0.11,
+    "naming": 0.07,
     "events": 0.03,
     "continuation": 0.03,
     "conversation": 0.04,
@@ -72,7 +72,7 @@ def sample_sound_documents(rng: np.random.Generator, split: str = "train", size:
     for _ in range(numbers["spoken request"]):
         speech = users_speech(rng, request.text, split)
         heard.append((speech, request.text))
-        documents.append(spoken_request(rng, speech, request.text, album.picture(request.scene)))
+        documents.append(spoken_request(rng, speech, album.picture(request.scene)))
         request = request if chance(rng, 0.3) else _speakable_request(rng, split)
     for _ in range(numbers["spoken caption"]):
         scene, caption = _captioned_scene(rng, _scene(rng, request.scene, split), split)

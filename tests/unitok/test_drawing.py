@@ -24,6 +24,11 @@ def test_they_do_not_depend_on_who_draws(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not np.array_equal(draw_many(draw, 12, [0, 2], "drawing")[1], small)
 
 
+def test_none_is_an_empty_pool() -> None:
+    large, small = draw_many(partial(scene_pair, size=10), 0, [0], "drawing")
+    assert large.shape == (0, 20, 20, 3) and small.shape == (0, 10, 10, 3) and small.dtype == np.uint8
+
+
 def test_all_of_them_differ() -> None:
     (pictures,) = draw_many(partial(scene_picture, size=16), drawing.TOGETHER + 3, [0], "drawing")
     assert len(np.unique(pictures.reshape(len(pictures), -1), axis=0)) > 0.95 * len(pictures)

@@ -31,13 +31,15 @@ def draw_many(draw: Draw, count: int, seed: Sequence[int], label: str) -> tuple[
 
     Args:
         draw: Draws one picture, or several that belong together, from a source of randomness; can be pickled.
-        count: n, at least 1.
+        count: n; of none the arrays are empty.
         seed: Decides all of them.
         label: Of the progress bar.
 
     Raises:
         InputError: A process was killed, mostly for want of memory.
     """
+    if not count:
+        return tuple(one[:0] for one in _drawn((draw, [*seed], 1)))
     starts = range(0, count, TOGETHER)
     jobs = [(draw, [*seed, start // TOGETHER], min(TOGETHER, count - start)) for start in starts]
     whole: list[np.ndarray] = []

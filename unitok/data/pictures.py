@@ -83,9 +83,7 @@ class WorldPictures(L.LightningDataModule):
         if stage == "fit" and self.train_pool is None:
             draw = partial(scene_picture, size=self.size, least=self.least_objects)
             pools = draw_many(draw, self.scenes, [self.seed, 1], "drawing scenes")
-            if self.textures:
-                draw = partial(texture, size=self.size)
-                pools += draw_many(draw, self.textures, [self.seed, 3], "drawing textures")
+            pools += draw_many(partial(texture, size=self.size), self.textures, [self.seed, 3], "drawing textures")
             self.train_pool = np.concatenate(pools)
         if self.validation_pool is None:
             draw = partial(scene_picture, size=self.size)

@@ -108,10 +108,7 @@ class Subject:
         head = decoder.lm_head.weight
         codes = self.vocabulary.spec("image").codebook_size
         keys = 2 * decoder.config.num_key_value_heads * decoder.model.layers[0].self_attn.head_dim
-        element = 4 if head.device.type == "cpu" else head.element_size()  # the engine's memory
-        return (
-            layers + codes * head.shape[1] * head.element_size() + len(decoder.model.layers) * keys * columns * element
-        )
+        return layers + (codes * head.shape[1] + len(decoder.model.layers) * keys * columns) * head.element_size()
 
 
 def sampling(temperature: float = 0.0, guidance_scale: float = 1.0, window: int = 1) -> Sampling:

@@ -7,19 +7,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from unitok.engine.sampling import Sampler, Sampling, SamplingParams, guide, uniforms
-from unitok.vocabulary import AUDIO, IMAGE, TEXT
+from unitok.engine import sampling as engine_sampling
+from unitok.engine.sampling import Sampling, SamplingParams, guide, uniforms
+from unitok.vocabulary import AUDIO, CONTROL, IMAGE, TEXT
 from unitok_tokenizers.errors import InputError
-
-CPU = torch.device("cpu")
 
 
 def draw(logits: Tensor, uniform: Tensor, allowed: Tensor | None = None, **params) -> Tensor:
     """One draw for each random number, all from the logits [V]."""
-    sampler = Sampler(Sampling(text=SamplingParams(**params)), CPU)
     batch = logits.expand(len(uniform), -1).clone()
     mask = torch.ones_like(batch, dtype=torch.bool) if allowed is None else allowed.expand(len(uniform), -1)
-    token_ids, usable = sampler.draw(batch, mask, torch.full((len(uniform),), TEXT), uniform)
+    token_ids, usable = engine_sampling.draw(batch, mask, SamplingParams(**params), uniform)
     assert usable.all()
     return token_ids
 
@@ -76,12 +74,14 @@ def test_top_k_above_the_vocabulary_and_tiny_top_p() -> None:
 def test_each_modality_has_its_own_settings() -> None:
     image, audio = SamplingParams(temperature=5.0, top_k=4), SamplingParams(temperature=5.0, top_k=2)
     sampling = Sampling(text=SamplingParams(temperature=0), image=image, audio=audio)
-    modality = torch.tensor([TEXT, IMAGE, AUDIO, AUDIO]).repeat(len(EVENLY) // 4)
-    logits = LOGITS.expand(len(EVENLY), -1).clone()
-    token_ids, _ = Sampler(sampling, CPU).draw(logits, torch.ones_like(logits, dtype=torch.bool), modality, EVENLY)
-    assert token_ids[modality == TEXT].unique().tolist() == [1]
-    assert token_ids[modality == IMAGE].unique().tolist() == [0, 1, 3, 5]
-    assert token_ids[modality == AUDIO].unique().tolist() == [1, 5]
+    assert [sampling.params(modality) for modality in (CONTROL, TEXT, IMAGE, AUDIO)] == [
+        sampling.text,
+        sampling.text,
+        image,
+        audio,
+    ]
+    assert draw(LOGITS, EVENLY, **dataclasses.asdict(image)).unique().tolist() == [0, 1, 3, 5]
+    assert draw(LOGITS, EVENLY, **dataclasses.asdict(audio)).unique().tolist() == [1, 5]
 
 
 @pytest.mark.parametrize("params", [{}, {"temperature": 100.0}, {"top_k": 5}, {"top_p": 0.999}, {"temperature": 1e-4}])
@@ -96,8 +96,7 @@ def test_a_masked_token_is_never_drawn(params: dict) -> None:
     logits[1::7, 10], allowed[1::7, 10] = 0.0, True
     uniform = torch.rand(500, generator=generator)
     uniform[::3], uniform[1::3] = 0.0, 1 - 2**-24
-    sampler = Sampler(Sampling(text=SamplingParams(**params)), CPU)
-    token_ids, usable = sampler.draw(logits, allowed, torch.full((500,), TEXT), uniform)
+    token_ids, usable = engine_sampling.draw(logits, allowed, SamplingParams(**params), uniform)
     assert usable.all()
     assert allowed.gather(1, token_ids[:, None]).all()
     assert (token_ids[1::7] == 10).all()
@@ -108,10 +107,10 @@ def test_a_rows_draw_does_not_depend_on_its_batch(params: dict) -> None:
     generator = torch.Generator().manual_seed(1)
     logits, uniform = torch.randn(64, 1000, generator=generator), torch.rand(64, generator=generator)
     allowed = torch.rand(64, 1000, generator=generator) < 0.5
-    sampler, modality = Sampler(Sampling(text=SamplingParams(**params)), CPU), torch.full((64,), TEXT)
-    together, _ = sampler.draw(logits.clone(), allowed, modality, uniform)
+    settings = SamplingParams(**params)
+    together, _ = engine_sampling.draw(logits.clone(), allowed, settings, uniform)
     alone = [
-        sampler.draw(logits[i : i + 1].clone(), allowed[i : i + 1], modality[:1], uniform[i : i + 1])[0]
+        engine_sampling.draw(logits[i : i + 1].clone(), allowed[i : i + 1], settings, uniform[i : i + 1])[0]
         for i in range(64)
     ]
     assert together.tolist() == torch.cat(alone).tolist()
@@ -120,7 +119,7 @@ def test_a_rows_draw_does_not_depend_on_its_batch(params: dict) -> None:
 def test_logits_that_are_not_numbers_are_reported() -> None:
     logits = torch.zeros(4, 5)
     logits[1, 2], logits[2, 3], logits[3, :] = math.nan, math.inf, -math.inf
-    _, usable = Sampler(Sampling(), CPU).draw(logits, torch.ones(4, 5).bool(), torch.full((4,), TEXT), torch.rand(4))
+    _, usable = engine_sampling.draw(logits, torch.ones(4, 5).bool(), SamplingParams(), torch.rand(4))
     assert usable.tolist() == [True, False, False, False]
 
 

@@ -18,11 +18,12 @@ from unitok.engine.jacobi import Odds, extend, odds, settle
 from unitok.engine.live import Answer, Cell, Live, Query, Random
 from unitok.engine.planning import Planner, State
 from unitok.engine.rows import Rows
-from unitok.engine.sampling import Sampler, Sampling, guide
+from unitok.engine.sampling import SamplingParams, draw, guide, shares
 from unitok_tokenizers.errors import InputError
 
-Groups = Mapping[tuple[Block, Sampler, float], Sequence[Cell]]
-"""Cells that are computed together: they draw from the same block, by the same settings and with the same guidance."""
+Groups = Mapping[tuple[Block, SamplingParams, float, bool], Sequence[Cell]]
+"""Cells that are computed together: they draw from the same block, by the same settings and with the same
+guidance, all in a window of guesses or none."""
 
 
 class Batch:
@@ -41,7 +42,6 @@ class Batch:
         self._rows = Rows(forward)
         self._device = forward.device
         self._planner, self._blocks, self._size = planner, blocks, size
-        self._samplers: dict[Sampling, Sampler] = {}
         self._waiting: deque[tuple[Query, Answer, Random]] = deque()
         self._live: list[Live] = []
 
@@ -153,33 +153,32 @@ class Batch:
         free = (row for row in itertools.count() if row not in used)
         fresh = []
         for (query, answer, random), plan in zip(taken, plans, strict=True):
-            if query.sampling not in self._samplers:
-                self._samplers[query.sampling] = Sampler(query.sampling, self._device)
             rows = [next(free) for _ in query.beginnings]
-            fresh.append(Live(query, answer, self._samplers[query.sampling], random, plan, rows))
+            fresh.append(Live(query, answer, random, plan, rows))
             answer.token_ids += plan.head
         return fresh
 
     def _draw(self, drawing: Sequence[Live]) -> list[list[int]]:
         """The next tokens of each answer: one, or more where guesses stand."""
         cells = [one.cells() for one in drawing]
-        groups: dict[tuple[Block, Sampler, float], list[Cell]] = {}
+        groups: dict[tuple[Block, SamplingParams, float, bool], list[Cell]] = {}
         for cell in itertools.chain(*cells):
             block = self._blocks.of_row[cell.draw.mask]
             assert block is not None
-            groups.setdefault((block, cell.live.sampler, cell.live.scale(cell.draw)), []).append(cell)
-        # A group has one sampling, and so one window.
-        guessing = {key: group for key, group in groups.items() if group[0].live.window > 1}
+            one = cell.live
+            key = block, one.params(cell.draw), one.scale(cell.draw), one.window > 1
+            groups.setdefault(key, []).append(cell)
+        guessing = {key: group for key, group in groups.items() if key[3]}
         tokens = self._draw_plainly({key: group for key, group in groups.items() if key not in guessing})
         known = self._odds(guessing)
         return [self._settle(row, known) if row[0] in known else [tokens[cell] for cell in row] for row in cells]
 
     def _draw_plainly(self, groups: Groups) -> dict[Cell, int]:
         tokens: dict[Cell, int] = {}
-        for (block, sampler, scale), cells in groups.items():
+        for (block, params, scale, _), cells in groups.items():
             random = torch.tensor([cell.live.random.draw[cell.number] for cell in cells], device=self._device)
             logits = self._logits(block, scale, cells)
-            places, usable = sampler.draw(logits, self._allowed(block, cells), self._modality(cells), random)
+            places, usable = draw(logits, self._allowed(block, cells), params, random)
             *token_ids, all_usable = torch.cat([block.ids[places], usable.all()[None]]).tolist()
             _check(all_usable)
             tokens |= zip(cells, token_ids, strict=True)
@@ -187,11 +186,11 @@ class Batch:
 
     def _odds(self, groups: Groups) -> dict[Cell, Odds]:
         known: dict[Cell, Odds] = {}
-        for (block, sampler, scale), cells in groups.items():
+        for (block, params, scale, _), cells in groups.items():
             logits = self._logits(block, scale, cells)
-            shares, usable = sampler.shares(logits, self._allowed(block, cells), self._modality(cells))
+            distributions, usable = shares(logits, self._allowed(block, cells), params)
             _check(bool(usable.all()))
-            for cell, one in zip(cells, odds(block, shares, cells), strict=True):
+            for cell, one in zip(cells, odds(block, distributions, cells), strict=True):
                 known[cell] = one
                 cell.live.known[block] = one.fresh.shares
         return known
@@ -204,9 +203,6 @@ class Batch:
         """bool ``[c, n]``; None when the whole block is allowed everywhere."""
         masks = [cell.draw.mask for cell in cells]
         return None if block.whole_rows.issuperset(masks) else block.columns[torch.tensor(masks)]
-
-    def _modality(self, cells: Sequence[Cell]) -> Tensor:
-        return torch.tensor([cell.draw.modality for cell in cells], device=self._device)
 
     def _logits(self, block: Block, scale: float, cells: Sequence[Cell]) -> Tensor:
         """float ``[c, n]``, guided by ``scale``."""

@@ -23,7 +23,7 @@ from torch.nn.functional import embedding, linear, rms_norm, scaled_dot_product_
 from unitok.engine.decoder_weights import DecoderWeights, LayerMatrices
 from unitok.engine.fast_decoder import FastDecoder
 from unitok.engine.forward import Pass
-from unitok.engine.key_values import COLUMNS, memory_dtype
+from unitok.engine.key_values import COLUMNS
 from unitok.engine.projections import Weights, rounded_to_int8
 from unitok_tokenizers.errors import InputError
 
@@ -193,6 +193,9 @@ def _constant(value: Tensor) -> nn.Parameter:
 def compile_step(decoder: nn.Module, weights: Weights | None = None) -> Step:
     """The compiled step of a decoder; the first time takes minutes, and a C++ compiler.
 
+    On a CPU a step of one token is compiled by itself: products that are made for one row, or any number of them, take
+    a fifth more for one.
+
     Args:
         decoder: As :class:`StepModule` takes it.
         weights: Likewise.
@@ -205,9 +208,23 @@ def compile_step(decoder: nn.Module, weights: Weights | None = None) -> Step:
         raise InputError(f"weights {weights} are compiled for processors only; leave compile out, or weights")
     if device.type not in SETTINGS:
         raise InputError(f"steps are compiled for {' and '.join(SETTINGS)}, not for {device.type}; leave compile out")
-    path = cache_folder() / f"{_key(decoder, weights)}.pt2"
+    key = _key(decoder, weights)
+    if device.type == "cuda":
+        return _compiled(decoder, weights, f"{key}.pt2", False)
+    of_any, of_one = (_compiled(decoder, weights, f"{key}{end}.pt2", end != "") for end in ("", "-one"))
+
+    def step(token_ids: Tensor, *others: Any) -> Tensor:
+        return (of_one if token_ids.numel() == 1 else of_any)(token_ids, *others)
+
+    return step
+
+
+def _compiled(decoder: nn.Module, weights: Weights | None, name: str, of_one: bool) -> Step:
+    """The step of that file, of one token or of any number; compiled if there is no such file."""
+    path = cache_folder() / name
     if not path.is_file():
-        _compile(StepModule(decoder, weights).eval(), decoder, path)
+        _compile(StepModule(decoder, weights).eval(), decoder, path, of_one)
+    device = next(decoder.parameters()).device
     on_cuda = device.type == "cuda"  # without the locks of several threads, which CUDA graphs do not bear
     number = device.index if on_cuda and device.index is not None else -1
     return torch._inductor.aoti_load_package(str(path), run_single_threaded=on_cuda, device_index=number)
@@ -219,8 +236,8 @@ def cache_folder() -> Path:
     return Path(root) / "compiled"
 
 
-def _compile(module: StepModule, decoder: Any, path: Path) -> None:
-    arguments, shapes = _example(decoder)
+def _compile(module: StepModule, decoder: Any, path: Path, of_one: bool) -> None:
+    arguments, shapes = _example(decoder, of_one)
     fresh = path.with_name(f".{uuid.uuid4().hex[:8]}.pt2")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -239,16 +256,16 @@ def _compile(module: StepModule, decoder: Any, path: Path) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def _example(decoder: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Arguments of :meth:`StepModule.forward`, and which of their sizes may change."""
+def _example(decoder: Any, of_one: bool) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Arguments of :meth:`StepModule.forward`, of one token or of several, and which of their sizes may change."""
     weight, config = decoder.model.embed_tokens.weight, decoder.config
     heads, size = 2 * config.num_key_value_heads, decoder.model.layers[0].self_attn.head_dim
-    rows, length, slots, columns, device = 3, 2, 4, 4 * COLUMNS, weight.device
+    rows, length = (1, 1) if of_one else (3, 2)
+    slots, columns, device = 4, 4 * COLUMNS, weight.device
     positions = torch.arange(length, device=device).expand(rows, length).contiguous()
     seen = torch.arange(2 * COLUMNS, device=device)
     table = torch.zeros(columns, size, dtype=weight.dtype, device=device)
-    dtype = memory_dtype(weight)
-    memory = [torch.zeros(slots, heads, columns, size, dtype=dtype, device=device) for _ in decoder.model.layers]
+    memory = [torch.zeros(slots, heads, columns, size, dtype=weight.dtype, device=device) for _ in decoder.model.layers]
     arguments = (positions.clone(), positions, positions.clone(), seen, table, table.clone(), memory)
     dim, most = torch.export.Dim, MOST_TOKENS[device.type]
     row, token = dim("rows", min=1, max=most), dim("length", min=1, max=most)
@@ -258,7 +275,8 @@ def _example(decoder: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         COLUMNS * dim("columns", max=1 << 19),
         COLUMNS * dim("seen", max=1 << 19),
     )
-    per_token, position = {0: row, 1: token}, {0: dim("positions", min=2, max=1 << 24)}
+    per_token = {} if of_one else {0: row, 1: token}
+    position = {0: dim("positions", min=2, max=1 << 24)}
     return arguments, (
         per_token,
         per_token,

@@ -23,15 +23,6 @@ COLUMNS = 32
 """Columns are read in multiples of this, so that what is prepared for a number of them serves some steps."""
 
 
-def memory_dtype(like: Tensor) -> torch.dtype:
-    """Of the memory of a decoder with such a weight.
-
-    On a CPU float32 whatever the decoder's dtype: attention of one token to all before it takes several times as long
-    in bf16, which is made for large products.
-    """
-    return torch.float32 if like.device.type == "cpu" else like.dtype
-
-
 class KeyValues:
     """The memory of a decoder whose layers are all alike.
 
@@ -42,11 +33,11 @@ class KeyValues:
         layers: l.
         heads: H.
         size: d.
-        like: A weight; gives the device and :func:`memory_dtype`.
+        like: A weight; gives the device and dtype.
     """
 
     def __init__(self, layers: int, heads: int, size: int, like: Tensor) -> None:
-        self.dtype = memory_dtype(like)
+        self.dtype = like.dtype
         self._heads = heads
         self._memory = torch.empty(layers, 0, 2 * heads, 0, size, dtype=self.dtype, device=like.device)
         self._flat = self._memory.flatten(1, 3)  # [l, slots * 2 * H * C, d]
@@ -64,10 +55,8 @@ class KeyValues:
         if slots <= old_slots and columns <= old_columns:
             return old_slots, old_columns
         slots, columns = max(slots, old_slots), max(columns, old_columns)
-        self._memory = old.new_empty(layers, slots, heads, columns, size)
+        self._memory = old.new_zeros(layers, slots, heads, columns, size)
         self._memory[:, :old_slots, :, :old_columns] = old
-        self._memory[:, old_slots:] = 0
-        self._memory[:, :old_slots, :, old_columns:] = 0
         self._flat = self._memory.flatten(1, 3)
         self._parts = []
         return slots, columns
@@ -117,19 +106,18 @@ class KeyValues:
     def write(self, layer: int, new: Tensor) -> None:
         """Puts the keys and values ``[T, 2 * H, d]`` of all tokens where they belong."""
         if self._places is not None:
-            self._flat[layer].index_copy_(0, self._places, new.flatten(0, 1).to(self.dtype))
+            self._flat[layer].index_copy_(0, self._places, new.flatten(0, 1))
             return
         for token, targets in enumerate(self._targets):
             targets[layer].copy_(new[token])
 
     def attend(self, layer: int, queries: Tensor) -> Tensor:
         """:func:`attend` of ``[n, heads of queries, L, d]`` to what the pass reads."""
-        asked = queries.to(self.dtype)
         attended = [
-            attend(asked[first:end], keys, values, mask)
+            attend(queries[first:end], keys, values, mask)
             for (first, end, _), (keys, values), mask in zip(self._parts, self._views[layer], self._masks, strict=True)
         ]
-        return (attended[0] if len(attended) == 1 else torch.cat(attended)).to(queries.dtype)
+        return attended[0] if len(attended) == 1 else torch.cat(attended)
 
 
 def _parts(rows: Pass, together: int) -> Iterator[tuple[int, int, int]]:

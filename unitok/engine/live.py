@@ -14,7 +14,7 @@ from torch import Tensor
 
 from unitok.engine.blocks import Block
 from unitok.engine.planning import Draw, Plan
-from unitok.engine.sampling import Sampler, Sampling, uniforms
+from unitok.engine.sampling import Sampling, SamplingParams, uniforms
 from unitok.grammar import Request
 
 
@@ -123,7 +123,6 @@ class Live:
     Attributes:
         query: What was asked for.
         answer: What there is.
-        sampler: Of the query's settings.
         random: Of each place of the answer.
         plan: What comes.
         rows: Its own row and, of a guided one, the unconditional.
@@ -137,7 +136,6 @@ class Live:
 
     query: Query
     answer: Answer
-    sampler: Sampler
     random: Random
     plan: Plan
     rows: list[int]
@@ -166,6 +164,10 @@ class Live:
     def window(self) -> int:
         """Draws that go through the decoder at once."""
         return self.query.sampling.window
+
+    def params(self, draw: Draw) -> SamplingParams:
+        """How a token is drawn."""
+        return self.query.sampling.params(draw.modality)
 
     def scale(self, draw: Draw) -> float:
         """Of the guidance of a draw."""

@@ -51,7 +51,7 @@ class PackedProjection:
 
     def __init__(self, weight: Tensor) -> None:
         mkldnn: Any = torch.ops.mkldnn
-        self._packed = mkldnn._reorder_linear_weight(weight.contiguous(), 1)
+        self._packed = mkldnn._reorder_linear_weight(weight.contiguous(), 8)
         self._linear = mkldnn._linear_pointwise.default
         self._linear_add = mkldnn._linear_pointwise.binary
 

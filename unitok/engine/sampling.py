@@ -1,6 +1,6 @@
 """How the next token is drawn from the logits.
 
-Shape letters: B rows, V logits, M modalities.
+Shape letters: B rows, V logits.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unitok.vocabulary import AUDIO, CONTROL, IMAGE, TEXT
+from unitok.vocabulary import AUDIO, IMAGE
 from unitok_tokenizers.errors import InputError
 
 GREEDY_BELOW = 1e-5
@@ -74,6 +74,10 @@ class Sampling:
         _check_integer(self.max_tokens, "max_tokens", low=1)
         _check_integer(self.window, "window", low=1)
 
+    def params(self, modality: int) -> SamplingParams:
+        """Of the tokens of a modality."""
+        return {IMAGE: self.image, AUDIO: self.audio}.get(modality, self.text)
+
     def scale(self, modality: int) -> float:
         """Of the guidance at codes of a modality; 1 for what is never guided."""
         return {IMAGE: self.guidance_scale, AUDIO: self.audio_guidance_scale}.get(modality, 1.0)
@@ -92,89 +96,62 @@ class Sampling:
         return cls(**values)
 
 
-class Sampler:
-    """The settings of one call as tensors on the device, so that each row looks its own up.
+def draw(logits: Tensor, allowed: Tensor | None, params: SamplingParams, uniform: Tensor) -> tuple[Tensor, Tensor]:
+    """The next token of each row.
+
+    A row's token depends on that row's arguments alone.
 
     Args:
-        sampling: The settings.
-        device: Where the logits are.
+        logits: float ``[B, V]``; overwritten.
+        allowed: bool ``[B, V]``, at least one token a row; None when all are.
+        params: How tokens are drawn.
+        uniform: float ``[B]`` in [0, 1), the row's random number.
+
+    Returns:
+        The place of each token among the logits, int64 ``[B]``, and whether the row's logits could be used at
+        all, bool ``[B]``: not when an allowed one is NaN or plus infinity, or all of them are minus infinity.
     """
+    weights, likeliest, usable = _weigh(logits, allowed, params)
+    return (likeliest if weights is None else invert(weights, uniform[:, None], likeliest)[0][:, 0]), usable
 
-    def __init__(self, sampling: Sampling, device: torch.device) -> None:
-        by_modality = {TEXT: sampling.text, CONTROL: sampling.text, IMAGE: sampling.image, AUDIO: sampling.audio}
-        table = [by_modality[modality] for modality in sorted(by_modality)]
-        self._temperature = torch.tensor([max(p.temperature, GREEDY_BELOW) for p in table], device=device)
-        self._greedy = torch.tensor([p.temperature < GREEDY_BELOW for p in table], device=device)
-        self._top_p = torch.tensor([p.top_p for p in table], device=device)
-        self._top_k = torch.tensor([p.top_k for p in table], device=device)
-        # Known on the host, so that what nobody asked for costs nothing and no value is read back.
-        self._all_greedy = all(p.temperature < GREEDY_BELOW for p in table)
-        self._some_greedy = any(p.temperature < GREEDY_BELOW for p in table)
-        self._uses_top_k = any(p.top_k for p in table)
-        self._uses_top_p = any(p.top_p < 1 for p in table)
 
-    def draw(self, logits: Tensor, allowed: Tensor | None, modality: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
-        """The next token of each row.
+def shares(logits: Tensor, allowed: Tensor | None, params: SamplingParams) -> tuple[Tensor, Tensor]:
+    """The distribution ``[B, V]`` that :func:`draw` draws from, each row's sum 1, and whether it could be made."""
+    weights, likeliest, usable = _weigh(logits, allowed, params)
+    if weights is None:
+        return torch.zeros_like(logits, dtype=torch.float32).scatter_(1, likeliest[:, None], 1.0), usable
+    return weights.div_(weights.sum(dim=-1, keepdim=True)), usable
 
-        A row's token depends on that row's arguments alone.
 
-        Args:
-            logits: float ``[B, V]``; overwritten.
-            allowed: bool ``[B, V]``, at least one token a row; None when all are.
-            modality: int ``[B]``, whose settings apply.
-            uniform: float ``[B]`` in [0, 1), the row's random number.
+def _weigh(logits: Tensor, allowed: Tensor | None, params: SamplingParams) -> tuple[Tensor | None, Tensor, Tensor]:
+    """What each token weighs (None when draws are greedy), the likeliest one, and whether the row is usable."""
+    logits = logits.float()
+    if allowed is not None:
+        logits = logits.masked_fill_(~allowed, -math.inf)
+    best, likeliest = logits.max(dim=-1)
+    usable = best.isfinite()
+    if params.temperature < GREEDY_BELOW:
+        return None, likeliest, usable
+    # The largest becomes 0 before the division: no temperature, however low, can then overflow.
+    weights = logits.sub_(best[:, None]).div_(params.temperature).exp_()
+    return _truncate(weights, params), likeliest, usable
 
-        Returns:
-            The place of each token among the logits, int64 ``[B]``, and whether the row's logits could be used at
-            all, bool ``[B]``: not when an allowed one is NaN or plus infinity, or all of them are minus infinity.
-        """
-        weights, likeliest, usable = self._weigh(logits, allowed, modality)
-        if weights is None:
-            return likeliest, usable
-        drawn, _ = invert(weights, uniform[:, None], likeliest)
-        drawn = drawn[:, 0]
-        return (torch.where(self._greedy[modality.long()], likeliest, drawn) if self._some_greedy else drawn), usable
 
-    def shares(self, logits: Tensor, allowed: Tensor | None, modality: Tensor) -> tuple[Tensor, Tensor]:
-        """The distribution ``[B, V]`` that :meth:`draw` draws from, each row's sum 1, and whether it could be made."""
-        weights, likeliest, usable = self._weigh(logits, allowed, modality)
-        certain = torch.zeros_like(logits, dtype=torch.float32).scatter_(1, likeliest[:, None], 1.0)
-        if weights is None:
-            return certain, usable
-        shares = weights / weights.sum(dim=-1, keepdim=True)
-        return torch.where(self._greedy[modality.long()][:, None], certain, shares), usable
-
-    def _weigh(self, logits: Tensor, allowed: Tensor | None, modality: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
-        """What each token weighs (None when all rows are greedy), the likeliest one, and whether the row is usable."""
-        logits = logits.float()
-        if allowed is not None:
-            logits = logits.masked_fill_(~allowed, -math.inf)
-        best, likeliest = logits.max(dim=-1)
-        usable = best.isfinite()
-        if self._all_greedy:
-            return None, likeliest, usable
-        modality = modality.long()
-        # The largest becomes 0 before the division: no temperature, however low, can then overflow.
-        weights = logits.sub_(best[:, None]).div_(self._temperature[modality][:, None]).exp_()
-        if self._uses_top_k or self._uses_top_p:
-            weights = self._truncate(weights, self._top_k[modality], self._top_p[modality])
-        return weights, likeliest, usable
-
-    def _truncate(self, weights: Tensor, top_k: Tensor, top_p: Tensor) -> Tensor:
-        """Zeroes what top-k, and then top-p, cut off; tokens as likely as the last one kept stay."""
-        ranked = weights.sort(dim=-1, descending=True).values
-        size = weights.shape[1]
-        if self._uses_top_k:
-            last = torch.where(top_k > 0, top_k, size).clamp(max=size) - 1
-            smallest = ranked.gather(1, last[:, None])
-            weights = weights.where(weights >= smallest, 0.0)
-            ranked = ranked.where(ranked >= smallest, 0.0)
-        if self._uses_top_p:
-            cumulative = ranked.cumsum(dim=-1)
-            # A token stays when those before it do not yet hold the share; the first always does.
-            count = (cumulative - ranked < top_p[:, None] * cumulative[:, -1:]).sum(dim=-1, keepdim=True)
-            weights = weights.where(weights >= ranked.gather(1, (count - 1).clamp_(min=0)), 0.0)
+def _truncate(weights: Tensor, params: SamplingParams) -> Tensor:
+    """Zeroes what top-k, and then top-p, cut off; tokens as likely as the last one kept stay."""
+    if not params.top_k and params.top_p == 1:
         return weights
+    ranked = weights.sort(dim=-1, descending=True).values
+    if params.top_k:
+        smallest = ranked[:, min(params.top_k, weights.shape[1]) - 1, None]
+        weights = weights.where(weights >= smallest, 0.0)
+        ranked = ranked.where(ranked >= smallest, 0.0)
+    if params.top_p < 1:
+        cumulative = ranked.cumsum(dim=-1)
+        # A token stays when those before it do not yet hold the share; the first always does.
+        count = (cumulative - ranked < params.top_p * cumulative[:, -1:]).sum(dim=-1, keepdim=True)
+        weights = weights.where(weights >= ranked.gather(1, (count - 1).clamp_(min=0)), 0.0)
+    return weights
 
 
 def invert(weights: Tensor, uniform: Tensor, likeliest: Tensor) -> tuple[Tensor, Tensor]:

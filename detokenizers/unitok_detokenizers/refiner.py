@@ -5,6 +5,9 @@ A flow from noise to the picture (Lipman et al. 2022, Liu et al. 2022), given th
 enlarged one. The velocity ``noise - picture`` follows from that (Li and He 2025); if it had to predict the velocity, a
 small network would spend itself on repeating the noise.
 
+What is in the picture stays: of the four pixels that one becomes, the mean is that one, whatever the network says (the
+consistency of Bahat and Michaeli 2020).
+
 Shape letters: B batch, H W pixels of the picture that is given.
 """
 
@@ -44,17 +47,19 @@ def enlarge(pixels: Tensor) -> Tensor:
 
 
 def predict(unet: UNet2DModel, noisy: Tensor, given: Tensor, timestep: Tensor) -> Tensor:
-    """The picture ``[B, 3, H, W]`` that the network sees in a noisy one.
+    """The picture ``[B, 3, 2H, 2W]`` that the network sees in a noisy one.
 
     Args:
         unet: As of :class:`RefinerPipeline`.
-        noisy: ``[B, 3, H, W]``.
-        given: ``[B, 3, H, W]``, the enlarged picture.
+        noisy: ``[B, 3, 2H, 2W]``.
+        given: ``[B, 3, H, W]``, the picture that is refined.
         timestep: From 0, no noise, to 1000, nothing else; one, or one for each picture.
     """
     network: Any = unet
-    added = network(torch.cat([noisy, given], dim=1).to(network.dtype), timestep).sample
-    return given + DETAIL * added.to(given.dtype)
+    enlarged = enlarge(given)
+    added = network(torch.cat([noisy, enlarged], dim=1).to(network.dtype), timestep).sample
+    picture = enlarged + DETAIL * added.to(given.dtype)
+    return picture + F.interpolate(given - F.avg_pool2d(picture, SCALE), scale_factor=SCALE, mode="nearest")
 
 
 class RefinerPipeline(DiffusionPipeline):
@@ -104,11 +109,13 @@ class RefinerPipeline(DiffusionPipeline):
         unet: Any = self.unet
         scheduler: Any = self.scheduler
         progress: Any = self.progress_bar
-        given = enlarge(self._pixels(image))
-        height, width = given.shape[-2:]
-        given = pad_to_multiple(given, 2 ** (len(unet.config.block_out_channels) - 1))
+        given = self._pixels(image)
+        height, width = (SCALE * side for side in given.shape[-2:])
+        halvings = len(unet.config.block_out_channels) - 1
+        given = pad_to_multiple(given, max(2**halvings // SCALE, 1))
         steps = self._timesteps(num_inference_steps)
-        latents: Any = randn_tensor(given.shape, generator=generator, device=given.device, dtype=given.dtype)
+        shape = (*given.shape[:-2], *(SCALE * side for side in given.shape[-2:]))
+        latents: Any = randn_tensor(shape, generator=generator, device=given.device, dtype=given.dtype)
         for step, timestep in enumerate(progress(steps)):
             picture = predict(unet, latents, given, timestep)
             velocity = (latents - picture) / scheduler.sigmas[step]

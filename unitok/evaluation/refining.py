@@ -65,7 +65,7 @@ def measure(setup: Setup) -> Findings:
     figures = [
         *_gains(looks, torch.cat(quality["refined"]), torch.cat(quality["bicubic"])),
         _sharpness(torch.cat(sharp["refined"]), torch.cat(sharp["bicubic"])),
-        share("refiner", "the oracle reads the same scene", same, SAME_SCENE_TARGET),
+        *_same_scenes(looks, same),
         _seconds(setup, decoded[:1]),
     ]
     return Findings(figures, pictures=rows[:MOST_ROWS], headings=HEADINGS)
@@ -79,6 +79,14 @@ def _gains(looks: list[str], refined: Tensor, bicubic: Tensor) -> Iterator[Figur
         name, target = ("PSNR above bicubic", GAIN_TARGET) if look is None else (f"PSNR above bicubic, {look}", None)
         note = f"{one:.1f} dB, bicubic {other:.1f}"
         yield Figure("refiner", name, one - other, "dB", target, count=int(chosen.sum()), note=note)
+
+
+def _same_scenes(looks: list[str], same: list[bool]) -> Iterator[Figure]:
+    """Whether the oracle reads what it read before refining, in all pictures and in those of each look."""
+    name = "the oracle reads the same scene"
+    yield share("refiner", name, same, SAME_SCENE_TARGET)
+    for look in dict.fromkeys(looks):
+        yield share("refiner", f"{name}, {look}", [one for one, its in zip(same, looks, strict=True) if its == look])
 
 
 def _sharpness(refined: Tensor, bicubic: Tensor) -> Figure:

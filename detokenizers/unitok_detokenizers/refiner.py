@@ -5,8 +5,9 @@ A flow from noise to the picture (Lipman et al. 2022, Liu et al. 2022), given th
 enlarged one. The velocity ``noise - picture`` follows from that (Li and He 2025); if it had to predict the velocity, a
 small network would spend itself on repeating the noise.
 
-What is in the picture stays: of the four pixels that one becomes, the mean is that one, whatever the network says (the
-consistency of Bahat and Michaeli 2020).
+What is in the picture stays, whatever the network says: of the four pixels that one becomes, the mean is that one, but
+for a share of the contrast around it (a looser form of the consistency of Bahat and Michaeli 2020). Where nothing is,
+nothing can come about; an edge may be mended.
 
 Shape letters: B batch, H W pixels of the picture that is given.
 """
@@ -37,6 +38,12 @@ SCALE = 2
 DETAIL = 0.1
 """About what is to be added to an enlarged picture; the network's outcome is in units of it."""
 
+LEEWAY = 0.2
+"""Share of the contrast around a pixel by which the mean of what it becomes may differ from it."""
+
+CRISPNESS = 1.03
+"""By which detail is enhanced: the network gives the mean of what may be there, which is softer than each of it."""
+
 Generators = torch.Generator | list[torch.Generator]
 StepEnd = Callable[["RefinerPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
 
@@ -46,20 +53,27 @@ def enlarge(pixels: Tensor) -> Tensor:
     return F.interpolate(pixels, scale_factor=SCALE, mode="bicubic", align_corners=False).clamp(-1, 1)
 
 
-def predict(unet: UNet2DModel, noisy: Tensor, given: Tensor, timestep: Tensor) -> Tensor:
+def predict(unet: UNet2DModel, noisy: Tensor, enlarged: Tensor, timestep: Tensor) -> Tensor:
     """The picture ``[B, 3, 2H, 2W]`` that the network sees in a noisy one.
 
     Args:
         unet: As of :class:`RefinerPipeline`.
         noisy: ``[B, 3, 2H, 2W]``.
-        given: ``[B, 3, H, W]``, the picture that is refined.
+        enlarged: ``[B, 3, 2H, 2W]``, the picture that is refined, as :func:`enlarge` gives it.
         timestep: From 0, no noise, to 1000, nothing else; one, or one for each picture.
     """
     network: Any = unet
-    enlarged = enlarge(given)
     added = network(torch.cat([noisy, enlarged], dim=1).to(network.dtype), timestep).sample
-    picture = enlarged + DETAIL * added.to(given.dtype)
-    return picture + F.interpolate(given - F.avg_pool2d(picture, SCALE), scale_factor=SCALE, mode="nearest")
+    return enlarged + DETAIL * added.to(enlarged.dtype)
+
+
+def keep(picture: Tensor, given: Tensor) -> Tensor:
+    """A picture ``[B, 3, 2H, 2W]`` of which nothing but detail departs from the one given, ``[B, 3, H, W]``."""
+    around = F.pad(given, (1, 1, 1, 1), mode="replicate")
+    contrast = F.max_pool2d(around, 3, stride=1) + F.max_pool2d(-around, 3, stride=1)
+    change = F.avg_pool2d(picture, SCALE) - given
+    too_much = change - change.clamp(-LEEWAY * contrast, LEEWAY * contrast)
+    return picture - F.interpolate(too_much, scale_factor=SCALE, mode="nearest")
 
 
 class RefinerPipeline(DiffusionPipeline):
@@ -113,17 +127,16 @@ class RefinerPipeline(DiffusionPipeline):
         height, width = (SCALE * side for side in given.shape[-2:])
         halvings = len(unet.config.block_out_channels) - 1
         given = pad_to_multiple(given, max(2**halvings // SCALE, 1))
-        steps = self._timesteps(num_inference_steps)
-        shape = (*given.shape[:-2], *(SCALE * side for side in given.shape[-2:]))
-        latents: Any = randn_tensor(shape, generator=generator, device=given.device, dtype=given.dtype)
+        enlarged, steps = enlarge(given), self._timesteps(num_inference_steps)
+        latents: Any = randn_tensor(enlarged.shape, generator=generator, device=given.device, dtype=given.dtype)
         for step, timestep in enumerate(progress(steps)):
-            picture = predict(unet, latents, given, timestep)
+            picture = predict(unet, latents, enlarged, timestep)
             velocity = (latents - picture) / scheduler.sigmas[step]
             latents = scheduler.step(velocity, timestep, latents, return_dict=False)[0]
             if callback_on_step_end is not None:
                 changed = callback_on_step_end(self, step, timestep, {"latents": latents})
                 latents = changed.get("latents", latents)
-        pixels = latents[..., :height, :width].clamp(-1, 1).float()
+        pixels = keep(enlarged.lerp(latents, CRISPNESS), given)[..., :height, :width].clamp(-1, 1).float()
         images: Any = pixels
         if output_type == "pil":
             images = [to_pil(one.cpu()) for one in pixels]

@@ -109,7 +109,7 @@ class RefinerModule(L.LightningModule):
         time = torch.rand(len(large), device=large.device)  # 1: noise, 0: the picture
         time = torch.where(torch.rand_like(time) < self.noisy_share, (1 + time) / 2, time)
         noise, at = torch.randn_like(large), time.view(-1, 1, 1, 1)
-        picture = predict(self.unet, large.lerp(noise, at), small, 1000 * time)
+        picture = predict(self.unet, large.lerp(noise, at), enlarge(small), 1000 * time)
         # The error of the velocity, but for the bound.
         loss = ((picture - large) / at.clamp(min=LEAST_TIME)).square().mean()
         self.log("train/loss", loss, prog_bar=True)

@@ -209,9 +209,10 @@ def compile_step(decoder: nn.Module, weights: Weights | None = None) -> Step:
     if device.type not in SETTINGS:
         raise InputError(f"steps are compiled for {' and '.join(SETTINGS)}, not for {device.type}; leave compile out")
     key = _key(decoder, weights)
+    of_any = _compiled(decoder, weights, f"{key}.pt2", of_one=False)
     if device.type == "cuda":
-        return _compiled(decoder, weights, f"{key}.pt2", False)
-    of_any, of_one = (_compiled(decoder, weights, f"{key}{end}.pt2", end != "") for end in ("", "-one"))
+        return of_any
+    of_one = _compiled(decoder, weights, f"{key}-one.pt2", of_one=True)
 
     def step(token_ids: Tensor, *others: Any) -> Tensor:
         return (of_one if token_ids.numel() == 1 else of_any)(token_ids, *others)

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from unitok.audio_stream import AudioChunk, AudioFinished, AudioStarted
 from unitok.document import Audio, Document
+from unitok.hearing import heard_words
 from unitok.outputs import Media, slug, write_media
 from unitok.prompt import AUDIO_PLACE, PLACE, message_parts
 from unitok.sounds import load_sound
@@ -138,6 +139,8 @@ class Chat:
             for event in self._model.stream(asked, self._modality, self._sampling, seed, seconds=self._seconds):
                 display.show(event)
                 if isinstance(event, TurnFinished):
+                    for words in heard_words(event.document):
+                        print(f"heard: {printable(words)}", file=sys.stderr)
                     self.document = event.document
                     self._forget_media()
         except InputError as error:

@@ -256,6 +256,7 @@ def report(
 ) -> None:
     """Writes the pictures and sounds of the answers, which are the documents' last turns, and prints what came out."""
     from unitok.document import Text
+    from unitok.hearing import heard_words
     from unitok.outputs import slug, write_media
 
     turns = [document.turns[-1] for document in documents]
@@ -264,7 +265,7 @@ def report(
     stem = f"{slug(words, 'sound' if options.modality == 'audio' else 'picture')}-seed{options.seed}"
     paths, sheet = write_media(options.output, stem, [media_of(turn) for turn in turns])
     if options.json:
-        result = as_json(options, sampling, turns, paths, sheet, load_seconds, seconds)
+        result = as_json(options, sampling, documents, paths, sheet, load_seconds, seconds)
         print(json.dumps(result))  # ASCII, so that no locale can spoil it
         return
     for index, turn in enumerate(turns):
@@ -275,6 +276,8 @@ def report(
     if sheet is not None:
         print(sheet)
     sys.stdout.flush()
+    for words in dict.fromkeys(one for document in documents for one in heard_words(document)):
+        print(f"heard: {printable(words)}", file=sys.stderr)
     print(f"{made(turns)} in {seconds:.1f} s (model loaded in {load_seconds:.1f} s)", file=sys.stderr)
 
 
@@ -305,7 +308,7 @@ def made(turns: Sequence[Turn]) -> str:
 def as_json(
     options: Options,
     sampling: Sampling,
-    turns: Sequence[Turn],
+    documents: Sequence[Document],
     paths: Sequence[Sequence[Path]],
     sheet: Path | None,
     load_seconds: float,
@@ -313,9 +316,11 @@ def as_json(
 ) -> dict[str, Any]:
     """Everything about a run, ready for JSON; a part of an answer is in the form of the chat messages."""
     from unitok.document import Image, Text
+    from unitok.hearing import heard_words
 
     answers = []
-    for index, (turn, files) in enumerate(zip(turns, paths, strict=True)):
+    for index, (document, files) in enumerate(zip(documents, paths, strict=True)):
+        turn = document.turns[-1]
         names = iter(map(str, files))
         content = [
             {"type": "text", "text": part.text}
@@ -330,6 +335,7 @@ def as_json(
                 "images": [part["path"] for part in content if part["type"] == "image"],
                 "audio": [part["path"] for part in content if part["type"] == "audio"],
                 "content": content,
+                "heard": heard_words(document),
             }
         )
     return {

@@ -16,8 +16,9 @@ from unitok import checkpoint
 from unitok.audio_syntax import AudioSyntax
 from unitok.decoder_folder import merge_adapter
 from unitok.document import Document
-from unitok.engine import Engine, EngineOptions, Piece, Sampling
+from unitok.engine import BATCH_SIZE, Engine, EngineOptions, Piece, Sampling
 from unitok.grammar import Grammar, Modality, Request
+from unitok.hearing import Row, hear
 from unitok.image_syntax import image_syntax
 from unitok.model_card import model_card
 from unitok.processor import Processor
@@ -178,7 +179,7 @@ class UniTok:
         sampling: Sampling | None = None,
         num: int = 1,
         seed: int | Sequence[int] = 0,
-        batch_size: int = 64,
+        batch_size: int = BATCH_SIZE,
         progress: Callable[[int, int], None] | None = None,
         refine: bool = False,
         refine_steps: int = 4,
@@ -208,6 +209,7 @@ class UniTok:
         Returns:
             ``num`` documents for each given one, in order and side by side: the document with the assistant's
             turn behind it, whose images and sounds have their codes and, with detokenizers, their pictures and samples.
+            Sounds that were written down first (``sampling.hear_first``) have their words.
 
         Raises:
             InputError: A document cannot be encoded or leaves no room for its answer, or an option is out of
@@ -220,28 +222,19 @@ class UniTok:
         refiner = self._loaded_refiner(refine_steps) if refine else None
         sampling = sampling or self.sampling
         wanted = self._request(modality, sampling, grid, seconds)
-        prompts = self._prompts(documents)
-        requests = self._fitted(wanted, prompts, sampling)
-        rows = [(place, one) for place, chosen in enumerate(seeds) for one in chosen]
-        meter = _Meter([self._estimate(requests[place]) for place, _ in rows], progress)
+        rows = self._rows(documents, wanted, sampling, seeds, batch_size)
+        meter = _Meter([self._estimate(row.request) for row in rows], progress)
         answers: list[list[int]] = [[] for _ in rows]
-        for piece in self.engine.pieces(
-            [prompts[place] for place, _ in rows],
-            [requests[place] for place, _ in rows],
-            sampling,
-            [one for _, one in rows],
-            self.processor.unconditional(),
-            batch_size,
-        ):
+        for piece in self._pieces(rows, sampling, batch_size):
             answers[piece.number] += piece.token_ids
             meter.add(piece)
         turns = [self.processor.parse_turn(torch.tensor(answer)) for answer in answers]
         answered = self.processor.with_media([
-            Document((*documents[place].turns, turn)) for (place, _), turn in zip(rows, turns, strict=True)
+            Document((*row.document.turns, turn)) for row, turn in zip(rows, turns, strict=True)
         ])  # fmt: skip
         if refiner is None:
             return answered
-        return refine_answers(answered, [one for _, one in rows], refiner, refine_steps)
+        return refine_answers(answered, [row.seed for row in rows], refiner, refine_steps)
 
     def stream(
         self,
@@ -262,11 +255,9 @@ class UniTok:
         """
         sampling = sampling or self.sampling
         wanted = self._request(modality, sampling, grid, seconds)
-        prompts = self._prompts([document])
-        requests = self._fitted(wanted, prompts, sampling)
-        reader = EventReader(self.processor, document)
-        unconditional = self.processor.unconditional()
-        for piece in self.engine.pieces(prompts, requests, sampling, [seed], unconditional):
+        rows = self._rows([document], wanted, sampling, [[seed]])
+        reader = EventReader(self.processor, rows[0].document)
+        for piece in self._pieces(rows, sampling):
             for token_id in piece.token_ids:
                 yield from reader.read(token_id)
 
@@ -275,6 +266,31 @@ class UniTok:
         if steps < 1:
             raise InputError(f"refine_steps must be at least 1, not {steps}")
         return self.refiner
+
+    def _rows(
+        self,
+        documents: Sequence[Document],
+        wanted: Request,
+        sampling: Sampling,
+        seeds: Sequence[Sequence[int]],
+        batch_size: int = BATCH_SIZE,
+    ) -> list[Row]:
+        """The answers that are asked for: one to each document and seed of it."""
+        prompts = self._prompts(documents)
+        requests = self._fitted(wanted, prompts, sampling)
+        given = zip(documents, prompts, requests, seeds, strict=True)
+        rows = [Row(document, prompt, request, one) for document, prompt, request, chosen in given for one in chosen]
+        return hear(self.processor, self.engine, rows, sampling, batch_size) if sampling.hear_first else rows
+
+    def _pieces(self, rows: Sequence[Row], sampling: Sampling, batch_size: int = BATCH_SIZE) -> Iterator[Piece]:
+        return self.engine.pieces(
+            [row.prompt for row in rows],
+            [row.request for row in rows],
+            sampling,
+            [row.seed for row in rows],
+            self.processor.unconditional(),
+            batch_size,
+        )
 
     def _prompts(self, documents: Sequence[Document]) -> list[Tensor]:
         if not all(any(turn.parts for turn in document.turns) for document in documents):

@@ -277,7 +277,8 @@ class Processor:
             for part, picture in zip(images, pictures, strict=True)
         }
         decoded |= {
-            id(part): Audio(one, self.sample_rate, part.codes) for part, one in zip(sounds, samples, strict=True)
+            id(part): Audio(one, self.sample_rate, part.codes, part.words)
+            for part, one in zip(sounds, samples, strict=True)
         }
 
         def complete(turn: Turn) -> Turn:

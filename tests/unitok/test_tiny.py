@@ -23,6 +23,7 @@ from unitok.data.world.scene import sample_scene
 from unitok.data.world.sounds.instruments import play
 from unitok.data.world.sounds.notes import sample_melody
 from unitok.data.world.sounds.signals import SAMPLE_RATE, as_audio
+from unitok.data.world.sounds.spoken import speakable
 from unitok.data.world.sounds.tape import users_speech
 from unitok.document import Document
 from unitok.evaluation import oracle
@@ -42,7 +43,7 @@ FOLDER = Path(str(resources.files("unitok"))) / "checkpoints" / "tiny"
 MEGABYTE = 10**6
 PSNR, SAME_SCENE, DRAWN, NEVER_SHOWN, ANSWERED, EDITED = 39.0, 0.96, 0.90, 0.85, 0.90, 0.60
 REFINED, SHARP = 2.5, (0.85, 1.1)
-NOTES_KEPT, MADE, MISHEARD = 0.8, 0.80, 8.0
+NOTES_KEPT, MADE, MISHEARD, SAID = 0.8, 0.80, 8.0, 0.70
 
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
 
@@ -169,3 +170,15 @@ def test_it_writes_down_what_is_said(tiny: UniTok) -> None:
     written = tiny.generate([Document.user(one, "write down what is said") for one in spoken], modality="text")
     read = [heard_words(answer.turns[-1].text) for answer in written]
     assert error_rate(read, [heard_words(text) for text in texts]) < MISHEARD
+
+
+@needs_espeak
+def test_it_draws_what_is_said(tiny: UniTok) -> None:
+    rng = np.random.default_rng(1_000_101)
+    requests = [one for one in (sample_request(rng, "two_objects") for _ in range(60)) if speakable(one.text)][:24]
+    spoken = [
+        users_speech(np.random.default_rng([1_000_102, n]), one.text, "heldout") for n, one in enumerate(requests)
+    ]
+    answers = tiny.generate([Document.user(one) for one in spoken])
+    right = [r.spec.satisfied_by(oracle.read(drawn(one))) for r, one in zip(requests, answers, strict=True)]
+    assert np.mean(right) > SAID

@@ -229,6 +229,26 @@ class Engine:
             for answer, token_ids in batch.step():
                 yield Piece(numbers[answer], token_ids, answer.done)
 
+    def first_tokens(
+        self,
+        prompts: Sequence[Tensor],
+        requests: Sequence[Request],
+        sampling: Sampling,
+        seeds: Sequence[int],
+        unconditional: Tensor | None = None,
+        batch_size: int = BATCH_SIZE,
+    ) -> list[int]:
+        """How each answer of :meth:`pieces` begins, without the rest of it."""
+        batch = self.batch(batch_size)
+        answers = [
+            batch.submit(self.query(prompt, request, sampling, seed, unconditional))
+            for prompt, request, seed in zip(prompts, requests, seeds, strict=True)
+        ]
+        while batch.busy:
+            for answer, _ in batch.step():
+                batch.cancel(answer)
+        return [answer.token_ids[0] for answer in answers]
+
     def query(
         self,
         prompt: Tensor,

@@ -58,6 +58,8 @@ class Sampling:
         max_tokens: Tokens of one answer at most; the decoder's context may leave room for fewer.
         window: Codes that go through the decoder at once, guessed and tested (:mod:`unitok.engine.jacobi`). Another
             window gives other answers of the same distribution; 1: one code after the other.
+        hear_first: Speech that is answered with a picture is written down before, and its words take its place
+            (:mod:`unitok.hearing`).
     """
 
     text: SamplingParams = field(default_factory=SamplingParams)
@@ -67,12 +69,15 @@ class Sampling:
     audio_guidance_scale: float = 1.0
     max_tokens: int = 1024
     window: int = 1
+    hear_first: bool = False
 
     def __post_init__(self) -> None:
         _check_number(self.guidance_scale, "guidance_scale", low=0.0, high=100.0)
         _check_number(self.audio_guidance_scale, "audio_guidance_scale", low=0.0, high=100.0)
         _check_integer(self.max_tokens, "max_tokens", low=1)
         _check_integer(self.window, "window", low=1)
+        if not isinstance(self.hear_first, bool):
+            raise InputError(f"hear_first must be true or false, not {self.hear_first!r}")
 
     def params(self, modality: int) -> SamplingParams:
         """Of the tokens of a modality."""

@@ -1,0 +1,96 @@
+"""Speech is written down before a picture is drawn from it: what is drawn from, and what stays as it was."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+import torch
+from PIL import Image as PILImage
+
+from unitok.document import Audio, Document, Image, Text
+from unitok.engine import Sampling, SamplingParams
+from unitok.hearing import ORDER, heard_words
+from unitok.model import UniTok
+from unitok.stream import TurnFinished
+from unitok_tokenizers.errors import InputError
+
+HOT = Sampling(SamplingParams(50.0), SamplingParams(5.0), SamplingParams(5.0), 2.0, 2.0, max_tokens=60)
+HEARING = dataclasses.replace(HOT, hear_first=True)
+SOUND = Audio(torch.linspace(-1, 1, 8000)[None], 8000)
+OTHER = Audio(torch.linspace(0, 1, 4000).sin()[None], 8000)
+
+
+def words_of(model: UniTok, sound: Audio) -> str:
+    """What the model writes down, asked for that alone."""
+    plainly = dataclasses.replace(HOT, text=SamplingParams(0.0), max_tokens=len(prompt_of(model, sound)))
+    return model.generate(Document.user(sound, ORDER), "text", plainly)[0].turns[-1].text.strip()
+
+
+def prompt_of(model: UniTok, sound: Audio) -> torch.Tensor:
+    return model.processor.encode(Document.user(sound, ORDER), generation_prompt=True)
+
+
+def test_a_picture_is_drawn_from_the_words(sound_model: UniTok) -> None:
+    words = words_of(sound_model, SOUND)
+    assert words
+    (spoken,) = sound_model.generate(Document.user("draw", SOUND), "image", HEARING, seed=3)
+    (typed,) = sound_model.generate(Document.user(f"draw {words}"), "image", HOT, seed=3)
+    assert spoken.turns[-1] == typed.turns[-1]
+    assert heard_words(spoken) == [words]
+    assert spoken.turns[0].parts[0] == Text("draw")
+    sound = spoken.turns[0].sounds[0]
+    assert dataclasses.replace(sound, words=None) == SOUND and sound.words == words
+
+
+def test_pictures_and_earlier_turns_stay(sound_model: UniTok) -> None:
+    picture = PILImage.new("RGB", (16, 16), "red")
+    before = Document.user(OTHER).reply("yes")
+    (spoken,) = sound_model.generate(before.ask(picture, SOUND), "image", HEARING)
+    (typed,) = sound_model.generate(before.ask(picture, words_of(sound_model, SOUND)), "image", HOT)
+    assert spoken.turns[-1] == typed.turns[-1]
+    assert spoken.turns[0].sounds[0].words is None
+
+
+@pytest.mark.parametrize("modality", ["text", "audio"])
+def test_without_a_picture_nothing_is_written_down(sound_model: UniTok, modality: str) -> None:
+    document = Document.user(SOUND)
+    assert sound_model.generate(document, modality, HEARING) == sound_model.generate(document, modality, HOT)  # type: ignore[arg-type]
+
+
+@torch.no_grad()
+def draw_half_of_the_time(model: UniTok, document: Document) -> None:
+    """Makes ``<boi>`` about as likely as all else, at the temperature of `HOT`, as the first token of the answer."""
+    decoder, vocabulary = model.decoder, model.processor.vocabulary
+    prompt = model.processor.encode(document, generation_prompt=True)
+    hidden = decoder.model(input_ids=prompt[None]).last_hidden_state[0, -1]  # type: ignore[operator]
+    wanted = HOT.text.temperature * math.log(vocabulary.size)
+    decoder.get_output_embeddings().weight[vocabulary.boi] = hidden * wanted / hidden.dot(hidden)  # type: ignore[index]
+
+
+def test_the_model_decides_what_is_drawn(sound_model: UniTok) -> None:
+    """Answers that begin with a picture, and those alone, are asked in words."""
+    document = Document.user(SOUND)
+    draw_half_of_the_time(sound_model, document)
+    plain = sound_model.generate(document, "auto", HOT, num=24)
+    heard = sound_model.generate(document, "auto", HEARING, num=24)
+    begun = [isinstance(one.turns[-1].parts[0], Image) for one in plain]
+    assert any(begun) and not all(begun)
+    assert [bool(heard_words(one)) for one in heard] == begun
+    assert all(one == other for one, other, drawn in zip(plain, heard, begun, strict=True) if not drawn)
+
+
+def test_a_row_is_what_it_is_alone_and_in_a_stream(sound_model: UniTok) -> None:
+    documents = [Document.user(SOUND), Document.user("words"), Document.user(OTHER, "loud")]
+    together = sound_model.generate(documents, "auto", HEARING, seed=[7, 8, 9], batch_size=2)
+    for document, seed, one in zip(documents, (7, 8, 9), together, strict=True):
+        assert sound_model.generate(document, "auto", HEARING, seed=seed)[0] == one
+        *_, last = sound_model.stream(document, "auto", HEARING, seed=seed)
+        assert isinstance(last, TurnFinished) and last.document == one
+
+
+def test_the_setting_is_true_or_false() -> None:
+    assert Sampling.from_dict(HEARING.to_dict()) == HEARING
+    with pytest.raises(InputError, match="hear_first"):
+        Sampling(hear_first=1)  # type: ignore[arg-type]

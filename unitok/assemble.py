@@ -72,7 +72,9 @@ def build_parser() -> ArgumentParser:
     whole.add_argument(
         "--window", type=integer(1), default=1, help="codes that are guessed and tested together (default 1: none)"
     )
-    whole.add_argument("--hear-first", action="store_true", help="write speech down before a picture is drawn from it")
+    whole.add_argument(
+        "--hear-first", action="store_true", help="write speech about pictures down before it is answered"
+    )
     whole.add_argument("--audio-temperature", type=number(0), default=1.0, help="of audio codes (default 1)")
     whole.add_argument("--audio-top-p", type=number(0, 1, above=True), default=1.0, help="of audio codes (default 1)")
     whole.add_argument("--audio-top-k", type=integer(0), default=0, help="of audio codes; 0: all (default 0)")

@@ -1,8 +1,7 @@
-"""Speech that asks for a picture is written down first, and the picture is drawn from its words.
+"""Speech about pictures is written down first, and answered in the place of its words.
 
 A chain of modalities, as SpeechGPT (Zhang et al. 2023) writes down what it hears before it speaks, but made of two
-answers of the same decoder. One that hears well, and draws well what is typed, need not have learned to draw what is
-said.
+answers of the same decoder. One that hears well, and does well what is typed, need not have learned to do what is said.
 """
 
 from __future__ import annotations
@@ -40,9 +39,10 @@ class Row(NamedTuple):
 
 
 def hear(processor: Processor, engine: Engine, rows: Sequence[Row], sampling: Sampling, batch_size: int) -> list[Row]:
-    """The rows, of which those that a picture answers are asked in words for the sounds of their last turn.
+    """The rows, of which those about pictures are asked in words for the sounds of their last turn.
 
-    In their documents these sounds get their :attr:`~unitok.parts.Audio.words`.
+    These are answers that begin with a picture; and those to sounds that stand beside a picture, or alone in their turn
+    behind one. In their documents the sounds get their :attr:`~unitok.parts.Audio.words`.
 
     Args:
         processor: Knows the vocabulary.
@@ -51,11 +51,13 @@ def hear(processor: Processor, engine: Engine, rows: Sequence[Row], sampling: Sa
         sampling: How the answers will be drawn.
         batch_size: Answers that are written at once.
     """
-    spoken = [place for place, row in enumerate(rows) if row.document.turns[-1].sounds]
-    drawn = {place for place in spoken if rows[place].request.modality == "image"}
-    open_rows = [place for place in spoken if rows[place].request.modality == "auto"]
-    if open_rows and "image" in processor.vocabulary.specs:
-        asked = [rows[place] for place in open_rows]
+    spoken = {place for place, row in enumerate(rows) if row.document.turns[-1].sounds}
+    chosen = {
+        place for place in spoken if rows[place].request.modality == "image" or _stands_by_picture(rows[place].document)
+    }
+    unknown = [place for place in sorted(spoken - chosen) if rows[place].request.modality == "auto"]
+    if unknown and "image" in processor.vocabulary.specs:
+        asked = [rows[place] for place in unknown]
         firsts = engine.first_tokens(
             [row.prompt for row in asked],
             [row.request for row in asked],
@@ -64,12 +66,12 @@ def hear(processor: Processor, engine: Engine, rows: Sequence[Row], sampling: Sa
             processor.unconditional(),
             batch_size,
         )
-        drawn |= {place for place, first in zip(open_rows, firsts, strict=True) if first == processor.vocabulary.boi}
-    sounds = {id(sound): sound for place in sorted(drawn) for sound in rows[place].document.turns[-1].sounds}
+        chosen |= {place for place, first in zip(unknown, firsts, strict=True) if first == processor.vocabulary.boi}
+    sounds = {id(sound): sound for place in sorted(chosen) for sound in rows[place].document.turns[-1].sounds}
     if not sounds:
         return list(rows)
     heard = dict(zip(sounds, _write_down(processor, engine, list(sounds.values()), sampling, batch_size), strict=True))
-    documents = {place: _with_words(rows[place].document, heard) for place in sorted(drawn)}
+    documents = {place: _with_words(rows[place].document, heard) for place in sorted(chosen)}
     prompts = processor.encode_batch([_in_words(one) for one in documents.values()], generation_prompt=True)
     result = list(rows)
     for (place, document), prompt in zip(documents.items(), prompts, strict=True):
@@ -80,6 +82,12 @@ def hear(processor: Processor, engine: Engine, rows: Sequence[Row], sampling: Sa
 def heard_words(document: Document) -> list[str]:
     """What was written down of the sounds of an answered document's last question."""
     return [sound.words for turn in document.turns[-2:-1] for sound in turn.sounds if sound.words]
+
+
+def _stands_by_picture(document: Document) -> bool:
+    """Whether the sounds of the last turn stand beside a picture, or alone in their turn behind one."""
+    *before, last = document.turns
+    return bool(last.images) or (not last.text.strip() and any(turn.images for turn in before))
 
 
 def _write_down(

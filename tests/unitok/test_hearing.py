@@ -1,4 +1,4 @@
-"""Speech is written down before a picture is drawn from it: what is drawn from, and what stays as it was."""
+"""Speech about pictures is written down before it is answered: what is answered then, and what stays as it was."""
 
 from __future__ import annotations
 
@@ -51,6 +51,19 @@ def test_pictures_and_earlier_turns_stay(sound_model: UniTok) -> None:
     (typed,) = sound_model.generate(before.ask(picture, words_of(sound_model, SOUND)), "image", HOT)
     assert spoken.turns[-1] == typed.turns[-1]
     assert spoken.turns[0].sounds[0].words is None
+
+
+@pytest.mark.parametrize("modality", ["text", "audio"])
+def test_a_question_about_a_picture_is_answered_in_words(sound_model: UniTok, modality: str) -> None:
+    picture, words = PILImage.new("RGB", (16, 16), "red"), words_of(sound_model, SOUND)
+    beside = Document.user(picture, SOUND, "aloud"), Document.user(picture, f"{words} aloud")
+    behind = Document.user(picture).reply("red").ask(SOUND), Document.user(picture).reply("red").ask(words)
+    for spoken, typed in (beside, behind):
+        answers = [sound_model.generate(spoken, modality, HEARING), sound_model.generate(typed, modality, HOT)]  # type: ignore[arg-type]
+        assert answers[0][0].turns[-1] == answers[1][0].turns[-1]
+        assert heard_words(answers[0][0]) == [words]
+    typed_too = Document.user(picture).reply("red").ask(SOUND, "write it down")
+    assert not heard_words(sound_model.generate(typed_too, modality, HEARING)[0])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("modality", ["text", "audio"])

@@ -58,7 +58,7 @@ class Sampling:
         max_tokens: Tokens of one answer at most; the decoder's context may leave room for fewer.
         window: Codes that go through the decoder at once, guessed and tested (:mod:`unitok.engine.jacobi`). Another
             window gives other answers of the same distribution; 1: one code after the other.
-        hear_first: Speech that is answered with a picture is written down before, and its words take its place
+        hear_first: Speech about pictures is written down before it is answered, and its words take its place
             (:mod:`unitok.hearing`).
     """
 

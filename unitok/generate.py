@@ -63,7 +63,7 @@ def parser() -> ArgumentParser:
     )
     add = result.add_argument
     places = f"{PLACE} says where a picture of --image goes, {AUDIO_PLACE} a sound of --audio"
-    add("--prompt", metavar="TEXT", help=f"what you ask for; {places}")
+    add("--prompt", metavar="TEXT", help=f"what you ask for, unless --audio says it; {places}")
     add(
         "--image",
         metavar="FILE",
@@ -142,13 +142,15 @@ def parse(argv: Sequence[str]) -> Options:
             raise InputError("--refine does not go with --chat; leave one of them out")
         if options.num > 1:
             raise InputError("--num does not go with --chat, where each message has one answer; leave it out")
-    elif options.prompt is None:
-        raise InputError("--prompt is missing; say what you want, or use --chat for a conversation")
+    elif options.prompt is None and not options.sounds:
+        raise InputError(
+            "--prompt is missing; say what you want, in words or with --audio, or use --chat for a conversation"
+        )
     if options.prompt is not None and not options.prompt.strip():
         raise InputError("--prompt is empty; say what you want")
-    if options.prompt is None and options.images:
+    if options.chat and options.prompt is None and options.images:
         raise InputError("--image needs a --prompt; in a conversation, use /image FILE")
-    if options.prompt is None and options.sounds:
+    if options.chat and options.prompt is None and options.sounds:
         raise InputError("--audio needs a --prompt; in a conversation, use /audio FILE")
     return options
 
@@ -182,7 +184,7 @@ def generate(argv: Sequence[str]) -> None:
         check_folder(options.output)
     images = [load_image(path) for path in options.images]
     sounds = [load_sound(path) for path in options.sounds]
-    parts = message_parts(options.prompt, images, sounds) if options.prompt is not None else []
+    parts = [*images, *sounds] if options.prompt is None else message_parts(options.prompt, images, sounds)
 
     model = load(options)
     sampling = settings(model, options)
@@ -260,8 +262,7 @@ def report(
     from unitok.outputs import slug, write_media
 
     turns = [document.turns[-1] for document in documents]
-    assert options.prompt is not None
-    words = options.prompt.replace(PLACE, " ").replace(AUDIO_PLACE, " ")
+    words = (options.prompt or "").replace(PLACE, " ").replace(AUDIO_PLACE, " ")
     stem = f"{slug(words, 'sound' if options.modality == 'audio' else 'picture')}-seed{options.seed}"
     paths, sheet = write_media(options.output, stem, [media_of(turn) for turn in turns])
     if options.json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from unitok.engine import Sampling, SamplingParams
 from unitok.generate import main
 from unitok.model import UniTok
 from unitok.prompt import message_parts
+from unitok.terminal import printable
 from unitok_tokenizers.audio_io import load_audio
 from unitok_tokenizers.errors import InputError
 
@@ -120,8 +122,20 @@ def test_json_names_the_sounds(cli, tone: Path) -> None:
     for answer in result["answers"]:
         assert answer["images"] == [] and len(answer["audio"]) == 1
         assert answer["content"] == [{"type": "audio", "path": answer["audio"][0]}]
-        assert Path(answer["audio"][0]).is_file()
+        assert Path(answer["audio"][0]).is_file() and answer["heard"] == []
     assert result["contact_sheet"] is None
+
+
+def test_what_is_heard_is_said(cli, sound_model: UniTok, tone: Path, tmp_path: Path) -> None:
+    sound_model.sampling = dataclasses.replace(sound_model.sampling, hear_first=True)
+    sound_model.save_pretrained(tmp_path / "hearing")
+    run = cli("--audio", str(tone), "--modality", "image", model=tmp_path / "hearing")
+    assert run.code == 0 and run.files == ["picture-seed0.png"]
+    (said,) = [line for line in run.err.splitlines() if line.startswith("heard: ")]
+    shown = cli("--audio", str(tone), "--modality", "image", "--json", model=tmp_path / "hearing")
+    result = json.loads(shown.out)
+    assert result["prompt"] is None and result["sampling"]["hear_first"] is True
+    assert [f"heard: {printable(words)}" for words in result["answers"][0]["heard"]] == [said]
 
 
 # ---- sounds in

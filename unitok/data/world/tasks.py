@@ -23,13 +23,17 @@ from unitok.data.world.turns import answered, with_words
 from unitok.document import Document, Part, Text, Turn
 
 TASK_WEIGHTS: dict[str, float] = {
-    "request": 0.34,
-    "edit": 0.24,
-    "questions": 0.16,
-    "caption": 0.08,
-    "conversation": 0.18,
+    "request": 0.28,
+    "edit": 0.27,
+    "questions": 0.14,
+    "caption": 0.14,
+    "conversation": 0.17,
 }
 """Shares of the documents."""
+
+HARD_EDITS = ("move", "move_beside", "joined", "swap_places", "swap_colors", "remove_all", "resize_all")
+HARD_EDITS_RATE = 0.3
+"""Edits that are rare by themselves, or learned last, and how often the edit of a scene is one of them."""
 
 OTHER_LOOKS = 0.7
 """How often what a user gives is drawn in another look than the canonical one."""
@@ -50,7 +54,8 @@ def sample_documents(rng: np.random.Generator, split: str = "train", size: int =
     request = sample_request(rng, split=split)
     scene = request.scene
     given_style = Style.sample(rng) if chance(rng, OTHER_LOOKS) else CANONICAL
-    edit = sample_edit(rng, scene, split)
+    kind = pick(rng, HARD_EDITS) if chance(rng, HARD_EDITS_RATE) else None
+    edit = sample_edit(rng, scene, split, kind) or sample_edit(rng, scene, split)
     documents = [answered((Text(request.text),), album.picture(scene))]
     if numbers["request"] > 1:
         again = edit.target if edit is not None and chance(rng, 0.6) else scene

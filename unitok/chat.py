@@ -15,11 +15,10 @@ from tqdm import tqdm
 
 from unitok.audio_stream import AudioChunk, AudioFinished, AudioStarted
 from unitok.document import Audio, Document
-from unitok.hearing import heard_words
 from unitok.outputs import Media, slug, write_media
 from unitok.prompt import AUDIO_PLACE, PLACE, message_parts
 from unitok.sounds import load_sound
-from unitok.stream import Event, ImageFinished, ImageRow, ImageStarted, TextDelta, TurnFinished
+from unitok.stream import Event, ImageFinished, ImageRow, ImageStarted, SpeechHeard, TextDelta, TurnFinished
 from unitok.terminal import error_line, printable
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import load_image
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 HELP = f"""\
 /image FILE      a picture for the next message, which may say with {PLACE} where it goes
-/audio FILE      a sound, in the same way with {AUDIO_PLACE}
+/audio FILE      a sound, in the same way with {AUDIO_PLACE}; a message of {AUDIO_PLACE} alone sends nothing else
 /save FILE.json  write the conversation in the chat-messages form, its pictures and sounds inside
 /reset           forget the conversation
 /quit            leave; so does the end of the input (Ctrl-D)
@@ -139,8 +138,6 @@ class Chat:
             for event in self._model.stream(asked, self._modality, self._sampling, seed, seconds=self._seconds):
                 display.show(event)
                 if isinstance(event, TurnFinished):
-                    for words in heard_words(event.document):
-                        print(f"heard: {printable(words)}", file=sys.stderr)
                     self.document = event.document
                     self._forget_media()
         except InputError as error:
@@ -177,7 +174,9 @@ class _Display:
         self._line_open = False
 
     def show(self, event: Event) -> None:
-        if isinstance(event, TextDelta):
+        if isinstance(event, SpeechHeard):
+            print(f"heard: {printable(event.words)}", file=sys.stderr)
+        elif isinstance(event, TextDelta):
             print(printable(event.text), end="", flush=True)
             self._line_open = True
         elif isinstance(event, ImageStarted):

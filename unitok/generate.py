@@ -150,8 +150,6 @@ def parse(argv: Sequence[str]) -> Options:
         raise InputError("--prompt is empty; say what you want")
     if options.chat and options.prompt is None and options.images:
         raise InputError("--image needs a --prompt; in a conversation, use /image FILE")
-    if options.chat and options.prompt is None and options.sounds:
-        raise InputError("--audio needs a --prompt; in a conversation, use /audio FILE")
     return options
 
 
@@ -258,12 +256,13 @@ def report(
 ) -> None:
     """Writes the pictures and sounds of the answers, which are the documents' last turns, and prints what came out."""
     from unitok.document import Text
-    from unitok.hearing import heard_words
+    from unitok.hearing import heard_in
     from unitok.outputs import slug, write_media
 
     turns = [document.turns[-1] for document in documents]
-    words = (options.prompt or "").replace(PLACE, " ").replace(AUDIO_PLACE, " ")
-    stem = f"{slug(words, 'sound' if options.modality == 'audio' else 'picture')}-seed{options.seed}"
+    asked = " ".join(heard_in(documents[0])) if options.prompt is None else options.prompt
+    words = asked.replace(PLACE, " ").replace(AUDIO_PLACE, " ")
+    stem = f"{slug(words, 'sound' if turns[0].sounds else 'picture')}-seed{options.seed}"
     paths, sheet = write_media(options.output, stem, [media_of(turn) for turn in turns])
     if options.json:
         result = as_json(options, sampling, documents, paths, sheet, load_seconds, seconds)
@@ -277,7 +276,7 @@ def report(
     if sheet is not None:
         print(sheet)
     sys.stdout.flush()
-    for words in dict.fromkeys(one for document in documents for one in heard_words(document)):
+    for words in dict.fromkeys(one for document in documents for one in heard_in(document)):
         print(f"heard: {printable(words)}", file=sys.stderr)
     print(f"{made(turns)} in {seconds:.1f} s (model loaded in {load_seconds:.1f} s)", file=sys.stderr)
 
@@ -317,7 +316,7 @@ def as_json(
 ) -> dict[str, Any]:
     """Everything about a run, ready for JSON; a part of an answer is in the form of the chat messages."""
     from unitok.document import Image, Text
-    from unitok.hearing import heard_words
+    from unitok.hearing import heard_in
 
     answers = []
     for index, (document, files) in enumerate(zip(documents, paths, strict=True)):
@@ -336,7 +335,7 @@ def as_json(
                 "images": [part["path"] for part in content if part["type"] == "image"],
                 "audio": [part["path"] for part in content if part["type"] == "audio"],
                 "content": content,
-                "heard": heard_words(document),
+                "heard": heard_in(document),
             }
         )
     return {

@@ -26,60 +26,63 @@ class Row(NamedTuple):
     """An answer that is asked for.
 
     Attributes:
-        document: What is answered, as the caller gave it.
+        number: Of its document, from 0.
+        document: What is answered.
         prompt: int64 ``[S]``, what the decoder goes on from.
-        request: What the answer may hold; it fits into the context.
         seed: Of its random numbers.
     """
 
+    number: int
     document: Document
     prompt: Tensor
-    request: Request
     seed: int
 
 
-def hear(processor: Processor, engine: Engine, rows: Sequence[Row], sampling: Sampling, batch_size: int) -> list[Row]:
-    """The rows, of which those about pictures are asked in words for the sounds of their last turn.
+def hear(
+    processor: Processor, engine: Engine, rows: Sequence[Row], wanted: Request, sampling: Sampling, batch_size: int
+) -> list[Row]:
+    """The rows; in the prompts of those about pictures, words stand in the place of the last turn's sounds.
 
-    These are answers that begin with a picture; and those to sounds that stand beside a picture, or alone in their turn
-    behind one. In their documents the sounds get their :attr:`~unitok.parts.Audio.words`.
+    About pictures are answers that begin with one; and all answers to sounds that stand beside a picture, or alone in
+    their turn behind one. There the sounds are taken for speech. They get their :attr:`~unitok.parts.Audio.words` in
+    the row's document, and keep them: where a sound of an earlier turn has words, these stand in its place as well.
 
     Args:
         processor: Knows the vocabulary.
         engine: Answers.
-        rows: With any modality; where it is ``"auto"``, the answer's first token says whether it is a picture.
+        rows: Those of one document share the document and the prompt.
+        wanted: What each answer may hold. Where that is anything, its first token tells whether it begins with a
+            picture.
         sampling: How the answers will be drawn.
         batch_size: Answers that are written at once.
+
+    Raises:
+        InputError: A sound is too long for the decoder's context.
     """
     spoken = {place for place, row in enumerate(rows) if row.document.turns[-1].sounds}
-    chosen = {
-        place for place in spoken if rows[place].request.modality == "image" or _stands_by_picture(rows[place].document)
-    }
-    unknown = [place for place in sorted(spoken - chosen) if rows[place].request.modality == "auto"]
-    if unknown and "image" in processor.vocabulary.specs:
-        asked = [rows[place] for place in unknown]
-        firsts = engine.first_tokens(
-            [row.prompt for row in asked],
-            [row.request for row in asked],
-            sampling,
-            [row.seed for row in asked],
-            processor.unconditional(),
-            batch_size,
-        )
-        chosen |= {place for place, first in zip(unknown, firsts, strict=True) if first == processor.vocabulary.boi}
-    sounds = {id(sound): sound for place in sorted(chosen) for sound in rows[place].document.turns[-1].sounds}
-    if not sounds:
-        return list(rows)
-    heard = dict(zip(sounds, _write_down(processor, engine, list(sounds.values()), sampling, batch_size), strict=True))
-    documents = {place: _with_words(rows[place].document, heard) for place in sorted(chosen)}
-    prompts = processor.encode_batch([_in_words(one) for one in documents.values()], generation_prompt=True)
-    result = list(rows)
-    for (place, document), prompt in zip(documents.items(), prompts, strict=True):
-        result[place] = rows[place]._replace(document=document, prompt=prompt)
-    return result
+    chosen = {place for place in spoken if wanted.modality == "image" or _stands_by_picture(rows[place].document)}
+    if wanted.modality == "auto" and "image" in processor.vocabulary.specs:
+        chosen |= _begun_with_pictures(processor, engine, rows, sorted(spoken - chosen), wanted, sampling, batch_size)
+    asked = (sound for place in sorted(chosen) for sound in rows[place].document.turns[-1].sounds)
+    sounds = {id(sound): sound for sound in asked if not sound.words}
+    words = _write_down(processor, engine, list(sounds.values()), sampling, batch_size)
+    heard = {key: replace(sound, words=one) for (key, sound), one in zip(sounds.items(), words, strict=True)}
+    variants: dict[tuple[int, bool], Document] = {}  # of a document whose answers begin in different ways there are two
+    for place, row in enumerate(rows):
+        if place in chosen:
+            variants[row.number, True] = _with_words(row.document, heard)
+        elif any(sound.words for turn in row.document.turns for sound in turn.sounds):
+            variants[row.number, False] = row.document
+    prompts = processor.encode_batch([_in_words(one) for one in variants.values()], generation_prompt=True)
+    found = dict(zip(variants, zip(variants.values(), prompts, strict=True), strict=True))
+    changed = [found.get((row.number, place in chosen)) for place, row in enumerate(rows)]
+    return [
+        row if one is None else row._replace(document=one[0], prompt=one[1])
+        for row, one in zip(rows, changed, strict=True)
+    ]
 
 
-def heard_words(document: Document) -> list[str]:
+def heard_in(document: Document) -> list[str]:
     """What was written down of the sounds of an answered document's last question."""
     return [sound.words for turn in document.turns[-2:-1] for sound in turn.sounds if sound.words]
 
@@ -90,12 +93,33 @@ def _stands_by_picture(document: Document) -> bool:
     return bool(last.images) or (not last.text.strip() and any(turn.images for turn in before))
 
 
+def _begun_with_pictures(
+    processor: Processor,
+    engine: Engine,
+    rows: Sequence[Row],
+    places: Sequence[int],
+    wanted: Request,
+    sampling: Sampling,
+    batch_size: int,
+) -> set[int]:
+    """Those of some rows whose answers begin with a picture."""
+    firsts = engine.first_tokens(
+        [rows[place].prompt for place in places],
+        [wanted] * len(places),
+        sampling,
+        [rows[place].seed for place in places],
+        processor.unconditional(),
+        batch_size,
+    )
+    return {place for place, first in zip(places, firsts, strict=True) if first == processor.vocabulary.boi}
+
+
 def _write_down(
     processor: Processor, engine: Engine, sounds: Sequence[Audio], sampling: Sampling, batch_size: int
 ) -> list[str]:
     """The words of each sound, as the decoder hears them."""
     prompts = processor.encode_batch([Document.user(sound, ORDER) for sound in sounds], generation_prompt=True)
-    # No longer than the sound, so that a prompt with the words has room wherever one with the sound had.
+    # Speech has fewer words than codes: what goes on longer is lost in a loop.
     requests = [Request("text", len(prompt)) for prompt in prompts]
     plainly = replace(sampling, text=SamplingParams(temperature=0.0))
     answers: list[list[int]] = [[] for _ in sounds]
@@ -104,22 +128,29 @@ def _write_down(
     return [processor.parse_turn(torch.tensor(answer)).text.strip() for answer in answers]
 
 
-def _with_words(document: Document, heard: dict[int, str]) -> Document:
-    """The document, whose last turn's sounds have their words."""
+def _with_words(document: Document, heard: dict[int, Audio]) -> Document:
+    """The document with the last turn's sounds as they were heard."""
     *before, last = document.turns
-    parts = (replace(part, words=heard[id(part)]) if isinstance(part, Audio) else part for part in last.parts)
-    return Document((*before, Turn(tuple(parts), last.role)))
+    return Document((*before, Turn(tuple(heard.get(id(part), part) for part in last.parts), last.role)))
 
 
 def _in_words(document: Document) -> Document:
-    """The document with words in the place of its last turn's sounds; a sound without any stays."""
-    *before, last = document.turns
-    parts: list[Part] = []
-    for part in last.parts:
-        part = Text(part.words) if isinstance(part, Audio) and part.words else part
-        previous = parts[-1] if parts else None
-        if isinstance(part, Text) and isinstance(previous, Text):
-            parts[-1] = Text(f"{previous.text.rstrip()} {part.text.lstrip()}")
+    """The document with words in the place of the sounds that have them."""
+    return Document(tuple(Turn(_joined(turn.parts), turn.role) for turn in document.turns))
+
+
+def _joined(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Parts with words in the place of sounds, as if all of that had been typed: one text where texts meet at words."""
+    result: list[Part] = []
+    at_words = False
+    for part in parts:
+        before, is_words = at_words, isinstance(part, Audio) and bool(part.words)
+        at_words = is_words
+        if isinstance(part, Audio) and part.words:
+            part = Text(part.words)
+        previous = result[-1] if result else None
+        if isinstance(part, Text) and isinstance(previous, Text) and (before or is_words):
+            result[-1] = Text(f"{previous.text.rstrip()} {part.text.lstrip()}".strip())
         else:
-            parts.append(part)
-    return Document((*before, Turn(tuple(parts), last.role)))
+            result.append(part)
+    return tuple(result)

@@ -23,7 +23,7 @@ from unitok.image_syntax import image_syntax
 from unitok.model_card import model_card
 from unitok.processor import Processor
 from unitok.refining import refine_answers
-from unitok.stream import Event, EventReader
+from unitok.stream import Event, EventReader, SpeechHeard
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.hub import find_folder
 
@@ -222,10 +222,10 @@ class UniTok:
         refiner = self._loaded_refiner(refine_steps) if refine else None
         sampling = sampling or self.sampling
         wanted = self._request(modality, sampling, grid, seconds)
-        rows = self._rows(documents, wanted, sampling, seeds, batch_size)
-        meter = _Meter([self._estimate(row.request) for row in rows], progress)
+        rows, requests = self._rows(documents, wanted, sampling, seeds, batch_size)
+        meter = _Meter([self._estimate(request) for request in requests], progress)
         answers: list[list[int]] = [[] for _ in rows]
-        for piece in self._pieces(rows, sampling, batch_size):
+        for piece in self._pieces(rows, requests, sampling, batch_size):
             answers[piece.number] += piece.token_ids
             meter.add(piece)
         turns = [self.processor.parse_turn(torch.tensor(answer)) for answer in answers]
@@ -255,9 +255,11 @@ class UniTok:
         """
         sampling = sampling or self.sampling
         wanted = self._request(modality, sampling, grid, seconds)
-        rows = self._rows([document], wanted, sampling, [[seed]])
+        rows, requests = self._rows([document], wanted, sampling, [[seed]])
+        heard = rows[0].document.turns[-1].sounds if rows[0].document is not document else ()
+        yield from (SpeechHeard(sound.words) for sound in heard if sound.words)
         reader = EventReader(self.processor, rows[0].document)
-        for piece in self._pieces(rows, sampling):
+        for piece in self._pieces(rows, requests, sampling):
             for token_id in piece.token_ids:
                 yield from reader.read(token_id)
 
@@ -274,18 +276,20 @@ class UniTok:
         sampling: Sampling,
         seeds: Sequence[Sequence[int]],
         batch_size: int = BATCH_SIZE,
-    ) -> list[Row]:
-        """The answers that are asked for: one to each document and seed of it."""
-        prompts = self._prompts(documents)
-        requests = self._fitted(wanted, prompts, sampling)
-        given = zip(documents, prompts, requests, seeds, strict=True)
-        rows = [Row(document, prompt, request, one) for document, prompt, request, chosen in given for one in chosen]
-        return hear(self.processor, self.engine, rows, sampling, batch_size) if sampling.hear_first else rows
+    ) -> tuple[list[Row], list[Request]]:
+        """The answers that are asked for, one to each document and seed of it, and what each may hold."""
+        given = enumerate(zip(documents, self._prompts(documents), seeds, strict=True))
+        rows = [Row(number, document, prompt, one) for number, (document, prompt, chosen) in given for one in chosen]
+        if sampling.hear_first:
+            rows = hear(self.processor, self.engine, rows, wanted, sampling, batch_size)
+        return rows, self._fitted(wanted, rows, sampling)
 
-    def _pieces(self, rows: Sequence[Row], sampling: Sampling, batch_size: int = BATCH_SIZE) -> Iterator[Piece]:
+    def _pieces(
+        self, rows: Sequence[Row], requests: Sequence[Request], sampling: Sampling, batch_size: int = BATCH_SIZE
+    ) -> Iterator[Piece]:
         return self.engine.pieces(
             [row.prompt for row in rows],
-            [row.request for row in rows],
+            requests,
             sampling,
             [row.seed for row in rows],
             self.processor.unconditional(),
@@ -313,14 +317,14 @@ class UniTok:
         frames = None if seconds is None else self.processor.frames_in(seconds)
         return Request(modality, sampling.max_tokens, grid=grid or self._grid(), max_frames=frames)
 
-    def _fitted(self, wanted: Request, prompts: Sequence[Tensor], sampling: Sampling) -> list[Request]:
-        """What the answer to each prompt may hold; checked before the first of them is begun."""
+    def _fitted(self, wanted: Request, rows: Sequence[Row], sampling: Sampling) -> list[Request]:
+        """What each answer may hold; checked before the first of them is begun."""
         unconditional, requests = self.processor.unconditional(), []
-        for number, prompt in enumerate(prompts, 1):
+        for row in rows:
             try:
-                requests.append(self.engine.fit(wanted, prompt, sampling, unconditional))
+                requests.append(self.engine.fit(wanted, row.prompt, sampling, unconditional))
             except InputError as error:
-                raise InputError(f"document {number}: {error}" if len(prompts) > 1 else str(error)) from None
+                raise InputError(f"document {row.number + 1}: {error}" if rows[-1].number else str(error)) from None
         return requests
 
     def _grid(self) -> tuple[int, int] | None:

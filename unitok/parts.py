@@ -82,7 +82,8 @@ class Audio:
         samples: float32 ``[C, N]`` in ``[-1, 1]``.
         sample_rate: Samples per second; needed with ``samples``.
         codes: int64 ``[K, T]``. Where both are given, the codes stand for the sound.
-        words: What was heard in it, where that was written down (:mod:`unitok.hearing`); no part of what a model sees.
+        words: What was heard in it, where that was written down (:mod:`unitok.hearing`): a note, by which it is no
+            other sound.
 
     Raises:
         InputError: Neither samples nor codes are given, one has the wrong shape, or a sample is no finite number.
@@ -114,7 +115,6 @@ class Audio:
             _same(self.samples, other.samples)
             and self.sample_rate == other.sample_rate
             and _same(self.codes, other.codes)
-            and self.words == other.words
         )
 
     def __hash__(self) -> int:

@@ -22,6 +22,13 @@ REPLACEMENT = "\ufffd"
 
 
 @dataclass(frozen=True)
+class SpeechHeard:
+    """A sound of the question was written down, and is answered in these words; comes before all else."""
+
+    words: str
+
+
+@dataclass(frozen=True)
 class TextDelta:
     """The next letters of a text."""
 
@@ -57,7 +64,17 @@ class TurnFinished:
     document: Document
 
 
-Event = TextDelta | ImageStarted | ImageRow | ImageFinished | AudioStarted | AudioChunk | AudioFinished | TurnFinished
+Event = (
+    SpeechHeard
+    | TextDelta
+    | ImageStarted
+    | ImageRow
+    | ImageFinished
+    | AudioStarted
+    | AudioChunk
+    | AudioFinished
+    | TurnFinished
+)
 
 
 class EventReader:

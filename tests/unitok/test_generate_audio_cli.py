@@ -19,6 +19,7 @@ from unitok.chat import Chat
 from unitok.document import Audio, Document
 from unitok.engine import Sampling, SamplingParams
 from unitok.generate import main
+from unitok.grammar import Modality
 from unitok.model import UniTok
 from unitok.prompt import message_parts
 from unitok.terminal import printable
@@ -130,7 +131,7 @@ def test_what_is_heard_is_said(cli, sound_model: UniTok, tone: Path, tmp_path: P
     sound_model.sampling = dataclasses.replace(sound_model.sampling, hear_first=True)
     sound_model.save_pretrained(tmp_path / "hearing")
     run = cli("--audio", str(tone), "--modality", "image", model=tmp_path / "hearing")
-    assert run.code == 0 and run.files == ["picture-seed0.png"]
+    assert run.code == 0 and len(run.files) == 1 and run.files[0].endswith("-seed0.png")
     (said,) = [line for line in run.err.splitlines() if line.startswith("heard: ")]
     shown = cli("--audio", str(tone), "--modality", "image", "--json", model=tmp_path / "hearing")
     result = json.loads(shown.out)
@@ -238,7 +239,7 @@ def test_one_sample_and_eight_channels_are_heard(cli, tmp_path: Path) -> None:
         (["--prompt", "x", "--seconds", "0.05", "--modality", "audio"], ["seconds", "at least 0.1"]),
         (["--prompt", "x", "--modality", "audio", "--max-tokens", "4"], ["a sound needs 5 tokens"]),
         (["--prompt", "x {audio}"], ["{audio}"]),
-        (["--chat", "--audio", "x.wav"], ["/audio"]),
+        (["--chat", "--image", "x.png"], ["/image"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -259,12 +260,14 @@ def test_a_model_without_sound_is_one_line(cli, tiny_model: UniTok, tone: Path, 
 def talk(
     sound_model: UniTok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[Chat, str, str]]:
-    def call(*lines: str) -> tuple[Chat, str, str]:
+    def call(
+        *lines: str, modality: Modality = "audio", hear_first: bool = False, first: tuple[Audio, ...] = ()
+    ) -> tuple[Chat, str, str]:
         monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
         params = SamplingParams(20.0)
-        hot = Sampling(params, params, params, max_tokens=40)
-        chat = Chat(sound_model, hot, "audio", tmp_path / "out", 0, seconds=0.9)
-        chat.run()
+        hot = Sampling(params, params, params, max_tokens=40, hear_first=hear_first)
+        chat = Chat(sound_model, hot, modality, tmp_path / "out", 0, seconds=0.9)
+        chat.run(first)
         captured = capsys.readouterr()
         return chat, captured.out, captured.err
 
@@ -286,6 +289,19 @@ def test_a_sound_waits_for_the_next_message(talk, tone: Path) -> None:
     assert err.count("error: ") == 3 and "/audio FILE" in err and "sound 'x'" in err
     first, _, second, _ = chat.document.turns
     assert [type(part).__name__ for part in first.parts] == ["Text", "Audio", "Text"] and second.sounds == ()
+
+
+def test_what_is_heard_stands_on_a_line_of_its_own(talk, tone: Path) -> None:
+    red = tone.with_name("red.png")
+    Image.new("RGB", (16, 16), "red").save(red)
+    lines = f"/image {red}", f"/audio {tone}", "{image} {audio}"
+    _, out, err = talk(*lines, modality="text", hear_first=True)
+    assert err.startswith("heard: ") and err.count("\n") == 1 and out.count("\n") == 1
+
+
+def test_a_conversation_may_begin_with_a_sound(talk) -> None:
+    chat, _, err = talk("and now?", first=(Audio(torch.ones(1, 4000), RATE),))
+    assert "error" not in err and [len(turn.sounds) for turn in chat.document.turns] == [1, 1, 0, 1]
 
 
 def test_a_saved_conversation_holds_its_sounds(talk, tone: Path, tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from PIL import Image as PILImage
 
 from unitok.document import Audio, Document, Image, Text
 from unitok.engine import Sampling, SamplingParams
-from unitok.hearing import ORDER, heard_words
+from unitok.hearing import ORDER, heard_in
 from unitok.model import UniTok
-from unitok.stream import TurnFinished
+from unitok.stream import SpeechHeard, TurnFinished
 from unitok_tokenizers.errors import InputError
 
 HOT = Sampling(SamplingParams(50.0), SamplingParams(5.0), SamplingParams(5.0), 2.0, 2.0, max_tokens=60)
@@ -38,10 +38,10 @@ def test_a_picture_is_drawn_from_the_words(sound_model: UniTok) -> None:
     (spoken,) = sound_model.generate(Document.user("draw", SOUND), "image", HEARING, seed=3)
     (typed,) = sound_model.generate(Document.user(f"draw {words}"), "image", HOT, seed=3)
     assert spoken.turns[-1] == typed.turns[-1]
-    assert heard_words(spoken) == [words]
+    assert heard_in(spoken) == [words]
     assert spoken.turns[0].parts[0] == Text("draw")
     sound = spoken.turns[0].sounds[0]
-    assert dataclasses.replace(sound, words=None) == SOUND and sound.words == words
+    assert sound == SOUND and sound.words == words and SOUND.words is None
 
 
 def test_pictures_and_earlier_turns_stay(sound_model: UniTok) -> None:
@@ -61,9 +61,9 @@ def test_a_question_about_a_picture_is_answered_in_words(sound_model: UniTok, mo
     for spoken, typed in (beside, behind):
         answers = [sound_model.generate(spoken, modality, HEARING), sound_model.generate(typed, modality, HOT)]  # type: ignore[arg-type]
         assert answers[0][0].turns[-1] == answers[1][0].turns[-1]
-        assert heard_words(answers[0][0]) == [words]
+        assert heard_in(answers[0][0]) == [words]
     typed_too = Document.user(picture).reply("red").ask(SOUND, "write it down")
-    assert not heard_words(sound_model.generate(typed_too, modality, HEARING)[0])  # type: ignore[arg-type]
+    assert not heard_in(sound_model.generate(typed_too, modality, HEARING)[0])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("modality", ["text", "audio"])
@@ -90,17 +90,56 @@ def test_the_model_decides_what_is_drawn(sound_model: UniTok) -> None:
     heard = sound_model.generate(document, "auto", HEARING, num=24)
     begun = [isinstance(one.turns[-1].parts[0], Image) for one in plain]
     assert any(begun) and not all(begun)
-    assert [bool(heard_words(one)) for one in heard] == begun
+    assert [bool(heard_in(one)) for one in heard] == begun
     assert all(one == other for one, other, drawn in zip(plain, heard, begun, strict=True) if not drawn)
 
 
+def test_words_are_joined_as_if_they_were_typed(sound_model: UniTok) -> None:
+    words, other = words_of(sound_model, SOUND), words_of(sound_model, OTHER)
+    picture = PILImage.new("RGB", (16, 16), "red")
+    cases = [
+        (("", SOUND, "\n"), (words,)),
+        (("say: ", SOUND, " aloud"), (f"say: {words} aloud",)),
+        (("foo", "bar", SOUND, OTHER), ("foo", f"bar {words} {other}")),
+        ((SOUND, picture, "x"), (words, picture, "x")),
+    ]
+    for spoken, typed in cases:
+        answers = sound_model.generate([Document.user(*spoken)], "image", HEARING)
+        assert answers[0].turns[-1] == sound_model.generate([Document.user(*typed)], "image", HOT)[0].turns[-1], typed
+
+
+def test_the_words_have_their_own_room(sound_model: UniTok) -> None:
+    """What the context leaves to an answer follows from the prompt that it gets; guesses hang on it."""
+    hot = dataclasses.replace(HOT, max_tokens=sound_model.engine.context or 0, window=4)
+    words = words_of(sound_model, SOUND)
+    (spoken,) = sound_model.generate(Document.user(SOUND), "image", dataclasses.replace(hot, hear_first=True), seed=3)
+    (typed,) = sound_model.generate(Document.user(words), "image", hot, seed=3)
+    assert hot.max_tokens and spoken.turns[-1] == typed.turns[-1]
+
+
+def test_what_was_heard_stays_words(sound_model: UniTok) -> None:
+    words, other = words_of(sound_model, SOUND), words_of(sound_model, OTHER)
+    (drawn,) = sound_model.generate(Document.user(SOUND), "image", HEARING)
+    (again,) = sound_model.generate(drawn.ask(OTHER), "text", HEARING)
+    typed = Document((Document.user(words).turns[0], drawn.turns[-1])).ask(other)
+    assert again.turns[-1] == sound_model.generate(typed, "text", HOT)[0].turns[-1]
+    assert heard_in(again) == [other]
+
+
 def test_a_row_is_what_it_is_alone_and_in_a_stream(sound_model: UniTok) -> None:
-    documents = [Document.user(SOUND), Document.user("words"), Document.user(OTHER, "loud")]
-    together = sound_model.generate(documents, "auto", HEARING, seed=[7, 8, 9], batch_size=2)
-    for document, seed, one in zip(documents, (7, 8, 9), together, strict=True):
+    documents = [Document.user(SOUND), Document.user("words"), Document.user(OTHER, "loud"), Document.user(OTHER)]
+    draw_half_of_the_time(sound_model, documents[0])
+    together = sound_model.generate(documents, "auto", HEARING, seed=[7, 8, 9, 10], batch_size=2)
+    for document, seed, one in zip(documents, (7, 8, 9, 10), together, strict=True):
         assert sound_model.generate(document, "auto", HEARING, seed=seed)[0] == one
         *_, last = sound_model.stream(document, "auto", HEARING, seed=seed)
         assert isinstance(last, TurnFinished) and last.document == one
+
+
+def test_a_stream_begins_with_what_was_heard(sound_model: UniTok) -> None:
+    first, *others = sound_model.stream(Document.user(SOUND), "image", HEARING)
+    assert first == SpeechHeard(words_of(sound_model, SOUND))
+    assert not any(isinstance(event, SpeechHeard) for event in others)
 
 
 def test_the_setting_is_true_or_false() -> None:

@@ -58,8 +58,8 @@ class Sampling:
         max_tokens: Tokens of one answer at most; the decoder's context may leave room for fewer.
         window: Codes that go through the decoder at once, guessed and tested (:mod:`unitok.engine.jacobi`). Another
             window gives other answers of the same distribution; 1: one code after the other.
-        hear_first: Speech about pictures is written down before it is answered, and its words take its place
-            (:mod:`unitok.hearing`).
+        hear_first: Sounds beside a picture, alone in a turn behind one, or answered with one are taken for speech,
+            written down, and answered in the place of their words (:mod:`unitok.hearing`).
     """
 
     text: SamplingParams = field(default_factory=SamplingParams)

@@ -33,12 +33,13 @@ TASK_WEIGHTS: dict[str, float] = {
 
 HARD_EDITS = ("move", "move_beside", "joined", "swap_places", "swap_colors", "remove_all", "resize_all")
 HARD_EDITS_RATE = 0.3
-"""Edits that are rare by themselves, or learned last, and how often the edit of a scene is one of them."""
+"""Edits that are rare by themselves, or learned last, and how often one of them is wanted of a scene; not every scene
+has one."""
 
 OTHER_LOOKS = 0.7
 """How often what a user gives is drawn in another look than the canonical one."""
 
-DOCUMENTS_PER_FAMILY = 3.4
+DOCUMENTS_PER_FAMILY = 3.7
 """How many documents share one drawn scene and its edited form, on average."""
 
 
@@ -54,8 +55,8 @@ def sample_documents(rng: np.random.Generator, split: str = "train", size: int =
     request = sample_request(rng, split=split)
     scene = request.scene
     given_style = Style.sample(rng) if chance(rng, OTHER_LOOKS) else CANONICAL
-    kind = pick(rng, HARD_EDITS) if chance(rng, HARD_EDITS_RATE) else None
-    edit = sample_edit(rng, scene, split, kind) or sample_edit(rng, scene, split)
+    kinds = rng.permutation(HARD_EDITS).tolist() if chance(rng, HARD_EDITS_RATE) else []
+    edit = next(filter(None, (sample_edit(rng, scene, split, kind) for kind in [*kinds, None])), None)
     documents = [answered((Text(request.text),), album.picture(scene))]
     if numbers["request"] > 1:
         again = edit.target if edit is not None and chance(rng, 0.6) else scene

@@ -39,7 +39,6 @@ KINDS: dict[str, tuple[float, Maker]] = {
 _WEIGHTS = {kind: weight for kind, (weight, _) in KINDS.items()}
 _EXACT = ("recolor", "reshape", "resize", "remove", "background")
 """Kinds that can be joined in one sentence: their results leave nothing open."""
-JOINED = "joined"
 _JOINED_RATE = 0.05
 
 
@@ -59,10 +58,10 @@ def sample_edit(
     Raises:
         ValueError: The kind is unknown.
     """
-    if kind is not None and kind not in (*KINDS, JOINED):
-        raise ValueError(f"edit kind {kind!r} is not one of {', '.join((*KINDS, JOINED))}")
+    if kind is not None and kind not in KINDS:
+        raise ValueError(f"edit kind {kind!r} is not one of {', '.join(KINDS)}")
     for _ in range(tries):
-        if kind == JOINED or (kind is None and chance(rng, _JOINED_RATE)):
+        if kind is None and chance(rng, _JOINED_RATE):
             edit = _joined(rng, scene, split)
         else:
             edit = KINDS[kind or pick_weighted(rng, _WEIGHTS)][1](rng, scene, split, focus)
@@ -92,7 +91,7 @@ def _joined(rng: np.random.Generator, scene: Scene, split: str) -> Edit | None:
     if not _means_the_same(scene, first, second):
         return None
     order = expand(rng, "{a}(, and| and| and|, then) {b}", a=first.order, b=second.order)
-    return Edit(order, order, JOINED, scene, second.target, second.target.objects, focus=second.focus)
+    return Edit(order, order, "joined", scene, second.target, second.target.objects, focus=second.focus)
 
 
 def _means_the_same(scene: Scene, first: Edit, second: Edit) -> bool:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from unitok.document import Document, Turn
@@ -61,24 +60,24 @@ def hear(
     """
     spoken = {place for place, row in enumerate(rows) if row.document.turns[-1].sounds}
     chosen = {place for place in spoken if wanted.modality == "image" or _stands_by_picture(rows[place].document)}
-    if wanted.modality == "auto" and "image" in processor.vocabulary.specs:
-        chosen |= _begun_with_pictures(processor, engine, rows, sorted(spoken - chosen), wanted, sampling, batch_size)
+    unknown = sorted(spoken - chosen)
+    if unknown and wanted.modality == "auto" and "image" in processor.vocabulary.specs:
+        chosen |= _begun_with_pictures(processor, engine, rows, unknown, wanted, sampling, batch_size)
     asked = (sound for place in sorted(chosen) for sound in rows[place].document.turns[-1].sounds)
     sounds = {id(sound): sound for sound in asked if not sound.words}
     words = _write_down(processor, engine, list(sounds.values()), sampling, batch_size)
     heard = {key: replace(sound, words=one) for (key, sound), one in zip(sounds.items(), words, strict=True)}
-    variants: dict[tuple[int, bool], Document] = {}  # of a document whose answers begin in different ways there are two
-    for place, row in enumerate(rows):
-        if place in chosen:
-            variants[row.number, True] = _with_words(row.document, heard)
-        elif any(sound.words for turn in row.document.turns for sound in turn.sounds):
-            variants[row.number, False] = row.document
-    prompts = processor.encode_batch([_in_words(one) for one in variants.values()], generation_prompt=True)
-    found = dict(zip(variants, zip(variants.values(), prompts, strict=True), strict=True))
-    changed = [found.get((row.number, place in chosen)) for place, row in enumerate(rows)]
+    # A document whose answers begin in different ways has two forms, each of which is encoded once.
+    keys = [(row.number, place in chosen) for place, row in enumerate(rows)]
+    forms = {
+        key: _with_words(row.document, heard) if key[1] else row.document for key, row in zip(keys, rows, strict=True)
+    }
+    worded = {key: form for key, form in forms.items() if _has_words(form)}
+    prompts = processor.encode_batch([_in_words(form) for form in worded.values()], generation_prompt=True)
+    found = dict(zip(worded, prompts, strict=True))
     return [
-        row if one is None else row._replace(document=one[0], prompt=one[1])
-        for row, one in zip(rows, changed, strict=True)
+        row._replace(document=forms[key], prompt=found.get(key, row.prompt))
+        for key, row in zip(keys, rows, strict=True)
     ]
 
 
@@ -122,16 +121,18 @@ def _write_down(
     # Speech has fewer words than codes: what goes on longer is lost in a loop.
     requests = [Request("text", len(prompt)) for prompt in prompts]
     plainly = replace(sampling, text=SamplingParams(temperature=0.0))
-    answers: list[list[int]] = [[] for _ in sounds]
-    for piece in engine.pieces(prompts, requests, plainly, [0] * len(sounds), batch_size=batch_size):
-        answers[piece.number] += piece.token_ids
-    return [processor.parse_turn(torch.tensor(answer)).text.strip() for answer in answers]
+    answers = engine.generate(prompts, requests, plainly, [0] * len(sounds), batch_size=batch_size)
+    return [processor.parse_turn(answer).text.strip() for answer in answers]
 
 
 def _with_words(document: Document, heard: dict[int, Audio]) -> Document:
     """The document with the last turn's sounds as they were heard."""
     *before, last = document.turns
     return Document((*before, Turn(tuple(heard.get(id(part), part) for part in last.parts), last.role)))
+
+
+def _has_words(document: Document) -> bool:
+    return any(sound.words for turn in document.turns for sound in turn.sounds)
 
 
 def _in_words(document: Document) -> Document:
@@ -144,13 +145,12 @@ def _joined(parts: Sequence[Part]) -> tuple[Part, ...]:
     result: list[Part] = []
     at_words = False
     for part in parts:
-        before, is_words = at_words, isinstance(part, Audio) and bool(part.words)
-        at_words = is_words
-        if isinstance(part, Audio) and part.words:
-            part = Text(part.words)
+        words = part.words if isinstance(part, Audio) else None
+        part = Text(words) if words else part
         previous = result[-1] if result else None
-        if isinstance(part, Text) and isinstance(previous, Text) and (before or is_words):
+        if isinstance(part, Text) and isinstance(previous, Text) and (words or at_words):
             result[-1] = Text(f"{previous.text.rstrip()} {part.text.lstrip()}".strip())
         else:
             result.append(part)
+        at_words = bool(words)
     return tuple(result)

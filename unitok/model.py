@@ -319,13 +319,16 @@ class UniTok:
 
     def _fitted(self, wanted: Request, rows: Sequence[Row], sampling: Sampling) -> list[Request]:
         """What each answer may hold; checked before the first of them is begun."""
-        unconditional, requests = self.processor.unconditional(), []
+        unconditional = self.processor.unconditional()
+        fitted: dict[int, Request] = {}  # answers to one document share their prompt
         for row in rows:
+            if id(row.prompt) in fitted:
+                continue
             try:
-                requests.append(self.engine.fit(wanted, row.prompt, sampling, unconditional))
+                fitted[id(row.prompt)] = self.engine.fit(wanted, row.prompt, sampling, unconditional)
             except InputError as error:
                 raise InputError(f"document {row.number + 1}: {error}" if rows[-1].number else str(error)) from None
-        return requests
+        return [fitted[id(row.prompt)] for row in rows]
 
     def _grid(self) -> tuple[int, int] | None:
         """The code grid of every image, of a model whose pictures all have one size."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 
@@ -73,21 +74,22 @@ def test_without_a_picture_nothing_is_written_down(sound_model: UniTok, modality
 
 
 @torch.no_grad()
-def draw_half_of_the_time(model: UniTok, document: Document) -> None:
-    """Makes ``<boi>`` about as likely as all else, at the temperature of `HOT`, as the first token of the answer."""
-    decoder, vocabulary = model.decoder, model.processor.vocabulary
+def drawing_half_of_the_time(model: UniTok, document: Document) -> UniTok:
+    """A copy to which ``<boi>`` is about as likely as all else, at the temperature of `HOT`, to begin the answer."""
+    decoder, vocabulary = copy.deepcopy(model.decoder), model.processor.vocabulary  # other tests share the decoder
     prompt = model.processor.encode(document, generation_prompt=True)
     hidden = decoder.model(input_ids=prompt[None]).last_hidden_state[0, -1]  # type: ignore[operator]
     wanted = HOT.text.temperature * math.log(vocabulary.size)
     decoder.get_output_embeddings().weight[vocabulary.boi] = hidden * wanted / hidden.dot(hidden)  # type: ignore[index]
+    return UniTok(model.processor, decoder)
 
 
 def test_the_model_decides_what_is_drawn(sound_model: UniTok) -> None:
     """Answers that begin with a picture, and those alone, are asked in words."""
     document = Document.user(SOUND)
-    draw_half_of_the_time(sound_model, document)
-    plain = sound_model.generate(document, "auto", HOT, num=24)
-    heard = sound_model.generate(document, "auto", HEARING, num=24)
+    model = drawing_half_of_the_time(sound_model, document)
+    plain = model.generate(document, "auto", HOT, num=24)
+    heard = model.generate(document, "auto", HEARING, num=24)
     begun = [isinstance(one.turns[-1].parts[0], Image) for one in plain]
     assert any(begun) and not all(begun)
     assert [bool(heard_in(one)) for one in heard] == begun
@@ -128,11 +130,11 @@ def test_what_was_heard_stays_words(sound_model: UniTok) -> None:
 
 def test_a_row_is_what_it_is_alone_and_in_a_stream(sound_model: UniTok) -> None:
     documents = [Document.user(SOUND), Document.user("words"), Document.user(OTHER, "loud"), Document.user(OTHER)]
-    draw_half_of_the_time(sound_model, documents[0])
-    together = sound_model.generate(documents, "auto", HEARING, seed=[7, 8, 9, 10], batch_size=2)
+    model = drawing_half_of_the_time(sound_model, documents[0])
+    together = model.generate(documents, "auto", HEARING, seed=[7, 8, 9, 10], batch_size=2)
     for document, seed, one in zip(documents, (7, 8, 9, 10), together, strict=True):
-        assert sound_model.generate(document, "auto", HEARING, seed=seed)[0] == one
-        *_, last = sound_model.stream(document, "auto", HEARING, seed=seed)
+        assert model.generate(document, "auto", HEARING, seed=seed)[0] == one
+        *_, last = model.stream(document, "auto", HEARING, seed=seed)
         assert isinstance(last, TurnFinished) and last.document == one
 
 

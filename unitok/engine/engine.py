@@ -173,6 +173,7 @@ class Engine:
         sampling: Sampling,
         seeds: Sequence[int],
         unconditional: Tensor | None = None,
+        batch_size: int = BATCH_SIZE,
     ) -> list[Tensor]:
         """One answer to each prompt.
 
@@ -185,6 +186,7 @@ class Engine:
                 into the requests.
             seeds: One random stream each, at least 0.
             unconditional: int64 ``[S]``, the prompt that says nothing; needed when what may be generated is guided.
+            batch_size: Answers that are written at once; as one ends, the next begins.
 
         Returns:
             int64 ``[S]`` each, on the CPU: the answer without its prompt, ``<eot>`` included.
@@ -194,7 +196,7 @@ class Engine:
                 numbers.
         """
         answers: list[list[int]] = [[] for _ in prompts]
-        for piece in self.pieces(prompts, requests, sampling, seeds, unconditional):
+        for piece in self.pieces(prompts, requests, sampling, seeds, unconditional, batch_size):
             answers[piece.number] += piece.token_ids
         return [torch.tensor(answer) for answer in answers]
 
@@ -209,18 +211,10 @@ class Engine:
     ) -> Iterator[Piece]:
         """:meth:`generate` piece by piece.
 
-        Args:
-            batch_size: Answers that are written at once; as one ends, the next begins.
-
         Yields:
             What each answer goes on with, in the order in which it is written.
         """
-        if not len(prompts) == len(requests) == len(seeds):
-            raise ValueError(f"{len(prompts)} prompts, {len(requests)} requests and {len(seeds)} seeds do not match")
-        queries = [
-            self.query(prompt, request, sampling, seed, unconditional)
-            for prompt, request, seed in zip(prompts, requests, seeds, strict=True)
-        ]
+        queries = self._queries(prompts, requests, sampling, seeds, unconditional)
         if not queries:
             return
         batch = self.batch(batch_size)
@@ -238,16 +232,29 @@ class Engine:
         unconditional: Tensor | None = None,
         batch_size: int = BATCH_SIZE,
     ) -> list[int]:
-        """How each answer of :meth:`pieces` begins, without the rest of it."""
+        """How each answer of :meth:`generate` begins, without the rest of it."""
+        queries = self._queries(prompts, requests, sampling, seeds, unconditional)
         batch = self.batch(batch_size)
-        answers = [
-            batch.submit(self.query(prompt, request, sampling, seed, unconditional))
-            for prompt, request, seed in zip(prompts, requests, seeds, strict=True)
-        ]
+        answers = [batch.submit(query) for query in queries]
         while batch.busy:
             for answer, _ in batch.step():
                 batch.cancel(answer)
         return [answer.token_ids[0] for answer in answers]
+
+    def _queries(
+        self,
+        prompts: Sequence[Tensor],
+        requests: Sequence[Request],
+        sampling: Sampling,
+        seeds: Sequence[int],
+        unconditional: Tensor | None,
+    ) -> list[Query]:
+        if not len(prompts) == len(requests) == len(seeds):
+            raise ValueError(f"{len(prompts)} prompts, {len(requests)} requests and {len(seeds)} seeds do not match")
+        return [
+            self.query(prompt, request, sampling, seed, unconditional)
+            for prompt, request, seed in zip(prompts, requests, seeds, strict=True)
+        ]
 
     def query(
         self,

@@ -21,7 +21,8 @@ from unitok.engine import Engine, EngineOptions, Sampling
 from unitok.engine.logits_processor import GrammarLogitsProcessor
 from unitok.grammar import Grammar, Request
 from unitok.image_syntax import image_syntax
-from unitok.model import UniTok, find_checkpoint
+from unitok.model import UniTok
+from unitok.shipped import find_checkpoint
 from unitok.syntax import SizedImages
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.spec import CodebookSpec

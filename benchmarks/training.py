@@ -26,7 +26,7 @@ from unitok.data.sampling_plan import PackedCaches, PackingSampler
 from unitok.data.token_cache import TokenCache, TokenCacheWriter
 from unitok.data.tokenizing import encode_documents, load_processor, world_documents
 from unitok.evaluation.figures import Figure
-from unitok.model import find_checkpoint
+from unitok.shipped import find_checkpoint
 from unitok.training.decoder import DecoderModule
 from unitok.training.loss import LossConfig, chunked_cross_entropy
 from unitok_tokenizers.codebook import Codebook

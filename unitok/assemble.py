@@ -69,6 +69,9 @@ def build_parser() -> ArgumentParser:
     whole.add_argument("--top-p", type=number(0, 1, above=True), default=1.0, help="of image codes (default 1)")
     whole.add_argument("--top-k", type=integer(0), default=0, help="of image codes; 0: all (default 0)")
     whole.add_argument("--guidance-scale", type=number(0), default=1.0, help="of image codes (default 1)")
+    candidates = "candidates for an answer, of which the model gives the best: of one that is"
+    for option, what in (("--best-of", "a picture"), ("--audio-best-of", "a sound"), ("--text-best-of", "words")):
+        whole.add_argument(option, type=integer(1), default=1, help=f"{candidates} {what} (default 1)")
     whole.add_argument(
         "--window", type=integer(1), default=1, help="codes that are guessed and tested together (default 1: none)"
     )
@@ -104,10 +107,10 @@ def command(argv: Sequence[str]) -> None:
         )
         print(f"{options.output}: {vocabulary}")
         return
-    image = SamplingParams(options.temperature, options.top_k, options.top_p)
-    audio = SamplingParams(options.audio_temperature, options.audio_top_k, options.audio_top_p)
+    image = SamplingParams(options.temperature, options.top_k, options.top_p, options.best_of)
+    audio = SamplingParams(options.audio_temperature, options.audio_top_k, options.audio_top_p, options.audio_best_of)
     sampling = Sampling(
-        text=SamplingParams(temperature=0.0),
+        text=SamplingParams(temperature=0.0, best_of=options.text_best_of),
         image=image,
         audio=audio,
         guidance_scale=options.guidance_scale,

@@ -44,6 +44,7 @@ class Options:
     top_k: int | None
     top_p: float | None
     guidance_scale: float | None
+    best_of: int | None
     max_tokens: int | None
     refine: bool
     refine_steps: int
@@ -120,6 +121,12 @@ def parser() -> ArgumentParser:
         type=number(0, 100),
         help="how strictly a picture or a sound follows the prompt; 1 is without guidance",
     )
+    add(
+        "--best-of",
+        metavar="N",
+        type=integer(1, MAX_ANSWERS),
+        help="candidates for an answer, of which the model gives the best",
+    )
     add("--max-tokens", metavar="N", type=integer(1), help="the longest answer")
     add = result.add_argument_group("ways to run").add_argument
     add("--refine", action="store_true", help="a second stage makes each picture sharper and twice as large")
@@ -142,6 +149,8 @@ def parse(argv: Sequence[str]) -> Options:
             raise InputError("--refine does not go with --chat; leave one of them out")
         if options.num > 1:
             raise InputError("--num does not go with --chat, where each message has one answer; leave it out")
+        if options.best_of is not None:
+            raise InputError("--best-of does not go with --chat, where answers are shown as they come; leave it out")
     elif options.prompt is None and not options.sounds:
         raise InputError(
             "--prompt is missing; say what you want, in words or with --audio, or use --chat for a conversation"
@@ -156,6 +165,7 @@ def parse(argv: Sequence[str]) -> Options:
 def settings(model: UniTok, options: Options) -> Sampling:
     """The model's own sampling, changed as the command line says."""
     given = {"temperature": options.temperature, "top_k": options.top_k, "top_p": options.top_p}
+    given["best_of"] = options.best_of
     drawing = {name: value for name, value in given.items() if value is not None}
     given = {"max_tokens": options.max_tokens}
     given |= dict.fromkeys(("guidance_scale", "audio_guidance_scale"), options.guidance_scale)

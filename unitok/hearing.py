@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from unitok.document import Document, Turn
@@ -17,8 +18,13 @@ from unitok.engine import Engine, Sampling, SamplingParams
 from unitok.grammar import Request
 from unitok.parts import Audio, Part, Text
 from unitok.processor import Processor
+from unitok_tokenizers.errors import InputError
 
 ORDER = "Write down what you hear."
+
+PHASES = 4
+"""Times that a sound is heard. What a codec's frames make of it depends on where it meets them, so it is heard again a
+part of a frame later; mistakes seldom agree."""
 
 
 class Row(NamedTuple):
@@ -65,15 +71,15 @@ def hear(
         chosen |= _begun_with_pictures(processor, engine, rows, unknown, wanted, sampling, batch_size)
     asked = (sound for place in sorted(chosen) for sound in rows[place].document.turns[-1].sounds)
     sounds = {id(sound): sound for sound in asked if not sound.words}
-    words = _write_down(processor, engine, list(sounds.values()), sampling, batch_size)
-    heard = {key: replace(sound, words=one) for (key, sound), one in zip(sounds.items(), words, strict=True)}
+    written = transcribe(processor, engine, list(sounds.values()), sampling, batch_size)
+    heard = {key: replace(sound, words=one.words) for (key, sound), one in zip(sounds.items(), written, strict=True)}
     # A document whose answers begin in different ways has two forms, each of which is encoded once.
     keys = [(row.number, place in chosen) for place, row in enumerate(rows)]
     forms = {
         key: _with_words(row.document, heard) if key[1] else row.document for key, row in zip(keys, rows, strict=True)
     }
     worded = {key: form for key, form in forms.items() if _has_words(form)}
-    prompts = processor.encode_batch([_in_words(form) for form in worded.values()], generation_prompt=True)
+    prompts = processor.encode_batch([in_words(form) for form in worded.values()], generation_prompt=True)
     found = dict(zip(worded, prompts, strict=True))
     return [
         row._replace(document=forms[key], prompt=found.get(key, row.prompt))
@@ -113,16 +119,84 @@ def _begun_with_pictures(
     return {place for place, first in zip(places, firsts, strict=True) if first == processor.vocabulary.boi}
 
 
-def _write_down(
+class Transcript(NamedTuple):
+    """What was heard in a sound.
+
+    Attributes:
+        words: As the decoder writes them.
+        likelihood: Log-likelihood of the words, the mean over all times that the sound was heard.
+    """
+
+    words: str
+    likelihood: float
+
+
+def transcribe(
     processor: Processor, engine: Engine, sounds: Sequence[Audio], sampling: Sampling, batch_size: int
-) -> list[str]:
-    """The words of each sound, as the decoder hears them."""
-    prompts = processor.encode_batch([Document.user(sound, ORDER) for sound in sounds], generation_prompt=True)
+) -> list[Transcript]:
+    """The words of each sound, as the decoder hears them: what is likeliest over all of its :data:`PHASES`.
+
+    Raises:
+        InputError: A sound is too long for the decoder's context.
+    """
+    views = [_phases(processor, sound) for sound in sounds]
+    flat = [Document.user(view, ORDER) for own in views for view in own]
+    encoded = iter(processor.encode_batch(flat, generation_prompt=True))
+    grouped = [[next(encoded) for _ in own] for own in views]
+    # A part of a frame more may be too much: only the sound as it is must find room.
+    grouped = [[first, *(one for one in others if _has_room(engine, one))] for first, *others in grouped]
+    prompts = [prompt for own in grouped for prompt in own]
     # Speech has fewer words than codes: what goes on longer is lost in a loop.
     requests = [Request("text", len(prompt)) for prompt in prompts]
     plainly = replace(sampling, text=SamplingParams(temperature=0.0))
-    answers = engine.generate(prompts, requests, plainly, [0] * len(sounds), batch_size=batch_size)
-    return [processor.parse_turn(answer).text.strip() for answer in answers]
+    answers = engine.generate(prompts, requests, plainly, [0] * len(prompts), batch_size=batch_size)
+    heard = [_Heard([], {}) for _ in sounds]
+    owners = [one for one, own in zip(heard, grouped, strict=True) for _ in own]
+    for owner, prompt, answer in zip(owners, prompts, answers, strict=True):
+        owner.prompts.append(prompt)
+        owner.answers[tuple(answer.tolist())] = answer
+    pairs = [(prompt, answer) for one in heard for answer in one.answers.values() for prompt in one.prompts]
+    likelihoods = iter(engine.log_likelihoods([prompt for prompt, _ in pairs], [answer for _, answer in pairs]))
+    transcripts = []
+    for one in heard:
+        scores = [sum(next(likelihoods) for _ in one.prompts) / len(one.prompts) for _ in one.answers]
+        likelihood, answer = max(zip(scores, one.answers.values(), strict=True), key=lambda pair: pair[0])
+        transcripts.append(Transcript(processor.parse_turn(answer).text.strip(), likelihood))
+    return transcripts
+
+
+def can_hear(processor: Processor, engine: Engine, sound: Audio) -> bool:
+    """Whether a sound is short enough to be written down."""
+    return _has_room(engine, processor.encode(Document.user(sound, ORDER), generation_prompt=True))
+
+
+def _has_room(engine: Engine, prompt: Tensor) -> bool:
+    """Whether a prompt leaves room for words."""
+    try:
+        engine.fit(Request("text", len(prompt)), prompt, Sampling())
+    except InputError:
+        return False
+    return True
+
+
+class _Heard(NamedTuple):
+    """The prompts of a sound's phases, and the different answers to them."""
+
+    prompts: list[Tensor]
+    answers: dict[tuple[int, ...], Tensor]
+
+
+def _phases(processor: Processor, sound: Audio) -> list[Audio]:
+    """The sound as it is and, where no codes stand for it, begun parts of a frame later."""
+    spec = processor.vocabulary.spec("audio")
+    if sound.codes is not None or sound.samples is None or not sound.sample_rate:
+        return [sound]
+    if not spec.hop_length or not spec.sample_rate:
+        return [sound]
+    frame = spec.hop_length * sound.sample_rate / spec.sample_rate
+    shifts = [round(frame * phase / PHASES) for phase in range(1, PHASES)]
+    pad = torch.nn.functional.pad
+    return [sound, *(Audio(pad(sound.samples, (shift, 0)), sound.sample_rate) for shift in shifts)]
 
 
 def _with_words(document: Document, heard: dict[int, Audio]) -> Document:
@@ -135,7 +209,7 @@ def _has_words(document: Document) -> bool:
     return any(sound.words for turn in document.turns for sound in turn.sounds)
 
 
-def _in_words(document: Document) -> Document:
+def in_words(document: Document) -> Document:
     """The document with words in the place of the sounds that have them."""
     return Document(tuple(Turn(_joined(turn.parts), turn.role) for turn in document.turns))
 

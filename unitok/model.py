@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
-from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
@@ -12,28 +12,28 @@ import torch
 from huggingface_hub import HfApi
 from torch import Tensor, nn
 
-from unitok import checkpoint
+from unitok import candidates, checkpoint
 from unitok.audio_syntax import AudioSyntax
+from unitok.candidates import Candidate
 from unitok.decoder_folder import merge_adapter
 from unitok.document import Document
-from unitok.engine import BATCH_SIZE, Engine, EngineOptions, Piece, Sampling
+from unitok.engine import BATCH_SIZE, Engine, EngineOptions, Sampling
+from unitok.engine.sampling import check_seed
 from unitok.grammar import Grammar, Modality, Request
 from unitok.hearing import Row, hear
 from unitok.image_syntax import image_syntax
+from unitok.meter import Meter
 from unitok.model_card import model_card
 from unitok.processor import Processor
 from unitok.refining import refine_answers
+from unitok.shipped import find_checkpoint
 from unitok.stream import Event, EventReader, SpeechHeard
 from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.hub import find_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from unitok_detokenizers.refiner import RefinerPipeline
-
-SHIPPED = ("tiny",)
-"""Checkpoints inside the package, by name."""
 
 
 class UniTok:
@@ -188,7 +188,8 @@ class UniTok:
     ) -> list[Document]:
         """Answers documents.
 
-        An answer depends on its document and its seed alone, not on what it is generated together with.
+        An answer depends on its document and its seed alone, not on what it is generated together with. Of several
+        candidates (``best_of``) the best is given; which one that is may hang on the last bits of their likelihoods.
 
         Args:
             documents: A document, or several; each ends before the assistant's turn.
@@ -197,9 +198,9 @@ class UniTok:
             sampling: How tokens are drawn; by default as the checkpoint says.
             num: Answers to each document. Answer ``j`` (from 0) is drawn with the seed ``seed + j``.
             seed: At least 0; one for all documents, or one for each.
-            batch_size: Answers that are generated at once; as one ends, the next begins.
-            progress: Called now and then with the tokens generated so far and an estimate of all that will
-                be.
+            batch_size: Answers, or candidates for them, that are generated at once; as one ends, the next begins.
+            progress: Called now and then with the tokens generated so far, of all candidates, and an estimate of all
+                that will be.
             refine: Pictures go through the refiner, which doubles their size; their codes stay as they are.
             refine_steps: Its steps.
             grid: Code grid ``(h, w)`` of the pictures; by default as the model was trained, or as it chooses.
@@ -223,12 +224,10 @@ class UniTok:
         sampling = sampling or self.sampling
         wanted = self._request(modality, sampling, grid, seconds)
         rows, requests = self._rows(documents, wanted, sampling, seeds, batch_size)
-        meter = _Meter([self._estimate(request) for request in requests], progress)
-        answers: list[list[int]] = [[] for _ in rows]
-        for piece in self._pieces(rows, requests, sampling, batch_size):
-            answers[piece.number] += piece.token_ids
-            meter.add(piece)
-        turns = [self.processor.parse_turn(torch.tensor(answer)) for answer in answers]
+        planned = candidates.plan(self.processor, self.engine, rows, wanted, sampling, batch_size)
+        written = self._written(planned, rows, requests, batch_size, progress)
+        answers = candidates.choose(self.processor, self.engine, rows, written, sampling, batch_size)
+        turns = [self.processor.parse_turn(answer) for answer in answers]
         answered = self.processor.with_media([
             Document((*row.document.turns, turn)) for row, turn in zip(rows, turns, strict=True)
         ])  # fmt: skip
@@ -245,7 +244,10 @@ class UniTok:
         grid: tuple[int, int] | None = None,
         seconds: float | None = None,
     ) -> Iterator[Event]:
-        """Answers a document piece by piece; the whole is what :meth:`generate` returns for the same seed.
+        """Answers a document piece by piece.
+
+        There is one candidate, since nothing can be taken back: the whole is what :meth:`generate` returns for the same
+        seed with ``best_of`` 1.
 
         Yields:
             The events of :mod:`unitok.stream`; a :class:`~unitok.stream.TurnFinished` is the last.
@@ -255,11 +257,12 @@ class UniTok:
         """
         sampling = sampling or self.sampling
         wanted = self._request(modality, sampling, grid, seconds)
-        rows, requests = self._rows([document], wanted, sampling, [[seed]])
-        heard = rows[0].document.turns[-1].sounds if rows[0].document is not document else ()
+        (row,), requests = self._rows([document], wanted, sampling, [[seed]])
+        heard = row.document.turns[-1].sounds if row.document is not document else ()
         yield from (SpeechHeard(sound.words) for sound in heard if sound.words)
-        reader = EventReader(self.processor, rows[0].document)
-        for piece in self._pieces(rows, requests, sampling):
+        reader = EventReader(self.processor, row.document)
+        unconditional = self.processor.unconditional()
+        for piece in self.engine.pieces([row.prompt], requests, sampling, [row.seed], unconditional):
             for token_id in piece.token_ids:
                 yield from reader.read(token_id)
 
@@ -284,17 +287,33 @@ class UniTok:
             rows = hear(self.processor, self.engine, rows, wanted, sampling, batch_size)
         return rows, self._fitted(wanted, rows, sampling)
 
-    def _pieces(
-        self, rows: Sequence[Row], requests: Sequence[Request], sampling: Sampling, batch_size: int = BATCH_SIZE
-    ) -> Iterator[Piece]:
-        return self.engine.pieces(
-            [row.prompt for row in rows],
-            requests,
-            sampling,
-            [row.seed for row in rows],
+    def _written(
+        self,
+        planned: Sequence[Candidate],
+        rows: Sequence[Row],
+        requests: Sequence[Request],
+        batch_size: int,
+        progress: Callable[[int, int], None] | None,
+    ) -> list[list[Tensor]]:
+        """The candidates of each row."""
+        asked = [requests[candidate.place] for candidate in planned]
+        meter = Meter([self._estimate(request) for request in asked], progress)
+        token_ids: list[list[int]] = [[] for _ in planned]
+        pieces = self.engine.pieces(
+            [rows[candidate.place].prompt for candidate in planned],
+            asked,
+            [candidate.sampling for candidate in planned],
+            [candidate.seed for candidate in planned],
             self.processor.unconditional(),
             batch_size,
         )
+        for piece in pieces:
+            token_ids[piece.number] += piece.token_ids
+            meter.add(piece)
+        written: list[list[Tensor]] = [[] for _ in rows]
+        for candidate, answer in zip(planned, token_ids, strict=True):
+            written[candidate.place].append(torch.tensor(answer))
+        return written
 
     def _prompts(self, documents: Sequence[Document]) -> list[Tensor]:
         if not all(any(turn.parts for turn in document.turns) for document in documents):
@@ -308,7 +327,10 @@ class UniTok:
         first = [seed] * documents if isinstance(seed, int) else list(seed)
         if len(first) != documents:
             raise InputError(f"{len(first)} seeds were given for {documents} documents; give one, or one for each")
-        return [[one + sample for sample in range(num)] for one in first]
+        seeds = [[one + sample for sample in range(num)] for one in first]
+        for one in itertools.chain(*seeds):
+            check_seed(one)
+        return seeds
 
     def _request(
         self, modality: Modality, sampling: Sampling, grid: tuple[int, int] | None, seconds: float | None
@@ -361,45 +383,3 @@ def _load_released(folder: Path, device: torch.device | str, dtype: torch.dtype 
     _move_codecs(released.processor, device)
     decoder = released.decoder(checkpoint.default_dtype(device, dtype)).to(device)  # type: ignore[arg-type]
     return checkpoint.Checkpoint(released.processor, decoder, released.sampling)
-
-
-class _Meter:
-    """Counts the tokens of all answers against an estimate, which is corrected as answers end."""
-
-    def __init__(self, estimates: list[int], report: Callable[[int, int], None] | None) -> None:
-        self._counts = [0] * len(estimates)
-        self._totals = estimates
-        self._report = report
-
-    def add(self, piece: Piece) -> None:
-        """Counts the next tokens of an answer."""
-        row = piece.number
-        self._counts[row] += len(piece.token_ids)
-        self._totals[row] = self._counts[row] if piece.done else max(self._totals[row], self._counts[row])
-        self._tell()
-
-    def _tell(self) -> None:
-        if self._report is not None:
-            self._report(sum(self._counts), sum(self._totals))
-
-
-def find_checkpoint(name_or_folder: str | Path) -> Path:
-    """The folder of a checkpoint: one of :data:`SHIPPED`, a folder, or a name on the Hub, which is
-    downloaded.
-
-    Raises:
-        InputError: There is none.
-    """
-    name = str(name_or_folder)
-    if name in SHIPPED:
-        folder = Path(str(resources.files("unitok"))) / "checkpoints" / name
-        if not checkpoint.is_checkpoint(folder):
-            raise InputError(f"the model {name} is not in this installation ({folder}); install unitok again")
-        return folder
-    folder = find_folder(name)
-    if not folder.is_dir():
-        raise InputError(
-            f"there is no model {name!r}; give {', '.join(SHIPPED)}, a folder that holds "
-            f"{checkpoint.MANIFEST}, or a name owner/model on the Hugging Face Hub"
-        )
-    return folder

@@ -26,8 +26,9 @@ from unitok.engine.forward import Forward
 from unitok.engine.projections import LONG, rounded_to_int8
 from unitok.engine.rows import Rows
 from unitok.grammar import Grammar, Request
-from unitok.model import UniTok, find_checkpoint
+from unitok.model import UniTok
 from unitok.processor import Processor
+from unitok.shipped import find_checkpoint
 from unitok_tokenizers.errors import InputError
 
 SIZE = 64

@@ -25,8 +25,9 @@ from unitok.engine.projections import packs_bfloat16
 from unitok.engine.rows import GROWTH, Rows
 from unitok.engine.stock import reason_against
 from unitok.grammar import Grammar, Request
-from unitok.model import UniTok, find_checkpoint
+from unitok.model import UniTok
 from unitok.processor import Processor
+from unitok.shipped import find_checkpoint
 
 SIZE = 60
 """V; the decoders have a few more logits."""

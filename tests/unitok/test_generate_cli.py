@@ -142,7 +142,7 @@ def test_json_is_one_object_with_everything(cli, tmp_path: Path) -> None:
         "--num",
         "2",
     )
-    run = cli(*arguments, "--seed", "3", "--temperature", "0.5", "--guidance-scale", "2", "--json")
+    run = cli(*arguments, "--seed", "3", "--temperature", "0.5", "--guidance-scale", "2", "--best-of", "3", "--json")
     assert run.code == 0
     assert run.err == ""
     result = json.loads(run.out)
@@ -151,6 +151,7 @@ def test_json_is_one_object_with_everything(cli, tmp_path: Path) -> None:
     assert (result["seed"], result["num"], result["modality"]) == (3, 2, "image")
     assert result["sampling"]["guidance_scale"] == 2
     assert result["sampling"]["text"]["temperature"] == result["sampling"]["image"]["temperature"] == 0.5
+    assert {result["sampling"][kind]["best_of"] for kind in ("text", "image", "audio")} == {3}
     assert [answer["seed"] for answer in result["answers"]] == [3, 4]
     for answer in result["answers"]:
         assert answer["content"] == [{"type": "image", "path": answer["images"][0]}]
@@ -211,6 +212,8 @@ def test_image_places_must_match_the_pictures(text: str, count: int) -> None:
         (["--prompt", "x", "--top-p", "0"], ["--top-p", "above 0"]),
         (["--prompt", "x", "--top-p", "1.01"], ["--top-p", "at most 1"]),
         (["--prompt", "x", "--guidance-scale", "-1"], ["--guidance-scale", "at least 0"]),
+        (["--prompt", "x", "--best-of", "0"], ["--best-of", "at least 1"]),
+        (["--prompt", "x", "--best-of", "100000"], ["--best-of", "at most"]),
         (["--prompt", "x", "--max-tokens", "0"], ["--max-tokens", "at least 1"]),
         (["--prompt", "x", "--max-tokens", "5", "--modality", "image"], ["5"]),
         (["--prompt", "x", "--model", "no/such/folder"], ["no/such/folder"]),
@@ -219,6 +222,7 @@ def test_image_places_must_match_the_pictures(text: str, count: int) -> None:
         (["--prompt", "x\udce9"], ["surrogate"]),
         (["--chat", "--json"], ["--json", "--chat"]),
         (["--chat", "--num", "2"], ["--num", "--chat"]),
+        (["--chat", "--best-of", "2"], ["--best-of", "--chat"]),
         (["--chat", "--image", "x.png"], ["/image"]),
     ],
     ids=lambda value: " ".join(value)[:40].encode("ascii", "replace").decode() if isinstance(value, list) else None,

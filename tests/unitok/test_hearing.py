@@ -12,7 +12,8 @@ from PIL import Image as PILImage
 
 from unitok.document import Audio, Document, Image, Text
 from unitok.engine import Sampling, SamplingParams
-from unitok.hearing import ORDER, heard_in
+from unitok.grammar import Request
+from unitok.hearing import ORDER, PHASES, heard_in, transcribe
 from unitok.model import UniTok
 from unitok.stream import SpeechHeard, TurnFinished
 from unitok_tokenizers.errors import InputError
@@ -24,13 +25,56 @@ OTHER = Audio(torch.linspace(0, 1, 4000).sin()[None], 8000)
 
 
 def words_of(model: UniTok, sound: Audio) -> str:
+    """What the model writes down."""
+    return transcribe(model.processor, model.engine, [sound], HOT, 64)[0].words
+
+
+def prompt_of(model: UniTok, sound: Audio) -> torch.Tensor:
+    return model.processor.encode(Document.user(sound, ORDER), generation_prompt=True)
+
+
+def heard_once(model: UniTok, sound: Audio) -> str:
     """What the model writes down, asked for that alone."""
     plainly = dataclasses.replace(HOT, text=SamplingParams(0.0), max_tokens=len(prompt_of(model, sound)))
     return model.generate(Document.user(sound, ORDER), "text", plainly)[0].turns[-1].text.strip()
 
 
-def prompt_of(model: UniTok, sound: Audio) -> torch.Tensor:
-    return model.processor.encode(Document.user(sound, ORDER), generation_prompt=True)
+def test_the_words_are_likeliest_over_all_phases(sound_model: UniTok) -> None:
+    """A frame of the codec is 800 samples, as many as the sound's rate has in a tenth of a second."""
+    generator, engine = torch.Generator().manual_seed(0), sound_model.engine
+    sounds = [Audio(torch.rand(1, 8000, generator=generator) * 2 - 1, 8000) for _ in range(12)]
+    transcripts = transcribe(sound_model.processor, engine, sounds, HOT, 5)
+    changed = 0
+    for sound, (words, likelihood) in zip(sounds, transcripts, strict=True):
+        assert sound.samples is not None
+        pads = (torch.zeros(1, 800 * phase // PHASES) for phase in range(PHASES))
+        prompts = [prompt_of(sound_model, Audio(torch.cat([pad, sound.samples], dim=1), 8000)) for pad in pads]
+        plainly = dataclasses.replace(HOT, text=SamplingParams(0.0))
+        requests = [Request("text", len(prompt)) for prompt in prompts]
+        answers = engine.generate(prompts, requests, plainly, [0] * PHASES)
+        means = [sum(engine.log_likelihoods(prompts, [answer] * PHASES)) / PHASES for answer in answers]
+        best = max(range(PHASES), key=lambda phase: means[phase])
+        assert words == sound_model.processor.parse_turn(answers[best]).text.strip()
+        assert likelihood == pytest.approx(means[best], abs=1e-3)
+        changed += words != heard_once(sound_model, sound)
+    assert changed
+
+
+def test_codes_alone_are_heard_once(sound_model: UniTok) -> None:
+    (codes,) = sound_model.processor.encode_sounds([SOUND])
+    alone, both = Audio(codes=codes), Audio(SOUND.samples, SOUND.sample_rate, codes)
+    once = heard_once(sound_model, SOUND)
+    assert words_of(sound_model, alone) == words_of(sound_model, both) == heard_once(sound_model, alone) == once
+
+
+def test_a_sound_that_just_fits_is_heard(sound_model: UniTok) -> None:
+    """Begun later it has a frame more, for which there is no room."""
+    context = sound_model.engine.context
+    assert context is not None
+    frames = (context - len(prompt_of(sound_model, Audio(codes=torch.zeros(2, 1, dtype=torch.int64))))) // 2
+    sound = Audio(torch.zeros(1, 800 * frames), 8000)
+    assert context - len(prompt_of(sound_model, sound)) in (2, 3)
+    assert words_of(sound_model, sound) == heard_once(sound_model, sound)
 
 
 def test_a_picture_is_drawn_from_the_words(sound_model: UniTok) -> None:

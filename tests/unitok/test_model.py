@@ -12,8 +12,9 @@ from transformers import PreTrainedModel
 
 from unitok.document import Document, Image, Part, Text
 from unitok.engine import Sampling, SamplingParams
-from unitok.model import UniTok, find_checkpoint
+from unitok.model import UniTok
 from unitok.processor import Processor
+from unitok.shipped import find_checkpoint
 from unitok.stream import Event, ImageFinished, ImageRow, ImageStarted, TextDelta, TurnFinished
 from unitok_tokenizers.errors import InputError
 

@@ -6,6 +6,7 @@ The bounds lie below the figures of the model card by about what chance takes fr
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -14,18 +15,20 @@ import pytest
 import torch
 from PIL import Image as PILImage
 
-from unitok import checkpoint
+from unitok import candidates, checkpoint
+from unitok.data.world.captions import describe
 from unitok.data.world.edits import sample_edit
 from unitok.data.world.questions import sample_questions
 from unitok.data.world.render import render
 from unitok.data.world.requests import Request, sample_request
-from unitok.data.world.scene import sample_scene
+from unitok.data.world.scene import COLORS, sample_scene
 from unitok.data.world.sounds.instruments import play
 from unitok.data.world.sounds.notes import sample_melody
 from unitok.data.world.sounds.signals import SAMPLE_RATE, as_audio
 from unitok.data.world.sounds.spoken import speakable
 from unitok.data.world.sounds.tape import users_speech
-from unitok.document import Document
+from unitok.document import Audio, Document, Image
+from unitok.engine import SamplingParams
 from unitok.evaluation import oracle
 from unitok.evaluation.cases import Task, judge
 from unitok.evaluation.events import making_task
@@ -34,6 +37,7 @@ from unitok.evaluation.metrics import psnr, sharpness
 from unitok.evaluation.sound_setup import error_rate, heard_words, sentence
 from unitok.evaluation.words import is_one_of
 from unitok.grammar import Modality
+from unitok.hearing import Row
 from unitok.model import UniTok
 from unitok.sounds import samples_at
 from unitok_detokenizers.refiner import enlarge
@@ -127,6 +131,43 @@ def test_it_changes_pictures_as_told(tiny: UniTok) -> None:
     answers = tiny.generate(asked, modality="image")
     right = [e.accepts(oracle.read(drawn(answer))) for e, answer in zip(edits, answers, strict=True)]
     assert np.mean(right) > EDITED
+
+
+def as_candidates(tiny: UniTok, asked: Document, parts: list[str | Image | Audio]) -> tuple[Row, list[torch.Tensor]]:
+    """A question, and answers of one part each."""
+    processor, eot = tiny.processor, tiny.processor.vocabulary.eot
+    prompt = processor.encode(asked, generation_prompt=True)
+    answers = [processor.encode(asked.reply(part))[len(prompt) :] for part in parts]
+    return Row(0, asked, prompt, 0), [answer[: answer.tolist().index(eot) + 1] for answer in answers]
+
+
+def test_it_knows_which_caption_is_right(tiny: UniTok) -> None:
+    """The wrong one, which has another color, comes first: as an answer that was begun like that."""
+    rng = np.random.default_rng(1_000_111)
+    scenes = [sample_scene(rng, count=3) for _ in range(24)]
+    rows = []
+    for scene in scenes:
+        one, *others = scene.objects
+        color = next(color for color in COLORS if color not in {scene.background, *(o.color for o in scene.objects)})
+        wrong = replace(scene, objects=(replace(one, color=color), *others))
+        asked = Document.user(to_pil(to_tensor(render(scene, 80))), "describe the picture")
+        rows.append(as_candidates(tiny, asked, [describe(wrong), describe(scene)]))
+    best = candidates.choose(tiny.processor, tiny.engine, *zip(*rows, strict=True), tiny.sampling, 64)
+    assert np.mean([torch.equal(one, answers[1]) for one, (_, answers) in zip(best, rows, strict=True)]) > 0.9
+
+
+def test_it_knows_which_picture_and_which_sound_is_right(tiny: UniTok) -> None:
+    """Those of other requests are the other candidates."""
+    once = replace(tiny.sampling, image=replace(tiny.sampling.image, best_of=1), audio=SamplingParams(0.0))
+    for kind, texts in {
+        "image": ("a large red circle", "two small green stars on black", "a blue heart left of a pink ring"),
+        "audio": ("say: a large red circle", "say: two small green stars on black", "play C4 E4 G4 C5"),
+    }.items():
+        asked = [Document.user(text) for text in texts]
+        parts = [answer.turns[-1].parts[0] for answer in tiny.generate(asked, kind, once)]  # type: ignore[arg-type]
+        rows = [as_candidates(tiny, one, parts) for one in asked]  # type: ignore[arg-type]
+        best = candidates.choose(tiny.processor, tiny.engine, *zip(*rows, strict=True), tiny.sampling, 64)
+        assert all(torch.equal(one, rows[n][1][n]) for n, one in enumerate(best)), kind
 
 
 def test_its_refiner_sharpens_and_changes_nothing(tiny: UniTok) -> None:

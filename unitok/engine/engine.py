@@ -20,6 +20,7 @@ from unitok.engine.cuda_graphs import GraphedStep
 from unitok.engine.decoder_weights import DecoderWeights
 from unitok.engine.fast_decoder import FastDecoder
 from unitok.engine.forward import Forward
+from unitok.engine.likelihood import log_likelihoods
 from unitok.engine.live import Query
 from unitok.engine.module_decoder import ModuleDecoder, check_layers
 from unitok.engine.planning import Planner
@@ -170,7 +171,7 @@ class Engine:
         self,
         prompts: Sequence[Tensor],
         requests: Sequence[Request],
-        sampling: Sampling,
+        sampling: Sampling | Sequence[Sampling],
         seeds: Sequence[int],
         unconditional: Tensor | None = None,
         batch_size: int = BATCH_SIZE,
@@ -182,7 +183,7 @@ class Engine:
         Args:
             prompts: int64 ``[S]`` each, ending where the answer starts.
             requests: What each answer may hold. ``max_tokens`` is lowered to what the context has room for.
-            sampling: How tokens are drawn, the same for all; its own ``max_tokens`` is the caller's to put
+            sampling: How tokens are drawn, of all answers or of each; its own ``max_tokens`` is the caller's to put
                 into the requests.
             seeds: One random stream each, at least 0.
             unconditional: int64 ``[S]``, the prompt that says nothing; needed when what may be generated is guided.
@@ -204,7 +205,7 @@ class Engine:
         self,
         prompts: Sequence[Tensor],
         requests: Sequence[Request],
-        sampling: Sampling,
+        sampling: Sampling | Sequence[Sampling],
         seeds: Sequence[int],
         unconditional: Tensor | None = None,
         batch_size: int = BATCH_SIZE,
@@ -227,7 +228,7 @@ class Engine:
         self,
         prompts: Sequence[Tensor],
         requests: Sequence[Request],
-        sampling: Sampling,
+        sampling: Sampling | Sequence[Sampling],
         seeds: Sequence[int],
         unconditional: Tensor | None = None,
         batch_size: int = BATCH_SIZE,
@@ -245,16 +246,21 @@ class Engine:
         self,
         prompts: Sequence[Tensor],
         requests: Sequence[Request],
-        sampling: Sampling,
+        sampling: Sampling | Sequence[Sampling],
         seeds: Sequence[int],
         unconditional: Tensor | None,
     ) -> list[Query]:
         if not len(prompts) == len(requests) == len(seeds):
             raise ValueError(f"{len(prompts)} prompts, {len(requests)} requests and {len(seeds)} seeds do not match")
+        settings = [sampling] * len(prompts) if isinstance(sampling, Sampling) else sampling
         return [
-            self.query(prompt, request, sampling, seed, unconditional)
-            for prompt, request, seed in zip(prompts, requests, seeds, strict=True)
+            self.query(prompt, request, own, seed, unconditional)
+            for prompt, request, own, seed in zip(prompts, requests, settings, seeds, strict=True)
         ]
+
+    def log_likelihoods(self, prompts: Sequence[Tensor], answers: Sequence[Tensor]) -> list[float]:
+        """How likely the decoder itself, without guidance, finds answers (:mod:`unitok.engine.likelihood`)."""
+        return log_likelihoods(self._decoder, prompts, answers)
 
     def query(
         self,

@@ -60,7 +60,7 @@ class ModuleDecoder:
 
     def _run(self, rows: Pass) -> Tensor:
         self._slots.rows = rows
-        with _masks_of_numbers(self._decoder.config):
+        with masks_of_numbers(self._decoder.config):
             output = self._decoder(
                 input_ids=rows.token_ids,
                 attention_mask=self._masks(rows),
@@ -138,7 +138,7 @@ def check_layers(config: Any) -> None:
 
 
 @contextmanager
-def _masks_of_numbers(config: Any) -> Iterator[None]:
+def masks_of_numbers(config: Any) -> Iterator[None]:
     """Attention that takes masks of numbers: flash attention knows only padding, flex attention masks of its own."""
     chosen = config._attn_implementation
     if chosen in ("sdpa", "eager"):

@@ -30,11 +30,15 @@ class SamplingParams:
         temperature: 0 takes the most likely token, 1 the model's own distribution, more is more varied.
         top_k: Only this many of the most likely tokens are drawn from; 0 means all of them.
         top_p: Only the most likely tokens that together hold this share are drawn from, in (0, 1].
+        best_of: Candidates for an answer that begins with the modality, of which the one that the model reads best
+            itself is given (:mod:`unitok.candidates`). Words that are not about one picture have one, as have answers
+            that come piece by piece.
     """
 
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
+    best_of: int = 1
 
     def __post_init__(self) -> None:
         _check_number(self.temperature, "temperature", low=0.0, high=100.0)
@@ -42,6 +46,7 @@ class SamplingParams:
         if self.top_p == 0:
             raise InputError("top_p is 0, which leaves no token: give more than 0, or a temperature of 0")
         _check_integer(self.top_k, "top_k", low=0)
+        _check_integer(self.best_of, "best_of", low=1)
 
 
 @dataclass(frozen=True)
@@ -188,9 +193,14 @@ def uniforms(seeds: Sequence[int], count: int) -> Tensor:
     """
     rows = []
     for seed in seeds:
-        _check_integer(seed, "seed", low=0, high=MAX_SEED)
+        check_seed(seed)
         rows.append(torch.rand(count, generator=torch.Generator().manual_seed(seed)))
     return torch.stack(rows)
+
+
+def check_seed(seed: int) -> None:
+    """Raises InputError for what is no seed: an integer from 0 to :data:`MAX_SEED`."""
+    _check_integer(seed, "seed", low=0, high=MAX_SEED)
 
 
 def guide(cond: Tensor, uncond: Tensor, scale: float) -> Tensor:

@@ -5,6 +5,7 @@ Shape letters: n pairs, B batch, s side of a small picture in pixels.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import lightning as L
@@ -135,11 +136,12 @@ class RefinerPairs(L.LightningDataModule):
 
     def _drawn(self, rng: np.random.Generator) -> Pools:
         model = UniTok.from_pretrained(self.checkpoint, self._device)
+        once = replace(model.sampling, image=replace(model.sampling.image, best_of=1))
         large, small = [], []
         for start in tqdm(range(0, self.drawn, TOGETHER), desc="drawing by the decoder", unit="batch", mininterval=1.0):
             count = min(TOGETHER, self.drawn - start)
             documents = [Document.user(sample_request(rng).text) for _ in range(count)]
-            for answer in model.generate(documents, "image", seed=rng.integers(1 << 31, size=count).tolist()):
+            for answer in model.generate(documents, "image", once, seed=rng.integers(1 << 31, size=count).tolist()):
                 picture = np.asarray(answer.turns[-1].images[0].image)
                 scene = read(picture)
                 if is_known(scene):

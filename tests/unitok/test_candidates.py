@@ -1,0 +1,308 @@
+"""Several candidates of an answer: which is given, and that nothing else depends on them."""
+
+from __future__ import annotations
+
+import dataclasses
+from types import SimpleNamespace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image as PILImage
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from unitok import candidates
+from unitok.document import Audio, Document, Image, Text
+from unitok.engine import Sampling, SamplingParams, likelihood
+from unitok.engine.likelihood import log_likelihoods
+from unitok.hearing import Row
+from unitok.model import UniTok
+from unitok.stream import TurnFinished
+from unitok_tokenizers.errors import InputError
+
+HOT = Sampling(SamplingParams(5.0), SamplingParams(5.0), SamplingParams(5.0), 2.0, 2.0, max_tokens=60)
+
+
+def best_of(count: int) -> Sampling:
+    params = SamplingParams(5.0, best_of=count)
+    return dataclasses.replace(HOT, text=params, image=params, audio=params)
+
+
+THREE = best_of(3)
+PICTURE = PILImage.new("RGB", (16, 16), "red")
+SOUND = Audio(torch.linspace(-1, 1, 8000)[None], 8000)
+DOCUMENTS = [Document.user("draw"), Document.user(PICTURE, "describe"), Document.user("say: a b"), Document.user(SOUND)]
+
+
+# ---- likelihoods
+
+
+@pytest.mark.parametrize(("tokens", "logits"), [(8192, 2**26), (30, 2**26), (8192, 9000)])
+def test_likelihoods_are_those_of_each_alone(
+    tiny_decoder: PreTrainedModel, monkeypatch: pytest.MonkeyPatch, tokens: int, logits: int
+) -> None:
+    monkeypatch.setattr(likelihood, "TOKENS", tokens)
+    monkeypatch.setattr(likelihood, "LOGITS", logits)
+    generator = torch.Generator().manual_seed(0)
+    pairs = [
+        [torch.randint(0, 300, (n,), generator=generator) for n in lengths]
+        for lengths in ((3, 5), (1, 1), (20, 2), (2, 20), (7, 7), (1, 30))
+    ]
+    found = log_likelihoods(tiny_decoder, *zip(*pairs, strict=True))
+    for (prompt, answer), value in zip(pairs, found, strict=True):
+        with torch.no_grad():
+            logits_alone = tiny_decoder(torch.cat([prompt, answer])[None]).logits[0].log_softmax(-1)
+        alone = logits_alone[len(prompt) - 1 : -1].gather(1, answer[:, None]).sum()
+        assert value == pytest.approx(float(alone), abs=1e-3)
+    assert log_likelihoods(tiny_decoder, [], []) == []
+
+
+# ---- which candidates there are
+
+
+def rows_of(model: UniTok, documents: list[Document], seed: int = 3) -> list[Row]:
+    prompts = model.processor.encode_batch(documents, generation_prompt=True)
+    return [Row(n, one, prompt, seed) for n, (one, prompt) in enumerate(zip(documents, prompts, strict=True))]
+
+
+def planned(model: UniTok, documents: list[Document], modality: str, sampling: Sampling) -> list[candidates.Candidate]:
+    rows, wanted = rows_of(model, documents), model._request(modality, sampling, None, None)  # type: ignore[arg-type]
+    return candidates.plan(model.processor, model.engine, rows, wanted, sampling, 64)
+
+
+def test_only_what_can_be_checked_has_several_candidates(sound_model: UniTok) -> None:
+    counts = {
+        modality: [
+            sum(candidate.place == place for candidate in planned(sound_model, DOCUMENTS, modality, THREE))
+            for place in range(len(DOCUMENTS))
+        ]
+        for modality in ("text", "image", "audio")
+    }
+    assert counts == {"text": [1, 3, 1, 1], "image": [3, 3, 3, 3], "audio": [3, 3, 3, 3]}
+    pictures = dataclasses.replace(HOT, image=THREE.image)
+    assert len(planned(sound_model, DOCUMENTS, "audio", pictures)) == len(DOCUMENTS)
+
+
+def test_candidates_that_would_be_equal_are_varied(sound_model: UniTok) -> None:
+    greedy = Sampling(SamplingParams(0.0, best_of=2), SamplingParams(0.7), SamplingParams(0.0))
+    first, second = planned(sound_model, DOCUMENTS[1:2], "text", greedy)
+    assert first == (0, 3, greedy) and second.seed != 3
+    varied = [SamplingParams(candidates.VARIED, best_of=count) for count in (2, 1)]
+    assert second.sampling == Sampling(varied[0], SamplingParams(0.7), varied[1])
+
+
+# ---- which one is given
+
+
+def all_candidates(model: UniTok, document: Document, modality: str, sampling: Sampling) -> list[Tensor]:
+    """The candidates of :func:`planned`, each written alone."""
+    (row,) = rows_of(model, [document])
+    wanted = model._request(modality, sampling, None, None)  # type: ignore[arg-type]
+    return [
+        model.engine.generate(
+            [row.prompt], [wanted], candidate.sampling, [candidate.seed], model.processor.unconditional()
+        )[0]
+        for candidate in planned(model, [document], modality, sampling)
+    ]
+
+
+def log_likelihood(model: UniTok, prompt: Tensor, answer: Tensor) -> float:
+    return model.engine.log_likelihoods([prompt], [answer])[0]
+
+
+def test_the_likeliest_picture_is_given(tiny_model: UniTok) -> None:
+    document, sampling = Document.user("draw two stars"), best_of(8)
+    prompt = tiny_model.processor.encode(document, generation_prompt=True)
+    answers = all_candidates(tiny_model, document, "image", sampling)
+    best = max(answers, key=lambda answer: log_likelihood(tiny_model, prompt, answer))
+    assert best.tolist() != answers[0].tolist()
+    (given,) = tiny_model.generate(document, "image", sampling, seed=3)
+    assert torch.equal(given.turns[-1].images[0].codes, tiny_model.processor.parse_turn(best).images[0].codes)  # type: ignore[arg-type]
+
+
+def telling(model: UniTok, span: Tensor, words: str) -> float:
+    """By how much words make a picture likelier."""
+    prompt = model.processor.encode(Document.user(words), generation_prompt=True) if words else None
+    nothing = model.processor.unconditional()
+    return log_likelihood(model, nothing if prompt is None else prompt, span) - log_likelihood(model, nothing, span)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_words_tell_the_picture_or_are_the_first(tiny_model: UniTok, seed: int) -> None:
+    colors = torch.Generator().manual_seed(seed)
+    pixels = torch.randint(0, 256, (16, 16, 3), generator=colors, dtype=torch.uint8)
+    document = Document.user(PILImage.fromarray(pixels.numpy()), "describe")
+    sampling = best_of(6)
+    processor = tiny_model.processor
+    prompt = processor.encode(document, generation_prompt=True)
+    (codes,) = processor.encode_images([document.turns[0].images[0].image])  # type: ignore[list-item]
+    span = processor.image_span(codes)
+    answers = all_candidates(tiny_model, document, "text", sampling)
+    words = [processor.parse_turn(answer).text.strip() for answer in answers]
+    told = [telling(tiny_model, span, one) for one in words]
+    scores = [
+        log_likelihood(tiny_model, prompt, answer) + one if one > 0 else -torch.inf
+        for answer, one in zip(answers, told, strict=True)
+    ]
+    decided = 2 * sum(one > 0 for one in told) >= len(told)
+    wanted = max(range(len(words)), key=lambda place: scores[place]) if decided else 0
+    (given,) = tiny_model.generate(document, "text", sampling, seed=3)
+    assert given.turns[-1] == processor.parse_turn(answers[wanted])
+
+
+class Ear:
+    """Hears in each sound the words that its first code stands for."""
+
+    def __init__(self, words: dict[int, tuple[str, float]]) -> None:
+        self._words = words
+
+    def __call__(self, processor: object, engine: object, sounds: list[Audio], *rest: object) -> list[SimpleNamespace]:
+        heard = [self._words[int(sound.codes[0, 0])] for sound in sounds]  # type: ignore[index]
+        return [SimpleNamespace(words=words, likelihood=likelihood) for words, likelihood in heard]
+
+
+def best_of_sounds(model: UniTok, monkeypatch: pytest.MonkeyPatch, asked: str, heard: list[tuple[str, float]]) -> int:
+    """Which of as many sounds is given, when this is heard in them."""
+    vocabulary, processor = model.processor.vocabulary, model.processor
+    monkeypatch.setattr(candidates, "transcribe", Ear(dict(enumerate(heard))))
+    end = torch.tensor([vocabulary.eot])
+    sounds = [torch.cat([processor.audio_span(torch.tensor([[number], [0]])), end]) for number in range(len(heard))]
+    (best,) = candidates.choose(processor, model.engine, rows_of(model, [Document.user(asked)]), [sounds], HOT, 4)
+    return next(number for number, sound in enumerate(sounds) if torch.equal(sound, best))
+
+
+@pytest.mark.parametrize(
+    ("asked", "heard", "best"),
+    [
+        ("Say: a red circle", [("a red square", -1.0), ("a red circle", -9.0), ("a circle", -1.0)], 1),
+        ("Read this aloud, please: one, two - three.", [("one two", -1.0), ("one two three", -2.0)], 1),
+        ("Say: a red circle", [("a red circle", -9.0), ("a red circle", -2.0), ("red circle", -1.0)], 1),
+        ("what is three and two", [("six", -1.0), ("five", -3.0), ("five", -2.0)], 2),
+        ("Play C4, E4 and G4.", [("C4 E4 F4", -1.0), ("c4 e4 and g4", -9.0)], 1),
+        ("Say: “two red stars”", [("a red star", -1.0), ("two red stars", -9.0)], 1),
+        ("Say: put the heart higher", [("put the heart", -1.0), ("put the big heart higher", -9.0)], 1),
+        ("what color is the large circle?", [("red", -3.0), ("the large circle is green", -1.0), ("red", -2.0)], 2),
+        ("how many", [("five stars", -3.0), ("", -0.1), ("four stars", -1.0)], 0),
+    ],
+)  # fmt: skip
+def test_a_sound_says_what_is_wanted(
+    sound_model: UniTok, monkeypatch: pytest.MonkeyPatch, asked: str, heard: list[tuple[str, float]], best: int
+) -> None:
+    assert best_of_sounds(sound_model, monkeypatch, asked, heard) == best
+
+
+def test_a_sound_that_cannot_be_heard_is_left_out(sound_model: UniTok) -> None:
+    """It fills the context, so that nothing can be asked about it; what is asked for is given all the same."""
+    processor, end = sound_model.processor, torch.tensor([sound_model.processor.vocabulary.eot])
+    long, short, other = (
+        torch.cat([processor.audio_span(torch.full((2, frames), code)), end])
+        for frames, code in ((120, 1), (2, 2), (3, 3))
+    )
+    rows = rows_of(sound_model, [Document.user("x")])
+
+    def best(*answers: Tensor) -> Tensor:
+        return candidates.choose(processor, sound_model.engine, rows, [answers], HOT, 4)[0]
+
+    assert torch.equal(best(long, short), short) and torch.equal(best(short, long), short)
+    assert torch.equal(best(long, long + 0), long)
+    assert any(torch.equal(best(long, short, other), one) for one in (short, other))
+
+
+def test_pictures_of_another_shape_are_left_out(tiny_model: UniTok) -> None:
+    """The smaller one is likelier, as it has fewer codes."""
+    processor, end = tiny_model.processor, torch.tensor([tiny_model.processor.vocabulary.eot])
+    large, small = (
+        torch.cat([processor.image_span(torch.zeros(1, *size, dtype=torch.int64)), end]) for size in ((4, 4), (1, 1))
+    )
+    rows = rows_of(tiny_model, [Document.user("x")])
+    (best,) = candidates.choose(processor, tiny_model.engine, rows, [[large, small]], HOT, 4)
+    assert torch.equal(best, large)
+
+
+def test_words_about_several_pictures_have_one_candidate(sound_model: UniTok) -> None:
+    two = [Document.user(PICTURE, PICTURE, "describe"), Document.user(PICTURE).reply("red").ask(PICTURE)]
+    assert len(planned(sound_model, two, "text", THREE)) == 2
+    assert len(planned(sound_model, [Document.user(PICTURE).reply("red").ask("more")], "text", THREE)) == 3
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("seed", [-1, 2**63, 1.5])
+def test_a_seed_that_is_none_is_refused(tiny_model: UniTok, seed: int, count: int) -> None:
+    with pytest.raises(InputError, match="seed"):
+        tiny_model.generate([Document.user("draw")], "image", best_of(count), seed=[seed])
+
+
+def test_candidates_of_another_kind_are_left_out(sound_model: UniTok) -> None:
+    processor = sound_model.processor
+    end = torch.tensor([processor.vocabulary.eot])
+    words = torch.cat([processor.encode(Document.user("red"))[2:3], end])
+    sound = torch.cat([processor.audio_span(torch.tensor([[1], [2]])), end])
+    rows = rows_of(sound_model, [Document.user("say: red")])
+    (best,) = candidates.choose(processor, sound_model.engine, rows, [[words, sound, sound]], HOT, 4)
+    assert torch.equal(best, words)
+
+
+WORDS = st.lists(st.sampled_from(["a", "red", "blue", "circle", "say", "two"]), max_size=8)
+
+
+@given(WORDS, st.lists(WORDS, max_size=4))
+def test_a_passage_is_of_the_request(asked: list[str], heard: list[list[str]]) -> None:
+    passage = candidates._passage(asked, heard)
+    places = range(len(asked) - len(passage) + 1)
+    assert any(asked[place : place + len(passage)] == passage for place in places)
+    if asked and 2 * heard.count(asked) >= len(heard) > 0:
+        assert passage == asked
+
+
+# ---- what does not depend on it
+
+
+@pytest.mark.parametrize("modality", ["auto", "text", "image", "audio"])
+def test_an_answer_is_what_it_is_alone(sound_model: UniTok, modality: str) -> None:
+    together = sound_model.generate(DOCUMENTS, modality, THREE, seed=[7, 8, 9, 10], batch_size=2)  # type: ignore[arg-type]
+    for document, seed, one in zip(DOCUMENTS, (7, 8, 9, 10), together, strict=True):
+        assert sound_model.generate(document, modality, THREE, seed=seed)[0] == one  # type: ignore[arg-type]
+
+
+def test_several_answers_have_candidates_of_their_own(tiny_model: UniTok) -> None:
+    several = tiny_model.generate(Document.user("draw"), "image", THREE, num=3, seed=5)
+    singly = [tiny_model.generate(Document.user("draw"), "image", THREE, seed=seed)[0] for seed in (5, 6, 7)]
+    assert several == singly and len({one.turns[-1].images[0].codes.numpy().tobytes() for one in several}) == 3  # type: ignore[union-attr]
+
+
+def test_a_stream_writes_one(tiny_model: UniTok) -> None:
+    document = Document.user("draw")
+    *_, last = tiny_model.stream(document, "image", THREE, seed=5)
+    assert isinstance(last, TurnFinished)
+    assert last.document == tiny_model.generate(document, "image", HOT, seed=5)[0]
+
+
+def test_the_progress_counts_all_candidates(tiny_model: UniTok) -> None:
+    seen: list[tuple[int, int]] = []
+    tiny_model.generate(Document.user("draw"), "image", THREE, progress=lambda *counts: seen.append(counts))
+    (answer,) = tiny_model.generate(Document.user("draw"), "image", HOT)
+    length = len(tiny_model.processor.encode(answer)) - len(tiny_model.processor.encode(Document.user("draw")))
+    assert seen[-1][0] == seen[-1][1] > 2 * length
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, True])
+def test_the_setting_is_a_number(value: object) -> None:
+    assert Sampling.from_dict(THREE.to_dict()) == THREE
+    with pytest.raises(InputError, match="best_of"):
+        SamplingParams(best_of=value)  # type: ignore[arg-type]
+
+
+def test_mixed_answers_are_not_compared(sound_model: UniTok) -> None:
+    processor = sound_model.processor
+    rows = rows_of(sound_model, [Document.user("draw and tell")])
+    asked, eot = Document.user("draw and tell"), processor.vocabulary.eot
+    answers = []
+    for words, code in (("red", 1), ("blue", 2), ("a star", 3)):
+        whole = processor.encode(asked.reply(Text(words), Image(codes=torch.full((1, 4, 4), code))))
+        answer = whole[len(rows[0].prompt) :]
+        answers.append(answer[: answer.tolist().index(eot) + 1])
+    for order in (answers, answers[::-1]):
+        (best,) = candidates.choose(processor, sound_model.engine, rows, [order], HOT, 4)
+        assert torch.equal(best, order[0])

@@ -34,9 +34,8 @@ VARIED = 0.8
 SEED_STEP = 0x9E3779B97F4A7C15
 """From the seed of a candidate to that of the next: far from those that are counted up for several answers."""
 
-READ, OF_ALL = 0.5, 0.25
-"""A passage of the request was to be read aloud when half of the sounds agree with it by this ratio, and it has this
-share of the request's words or more."""
+READ = 0.5
+"""A passage of the request was to be read aloud when half of the sounds agree with it by this ratio."""
 
 
 class Candidate(NamedTuple):
@@ -279,7 +278,7 @@ def _passage(asked: Sequence[str], heard: Sequence[Sequence[str]]) -> list[str]:
         if quality > best:
             best, passage = quality, found
     agreeing = sum(_ratio(passage, words) >= READ for words in heard)
-    return passage if 2 * agreeing >= len(heard) and len(passage) >= OF_ALL * len(asked) else []
+    return passage if 2 * agreeing >= len(heard) else []
 
 
 def _ratio(wanted: Sequence[str], heard: Sequence[str]) -> float:

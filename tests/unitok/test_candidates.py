@@ -181,6 +181,7 @@ def best_of_sounds(model: UniTok, monkeypatch: pytest.MonkeyPatch, asked: str, h
         ("Say: a red circle", [("a red circle", -9.0), ("a red circle", -2.0), ("red circle", -1.0)], 1),
         ("what is three and two", [("six", -1.0), ("five", -3.0), ("five", -2.0)], 2),
         ("Play C4, E4 and G4.", [("C4 E4 F4", -1.0), ("c4 e4 and g4", -9.0)], 1),
+        ("I'd like to hear C5, E4 on a whistle", [("C5 F4", -1.0), ("C5 F4", -1.0), ("C5 E4", -9.0)], 2),
         ("Say: “two red stars”", [("a red star", -1.0), ("two red stars", -9.0)], 1),
         ("Say: put the heart higher", [("put the heart", -1.0), ("put the big heart higher", -9.0)], 1),
         ("what color is the large circle?", [("red", -3.0), ("the large circle is green", -1.0), ("red", -2.0)], 2),

@@ -24,7 +24,7 @@ from unitok.document import Document, Turn
 from unitok.engine import Engine, Sampling
 from unitok.engine.sampling import GREEDY_BELOW, MAX_SEED, SamplingParams
 from unitok.grammar import Request
-from unitok.hearing import Row, Transcript, can_hear, in_words, transcribe
+from unitok.hearing import Row, Transcript, can_hear, first_tokens, in_words, transcribe
 from unitok.parts import Audio
 from unitok.processor import Processor
 
@@ -68,20 +68,13 @@ def plan(
     counts = {"text": sampling.text.best_of, "image": sampling.image.best_of, "audio": sampling.audio.best_of}
     kinds: list[str] = [wanted.modality if processor.vocabulary.specs else "text"] * len(rows)
     if "auto" in kinds and max(counts.values()) > 1:
-        firsts = engine.first_tokens(
-            [row.prompt for row in rows],
-            [wanted] * len(rows),
-            sampling,
-            [row.seed for row in rows],
-            processor.unconditional(),
-            batch_size,
-        )
+        firsts = first_tokens(processor, engine, rows, wanted, sampling, batch_size)
         begins = {processor.vocabulary.boi: "image", processor.vocabulary.boa: "audio"}
         kinds = [begins.get(first, "text") for first in firsts]
     varied = _varied(sampling)
     candidates = []
     for place, (row, kind) in enumerate(zip(rows, kinds, strict=True)):
-        checked = kind != "text" or sum(len(turn.images) for turn in row.document.turns) == 1
+        checked = kind != "text" or _only_picture(processor, row.prompt) is not None
         candidates.append(Candidate(place, row.seed, sampling))
         for number in range(1, counts.get(kind, 1) if checked else 1):
             candidates.append(Candidate(place, (row.seed + number * SEED_STEP) & MAX_SEED, varied))
@@ -112,7 +105,7 @@ def choose(
         if len(candidates) > 1
     ]
     sounds = [sound for contest in contests for sound in contest.sounds]
-    transcripts = iter(transcribe(processor, engine, sounds, sampling, batch_size) if sounds else ())
+    transcripts = iter(transcribe(processor, engine, sounds, sampling, batch_size))
     for contest in contests:
         contest.transcripts = [next(transcripts) for _ in contest.sounds]
     questions = [question for contest in contests for question in contest.questions(processor)]

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from unitok.document import Document, Turn
 from unitok.engine import Engine, Sampling, SamplingParams
@@ -68,7 +68,9 @@ def hear(
     chosen = {place for place in spoken if wanted.modality == "image" or _stands_by_picture(rows[place].document)}
     unknown = sorted(spoken - chosen)
     if unknown and wanted.modality == "auto" and "image" in processor.vocabulary.specs:
-        chosen |= _begun_with_pictures(processor, engine, rows, unknown, wanted, sampling, batch_size)
+        firsts = first_tokens(processor, engine, [rows[place] for place in unknown], wanted, sampling, batch_size)
+        boi = processor.vocabulary.boi
+        chosen |= {place for place, first in zip(unknown, firsts, strict=True) if first == boi}
     asked = (sound for place in sorted(chosen) for sound in rows[place].document.turns[-1].sounds)
     sounds = {id(sound): sound for sound in asked if not sound.words}
     written = transcribe(processor, engine, list(sounds.values()), sampling, batch_size)
@@ -98,25 +100,18 @@ def _stands_by_picture(document: Document) -> bool:
     return bool(last.images) or (not last.text.strip() and any(turn.images for turn in before))
 
 
-def _begun_with_pictures(
-    processor: Processor,
-    engine: Engine,
-    rows: Sequence[Row],
-    places: Sequence[int],
-    wanted: Request,
-    sampling: Sampling,
-    batch_size: int,
-) -> set[int]:
-    """Those of some rows whose answers begin with a picture."""
-    firsts = engine.first_tokens(
-        [rows[place].prompt for place in places],
-        [wanted] * len(places),
+def first_tokens(
+    processor: Processor, engine: Engine, rows: Sequence[Row], wanted: Request, sampling: Sampling, batch_size: int
+) -> list[int]:
+    """How the answer to each row begins; the arguments are those of :func:`hear`."""
+    return engine.first_tokens(
+        [row.prompt for row in rows],
+        [wanted] * len(rows),
         sampling,
-        [rows[place].seed for place in places],
+        [row.seed for row in rows],
         processor.unconditional(),
         batch_size,
     )
-    return {place for place, first in zip(places, firsts, strict=True) if first == processor.vocabulary.boi}
 
 
 class Transcript(NamedTuple):
@@ -195,7 +190,6 @@ def _phases(processor: Processor, sound: Audio) -> list[Audio]:
         return [sound]
     frame = spec.hop_length * sound.sample_rate / spec.sample_rate
     shifts = [round(frame * phase / PHASES) for phase in range(1, PHASES)]
-    pad = torch.nn.functional.pad
     return [sound, *(Audio(pad(sound.samples, (shift, 0)), sound.sample_rate) for shift in shifts)]
 
 

@@ -43,7 +43,7 @@ DOCUMENTS = [Document.user("draw"), Document.user(PICTURE, "describe"), Document
 def test_likelihoods_are_those_of_each_alone(
     tiny_decoder: PreTrainedModel, monkeypatch: pytest.MonkeyPatch, tokens: int, logits: int
 ) -> None:
-    monkeypatch.setattr(likelihood, "TOKENS", tokens)
+    monkeypatch.setattr(likelihood, "PROMPT_TOKENS", tokens)
     monkeypatch.setattr(likelihood, "LOGITS", logits)
     generator = torch.Generator().manual_seed(0)
     pairs = [

@@ -1,6 +1,6 @@
 """How likely a decoder finds answers that are known.
 
-Shape letters: n rows, L columns, k columns whose logits are wanted, V logits.
+Shape letters: S sequence.
 """
 
 from __future__ import annotations
@@ -14,15 +14,13 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
 from unitok.engine.module_decoder import masks_of_numbers
+from unitok.engine.rows import PROMPT_TOKENS
 
 LOGITS = 2**26
 """Logits that are computed at once, padding included."""
 
 FLOATS = 2**24
 """Logits of an answer that are in float32 at once."""
-
-TOKENS = 8192
-"""Tokens that go through the decoder at once, padding included."""
 
 
 @torch.inference_mode()
@@ -72,7 +70,7 @@ def _chunks(lengths: Sequence[int], counts: Sequence[int], vocabulary: int) -> l
         length, start = lengths[number], lengths[number] - counts[number]
         first = min(first, start)
         size = len(chunks[-1]) + 1 if chunks else 0
-        if not chunks or size * length > TOKENS or size * (length - first + 1) * vocabulary > LOGITS:
+        if not chunks or size * length > PROMPT_TOKENS or size * (length - first + 1) * vocabulary > LOGITS:
             chunks.append([])
             first = start
         chunks[-1].append(number)

@@ -78,6 +78,9 @@ def build_parser() -> ArgumentParser:
     whole.add_argument(
         "--hear-first", action="store_true", help="write speech about pictures down before it is answered"
     )
+    whole.add_argument(
+        "--redraw", action="store_true", help="draw pictures in strange looks again, to weigh words about them"
+    )
     whole.add_argument("--audio-temperature", type=number(0), default=1.0, help="of audio codes (default 1)")
     whole.add_argument("--audio-top-p", type=number(0, 1, above=True), default=1.0, help="of audio codes (default 1)")
     whole.add_argument("--audio-top-k", type=integer(0), default=0, help="of audio codes; 0: all (default 0)")
@@ -117,6 +120,7 @@ def command(argv: Sequence[str]) -> None:
         audio_guidance_scale=options.audio_guidance_scale,
         window=options.window,
         hear_first=options.hear_first,
+        redraw=options.redraw,
     )
     assembly.make_checkpoint(
         options.base, options.decoder, options.output, sampling, options.image_codec, options.refiner

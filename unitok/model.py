@@ -12,17 +12,14 @@ import torch
 from huggingface_hub import HfApi
 from torch import Tensor, nn
 
-from unitok import candidates, checkpoint
-from unitok.audio_syntax import AudioSyntax
-from unitok.candidates import Candidate
+from unitok import checkpoint
+from unitok.candidates import best_answers
 from unitok.decoder_folder import merge_adapter
 from unitok.document import Document
 from unitok.engine import BATCH_SIZE, Engine, EngineOptions, Sampling
 from unitok.engine.sampling import check_seed
 from unitok.grammar import Grammar, Modality, Request
 from unitok.hearing import Row, hear
-from unitok.image_syntax import image_syntax
-from unitok.meter import Meter
 from unitok.model_card import model_card
 from unitok.processor import Processor
 from unitok.refining import refine_answers
@@ -224,9 +221,7 @@ class UniTok:
         sampling = sampling or self.sampling
         wanted = self._request(modality, sampling, grid, seconds)
         rows, requests = self._rows(documents, wanted, sampling, seeds, batch_size)
-        planned = candidates.plan(self.processor, self.engine, rows, wanted, sampling, batch_size)
-        written = self._written(planned, rows, requests, batch_size, progress)
-        answers = candidates.choose(self.processor, self.engine, rows, written, sampling, batch_size)
+        answers = best_answers(self.processor, self.engine, rows, requests, wanted, sampling, batch_size, progress)
         turns = [self.processor.parse_turn(answer) for answer in answers]
         answered = self.processor.with_media([
             Document((*row.document.turns, turn)) for row, turn in zip(rows, turns, strict=True)
@@ -287,34 +282,6 @@ class UniTok:
             rows = hear(self.processor, self.engine, rows, wanted, sampling, batch_size)
         return rows, self._fitted(wanted, rows, sampling)
 
-    def _written(
-        self,
-        planned: Sequence[Candidate],
-        rows: Sequence[Row],
-        requests: Sequence[Request],
-        batch_size: int,
-        progress: Callable[[int, int], None] | None,
-    ) -> list[list[Tensor]]:
-        """The candidates of each row."""
-        asked = [requests[candidate.place] for candidate in planned]
-        meter = Meter([self._estimate(request) for request in asked], progress)
-        token_ids: list[list[int]] = [[] for _ in planned]
-        pieces = self.engine.pieces(
-            [rows[candidate.place].prompt for candidate in planned],
-            asked,
-            [candidate.sampling for candidate in planned],
-            [candidate.seed for candidate in planned],
-            self.processor.unconditional(),
-            batch_size,
-        )
-        for piece in pieces:
-            token_ids[piece.number] += piece.token_ids
-            meter.add(piece)
-        written: list[list[Tensor]] = [[] for _ in rows]
-        for candidate, answer in zip(planned, token_ids, strict=True):
-            written[candidate.place].append(torch.tensor(answer))
-        return written
-
     def _prompts(self, documents: Sequence[Document]) -> list[Tensor]:
         if not all(any(turn.parts for turn in document.turns) for document in documents):
             raise InputError("a document is empty; give it some text, a picture or a sound")
@@ -358,15 +325,6 @@ class UniTok:
         if size is None or spec is None or not spec.downsample:
             return None
         return size // spec.downsample, size // spec.downsample
-
-    def _estimate(self, request: Request) -> int:
-        """About how many tokens an answer will have."""
-        if request.modality == "audio" and request.max_frames is not None:
-            most = AudioSyntax(self.processor.vocabulary).length(request.max_frames) + 1  # and the turn's end
-            return min(most, request.max_tokens)
-        if request.grid is None or request.modality in ("text", "audio"):
-            return request.max_tokens
-        return image_syntax(self.processor.vocabulary).length(*request.grid) + 1
 
 
 def _move_codecs(processor: Processor, device: torch.device | str) -> None:

@@ -13,7 +13,8 @@ from PIL import Image as PILImage
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from unitok import candidates
+from unitok import candidates, contest
+from unitok.contest import Contest, hear_all, weigh_all
 from unitok.document import Audio, Document, Image, Text
 from unitok.engine import Sampling, SamplingParams, likelihood
 from unitok.engine.likelihood import log_likelihoods
@@ -69,7 +70,7 @@ def rows_of(model: UniTok, documents: list[Document], seed: int = 3) -> list[Row
 
 def planned(model: UniTok, documents: list[Document], modality: str, sampling: Sampling) -> list[candidates.Candidate]:
     rows, wanted = rows_of(model, documents), model._request(modality, sampling, None, None)  # type: ignore[arg-type]
-    return candidates.plan(model.processor, model.engine, rows, wanted, sampling, 64)
+    return candidates.plan(model.processor, model.engine, rows, [wanted] * len(rows), wanted, sampling, 64)
 
 
 def test_only_what_can_be_checked_has_several_candidates(sound_model: UniTok) -> None:
@@ -88,7 +89,7 @@ def test_only_what_can_be_checked_has_several_candidates(sound_model: UniTok) ->
 def test_candidates_that_would_be_equal_are_varied(sound_model: UniTok) -> None:
     greedy = Sampling(SamplingParams(0.0, best_of=2), SamplingParams(0.7), SamplingParams(0.0))
     first, second = planned(sound_model, DOCUMENTS[1:2], "text", greedy)
-    assert first == (0, 3, greedy) and second.seed != 3
+    assert (first.place, first.seed, first.sampling) == (0, 3, greedy) and second.seed != 3
     varied = [SamplingParams(candidates.VARIED, best_of=count) for count in (2, 1)]
     assert second.sampling == Sampling(varied[0], SamplingParams(0.7), varied[1])
 
@@ -152,6 +153,16 @@ def test_words_tell_the_picture_or_are_the_first(tiny_model: UniTok, seed: int) 
     assert given.turns[-1] == processor.parse_turn(answers[wanted])
 
 
+def chosen(model: UniTok, row: Row, answers: list[Tensor]) -> Tensor:
+    """The best of answers that are written."""
+    one = Contest(model.processor, model.engine, row)
+    for answer in answers:
+        one.add(answer)
+    hear_all(model.processor, model.engine, [one], HOT, 4)
+    weigh_all(model.engine, [one])
+    return one.best()
+
+
 class Ear:
     """Hears in each sound the words that its first code stands for."""
 
@@ -166,10 +177,10 @@ class Ear:
 def best_of_sounds(model: UniTok, monkeypatch: pytest.MonkeyPatch, asked: str, heard: list[tuple[str, float]]) -> int:
     """Which of as many sounds is given, when this is heard in them."""
     vocabulary, processor = model.processor.vocabulary, model.processor
-    monkeypatch.setattr(candidates, "transcribe", Ear(dict(enumerate(heard))))
+    monkeypatch.setattr(contest, "transcribe", Ear(dict(enumerate(heard))))
     end = torch.tensor([vocabulary.eot])
     sounds = [torch.cat([processor.audio_span(torch.tensor([[number], [0]])), end]) for number in range(len(heard))]
-    (best,) = candidates.choose(processor, model.engine, rows_of(model, [Document.user(asked)]), [sounds], HOT, 4)
+    best = chosen(model, rows_of(model, [Document.user(asked)])[0], sounds)
     return next(number for number, sound in enumerate(sounds) if torch.equal(sound, best))
 
 
@@ -201,10 +212,10 @@ def test_a_sound_that_cannot_be_heard_is_left_out(sound_model: UniTok) -> None:
         torch.cat([processor.audio_span(torch.full((2, frames), code)), end])
         for frames, code in ((120, 1), (2, 2), (3, 3))
     )
-    rows = rows_of(sound_model, [Document.user("x")])
+    (row,) = rows_of(sound_model, [Document.user("x")])
 
     def best(*answers: Tensor) -> Tensor:
-        return candidates.choose(processor, sound_model.engine, rows, [answers], HOT, 4)[0]
+        return chosen(sound_model, row, list(answers))
 
     assert torch.equal(best(long, short), short) and torch.equal(best(short, long), short)
     assert torch.equal(best(long, long + 0), long)
@@ -217,9 +228,8 @@ def test_pictures_of_another_shape_are_left_out(tiny_model: UniTok) -> None:
     large, small = (
         torch.cat([processor.image_span(torch.zeros(1, *size, dtype=torch.int64)), end]) for size in ((4, 4), (1, 1))
     )
-    rows = rows_of(tiny_model, [Document.user("x")])
-    (best,) = candidates.choose(processor, tiny_model.engine, rows, [[large, small]], HOT, 4)
-    assert torch.equal(best, large)
+    (row,) = rows_of(tiny_model, [Document.user("x")])
+    assert torch.equal(chosen(tiny_model, row, [large, small]), large)
 
 
 def test_words_about_several_pictures_have_one_candidate(sound_model: UniTok) -> None:
@@ -240,9 +250,8 @@ def test_candidates_of_another_kind_are_left_out(sound_model: UniTok) -> None:
     end = torch.tensor([processor.vocabulary.eot])
     words = torch.cat([processor.encode(Document.user("red"))[2:3], end])
     sound = torch.cat([processor.audio_span(torch.tensor([[1], [2]])), end])
-    rows = rows_of(sound_model, [Document.user("say: red")])
-    (best,) = candidates.choose(processor, sound_model.engine, rows, [[words, sound, sound]], HOT, 4)
-    assert torch.equal(best, words)
+    (row,) = rows_of(sound_model, [Document.user("say: red")])
+    assert torch.equal(chosen(sound_model, row, [words, sound, sound]), words)
 
 
 WORDS = st.lists(st.sampled_from(["a", "red", "blue", "circle", "say", "two"]), max_size=8)
@@ -250,7 +259,7 @@ WORDS = st.lists(st.sampled_from(["a", "red", "blue", "circle", "say", "two"]), 
 
 @given(WORDS, st.lists(WORDS, max_size=4))
 def test_a_passage_is_of_the_request(asked: list[str], heard: list[list[str]]) -> None:
-    passage = candidates._passage(asked, heard)
+    passage = contest.passage(asked, heard)
     places = range(len(asked) - len(passage) + 1)
     assert any(asked[place : place + len(passage)] == passage for place in places)
     if asked and 2 * heard.count(asked) >= len(heard) > 0:
@@ -297,13 +306,12 @@ def test_the_setting_is_a_number(value: object) -> None:
 
 def test_mixed_answers_are_not_compared(sound_model: UniTok) -> None:
     processor = sound_model.processor
-    rows = rows_of(sound_model, [Document.user("draw and tell")])
+    (row,) = rows_of(sound_model, [Document.user("draw and tell")])
     asked, eot = Document.user("draw and tell"), processor.vocabulary.eot
     answers = []
     for words, code in (("red", 1), ("blue", 2), ("a star", 3)):
         whole = processor.encode(asked.reply(Text(words), Image(codes=torch.full((1, 4, 4), code))))
-        answer = whole[len(rows[0].prompt) :]
+        answer = whole[len(row.prompt) :]
         answers.append(answer[: answer.tolist().index(eot) + 1])
     for order in (answers, answers[::-1]):
-        (best,) = candidates.choose(processor, sound_model.engine, rows, [order], HOT, 4)
-        assert torch.equal(best, order[0])
+        assert torch.equal(chosen(sound_model, row, order), order[0])

@@ -15,7 +15,8 @@ import pytest
 import torch
 from PIL import Image as PILImage
 
-from unitok import candidates, checkpoint
+from unitok import checkpoint
+from unitok.contest import Contest, hear_all, weigh_all
 from unitok.data.world.captions import describe
 from unitok.data.world.edits import sample_edit
 from unitok.data.world.questions import sample_questions
@@ -142,8 +143,14 @@ def as_candidates(tiny: UniTok, asked: Document, parts: list[str | Image | Audio
 
 
 def best_of(tiny: UniTok, rows: list[tuple[Row, list[torch.Tensor]]]) -> list[torch.Tensor]:
-    asked, answers = [row for row, _ in rows], [answers for _, answers in rows]
-    return candidates.choose(tiny.processor, tiny.engine, asked, answers, tiny.sampling, 64)
+    contests = []
+    for row, answers in rows:
+        contests.append(Contest(tiny.processor, tiny.engine, row))
+        for answer in answers:
+            contests[-1].add(answer)
+    hear_all(tiny.processor, tiny.engine, contests, tiny.sampling, 64)
+    weigh_all(tiny.engine, contests)
+    return [contest.best() for contest in contests]
 
 
 def test_it_knows_which_caption_is_right(tiny: UniTok) -> None:

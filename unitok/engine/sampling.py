@@ -65,6 +65,8 @@ class Sampling:
             window gives other answers of the same distribution; 1: one code after the other.
         hear_first: Sounds beside a picture, alone in a turn behind one, or answered with one are taken for speech,
             written down, and answered in the place of their words (:mod:`unitok.hearing`).
+        redraw: A picture that none of several candidates tells, since it has another look than the decoder's own, is
+            drawn again for them (:mod:`unitok.redrawing`).
     """
 
     text: SamplingParams = field(default_factory=SamplingParams)
@@ -75,14 +77,16 @@ class Sampling:
     max_tokens: int = 1024
     window: int = 1
     hear_first: bool = False
+    redraw: bool = False
 
     def __post_init__(self) -> None:
         _check_number(self.guidance_scale, "guidance_scale", low=0.0, high=100.0)
         _check_number(self.audio_guidance_scale, "audio_guidance_scale", low=0.0, high=100.0)
         _check_integer(self.max_tokens, "max_tokens", low=1)
         _check_integer(self.window, "window", low=1)
-        if not isinstance(self.hear_first, bool):
-            raise InputError(f"hear_first must be true or false, not {self.hear_first!r}")
+        for name in ("hear_first", "redraw"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{name} must be true or false, not {getattr(self, name)!r}")
 
     def params(self, modality: int) -> SamplingParams:
         """Of the tokens of a modality."""

@@ -1,8 +1,8 @@
 """Several candidates for an answer, of which the model gives the one that it reads best itself.
 
-How they are compared says :mod:`unitok.contest`. Not all are written at once: of a sound others are written only where
-the first ones do not agree about what was to be read aloud; and words about a picture that do not tell it, since it has
-another look than the decoder's own pictures, are weighed against the picture drawn again, and written about that too.
+How they are compared says :mod:`unitok.contest`. Not all are written at once: of a sound three, and others where not
+two of these say just what was to be read aloud, nor all three the same; and words about a picture that do not tell it,
+since its look is not the decoder's own, are weighed against the picture drawn again, and written about that too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ VARIED = 0.8
 SEED_STEP = 0x9E3779B97F4A7C15
 """From the seed of a candidate to that of the next: far from those that are counted up for several answers."""
 
-FIRST_SOUNDS = 2
+FIRST_SOUNDS = 3
 """Candidates for a sound that are written before it is known whether others are needed."""
 
 

@@ -30,8 +30,8 @@ from unitok.processor import Processor
 READ = 0.5
 """A passage of the request was to be read aloud when half of the sounds agree with it by this ratio."""
 
-AGREEING = 2
-"""Sounds that say just the passage that was to be read aloud are as many as it takes."""
+EXACT = 2
+"""Sounds that say just what was to be read aloud are as many as it takes."""
 
 
 @dataclass(eq=False)
@@ -122,9 +122,10 @@ class Contest:
 
     @property
     def settled(self) -> bool:
-        """Whether sounds agree about what was to be read aloud, so that others are not needed."""
+        """Whether others are not needed: enough sounds say what was to be read aloud, or all say the same of it."""
         passage = self._passage
-        return bool(passage) and sum(split(rival.words) == passage for rival in self.rivals) >= AGREEING
+        heard = [split(rival.words) for rival in self.rivals]
+        return bool(passage) and (heard.count(passage) >= EXACT or heard.count(heard[0]) == len(heard))
 
     @property
     def undecided(self) -> bool:

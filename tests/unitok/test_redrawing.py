@@ -145,9 +145,11 @@ def test_what_is_no_words_is_not_drawn_again(tiny_model: UniTok, monkeypatch: py
 @pytest.mark.parametrize(
     ("heard", "written"),
     [
-        (["a red circle"] * 5, 2),
-        (["a red circle", "a red square", "a red circle", "x", "x"], 5),
-        (["a red square", "a red square", "a red circle", "x", "x"], 5),
+        (["a red circle"] * 5, 3),
+        (["a red circle", "a red square", "a red circle", "x", "x"], 3),
+        (["a red square"] * 5, 3),
+        (["a red square", "a red circle", "a red square", "x", "x"], 5),
+        (["a red square", "a red ring", "a red circle", "x", "x"], 5),
         (["four"] * 5, 5),
     ],
 )

@@ -30,9 +30,9 @@ class SamplingParams:
         temperature: 0 takes the most likely token, 1 the model's own distribution, more is more varied.
         top_k: Only this many of the most likely tokens are drawn from; 0 means all of them.
         top_p: Only the most likely tokens that together hold this share are drawn from, in (0, 1].
-        best_of: Candidates for an answer that begins with the modality, of which the one that the model reads best
-            itself is given (:mod:`unitok.candidates`). Words that are not about one picture have one, as have answers
-            that come piece by piece.
+        best_of: Candidates at most for an answer that begins with the modality, of which the one that the model reads
+            best itself is given (:mod:`unitok.candidates`); with ``redraw`` as many again about a picture drawn again.
+            Words that are not about one picture have one, as have answers that come piece by piece.
     """
 
     temperature: float = 1.0

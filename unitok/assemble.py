@@ -79,7 +79,9 @@ def build_parser() -> ArgumentParser:
         "--hear-first", action="store_true", help="write speech about pictures down before it is answered"
     )
     whole.add_argument(
-        "--redraw", action="store_true", help="draw pictures in strange looks again, to weigh words about them"
+        "--redraw",
+        action="store_true",
+        help="draw pictures in strange looks again, to weigh words about them, of which there must be several",
     )
     whole.add_argument("--audio-temperature", type=number(0), default=1.0, help="of audio codes (default 1)")
     whole.add_argument("--audio-top-p", type=number(0, 1, above=True), default=1.0, help="of audio codes (default 1)")

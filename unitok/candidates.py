@@ -1,8 +1,9 @@
 """Several candidates for an answer, of which the model gives the one that it reads best itself.
 
 How they are compared says :mod:`unitok.contest`. Not all are written at once: of a sound three, and others where not
-two of these say just what was to be read aloud, nor all three the same; and words about a picture that do not tell it,
-since its look is not the decoder's own, are weighed against the picture drawn again, and written about that too.
+two of these say just what was to be read aloud, to the request's end, nor all three the same of it; and where most
+words about a picture do not tell it, as in another look than the decoder's own, they are weighed against the picture
+drawn again, and others are written about that.
 """
 
 from __future__ import annotations

@@ -122,10 +122,17 @@ class Contest:
 
     @property
     def settled(self) -> bool:
-        """Whether others are not needed: enough sounds say what was to be read aloud, or all say the same of it."""
-        passage = self._passage
-        heard = [split(rival.words) for rival in self.rivals]
-        return bool(passage) and (heard.count(passage) >= EXACT or heard.count(heard[0]) == len(heard))
+        """Whether further sounds are not needed: enough say all that was to be read aloud, or all the same of it.
+
+        What was to be read aloud is found by what is heard, so sounds that end early make it end early too: where the
+        request goes on behind it, more are needed. Where nothing is compared by ear, others would not be either.
+        """
+        if not self.by_ear:
+            return True
+        heard, passage = [split(rival.words) for rival in self.rivals], self._passage
+        if not passage or self._asked[-len(passage) :] != passage:
+            return False
+        return heard.count(passage) >= EXACT or (len(heard) > EXACT and heard.count(heard[0]) == len(heard))
 
     @property
     def undecided(self) -> bool:
@@ -192,7 +199,7 @@ class Contest:
 
     @property
     def _telling(self) -> list[tuple[float, float]]:
-        """How good words are that tell the picture; empty when half of them do not."""
+        """How good words are that tell the picture; empty when more than half of them do not."""
         if not self._tells:
             return []
         told = [0.0 if one.telling is None else one.telling - self.nothing for one in self.rivals]
@@ -205,8 +212,12 @@ class Contest:
         """What was to be read aloud; empty when nothing was."""
         if not self.by_ear or len(self.rivals) < 2:
             return []
-        asked = split(in_words(self.row.document).turns[-1].text)
-        return passage(asked, [split(rival.words) for rival in self.rivals])
+        return passage(self._asked, [split(rival.words) for rival in self.rivals])
+
+    @property
+    def _asked(self) -> list[str]:
+        """The words of the request."""
+        return split(in_words(self.row.document).turns[-1].text)
 
     def _by_hearing(self) -> list[tuple[float, float]]:
         """How good each sound is; empty when that is undecided."""

@@ -150,6 +150,7 @@ def test_what_is_no_words_is_not_drawn_again(tiny_model: UniTok, monkeypatch: py
         (["a red square"] * 5, 3),
         (["a red square", "a red circle", "a red square", "x", "x"], 5),
         (["a red square", "a red ring", "a red circle", "x", "x"], 5),
+        (["a red", "a red", "a blue circle", "a red circle", "x"], 5),
         (["four"] * 5, 5),
     ],
 )

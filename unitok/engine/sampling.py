@@ -31,7 +31,7 @@ class SamplingParams:
         top_k: Only this many of the most likely tokens are drawn from; 0 means all of them.
         top_p: Only the most likely tokens that together hold this share are drawn from, in (0, 1].
         best_of: Candidates at most for an answer that begins with the modality, of which the one that the model reads
-            best itself is given (:mod:`unitok.candidates`); with ``redraw`` as many again about a picture drawn again.
+            best itself is given (:mod:`unitok.candidates`); of words, with ``redraw``, as many again.
             Words that are not about one picture have one, as have answers that come piece by piece.
     """
 
@@ -65,7 +65,7 @@ class Sampling:
             window gives other answers of the same distribution; 1: one code after the other.
         hear_first: Sounds beside a picture, alone in a turn behind one, or answered with one are taken for speech,
             written down, and answered in the place of their words (:mod:`unitok.hearing`).
-        redraw: A picture that none of several candidates tells, since it has another look than the decoder's own, is
+        redraw: A picture that fewer than half of several candidates tell, as in another look than the decoder's own, is
             drawn again for them (:mod:`unitok.redrawing`).
     """
 

@@ -8,7 +8,7 @@ drawn again, and others are written about that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -93,9 +93,10 @@ def best_answers(
     meter.drop(candidate for candidate in late if candidate.place in settled)
     write([candidate for candidate in late if candidate.place not in settled])
     weigh_all(engine, contests)
-    if sampling.redraw and (undecided := [contest for contest in contests if contest.undecided]):
-        write(_about_pictures_drawn_again(processor, engine, contests, planned, batch_size))
-        weigh_all(engine, undecided)
+    undecided = {place: contest for place, contest in enumerate(contests) if contest.undecided}
+    if sampling.redraw and undecided:
+        write(_about_pictures_drawn_again(processor, engine, undecided, planned, batch_size))
+        weigh_all(engine, list(undecided.values()))
     return [contest.best() for contest in contests]
 
 
@@ -151,22 +152,21 @@ def _written(
 def _about_pictures_drawn_again(
     processor: Processor,
     engine: Engine,
-    contests: Sequence[Contest],
+    undecided: Mapping[int, Contest],
     planned: Sequence[Candidate],
     batch_size: int,
 ) -> list[Candidate]:
-    """Has the pictures of undecided contests drawn again, for their words to be weighed against.
+    """Has the pictures of undecided contests, by their rows' numbers, drawn again, for words to be weighed against.
 
     Returns:
         Further candidates of those that are words: about the picture that was drawn again.
     """
-    undecided = [place for place, contest in enumerate(contests) if contest.undecided]
-    pictures = [image for place in undecided for turn in contests[place].row.document.turns for image in turn.images]
+    pictures = [contest.picture for contest in undecided.values()]
     candidates = []
-    for place, picture in zip(undecided, redraw(processor, engine, pictures, batch_size), strict=True):
+    drawn = redraw(processor, engine, pictures, batch_size)
+    for (place, contest), picture in zip(undecided.items(), drawn, strict=True):
         if picture is None:
             continue
-        contest = contests[place]
         prompt = contest.redraw(picture)
         if contest.by_ear:
             continue

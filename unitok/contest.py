@@ -24,6 +24,7 @@ from torch import Tensor
 from unitok.document import Document, Turn
 from unitok.engine import Engine, Sampling
 from unitok.hearing import Row, Transcript, can_hear, in_words, transcribe
+from unitok.image_syntax import image_syntax
 from unitok.parts import Audio
 from unitok.processor import Processor
 
@@ -83,12 +84,12 @@ class Contest:
 
     Attributes:
         row: What is answered.
-        nothing: How likely the picture is behind nothing.
+        nothing: How likely the picture is behind nothing, once that is known.
     """
 
     def __init__(self, processor: Processor, engine: Engine, row: Row) -> None:
         self.row = row
-        self.nothing = 0.0
+        self.nothing: float | None = None
         self._processor, self._engine = processor, engine
         self._all: list[Rival] = []
         self._picture = only_picture(processor, row.prompt)
@@ -139,6 +140,12 @@ class Contest:
         """Whether words about a picture tell it no better than nothing does."""
         return self._tells and not self._passage and not self._telling
 
+    @property
+    def picture(self) -> Tensor:
+        """Codes int64 ``[K, h, w]`` of the prompt's only picture."""
+        assert self._picture is not None
+        return image_syntax(self._processor.vocabulary).read(self._picture)[0]
+
     def redraw(self, picture: Tensor) -> Tensor:
         """Puts another picture in the place of the prompt's, for words to be weighed against.
 
@@ -151,7 +158,7 @@ class Contest:
         assert self._picture is not None
         start = self.row.prompt.tolist().index(self._processor.vocabulary.boi)
         prompt = torch.cat([self.row.prompt[:start], picture, self.row.prompt[start + len(self._picture) :]])
-        self._picture = picture
+        self._picture, self.nothing = picture, None
         for rival in self._all:
             rival.telling = None
         return prompt
@@ -166,10 +173,10 @@ class Contest:
             questions += [_Question(self.row.prompt, rival.answer, rival, "own") for rival in fresh]
         if not self._tells or self._picture is None:
             return questions
-        nothing = self._processor.unconditional()
-        questions.append(_Question(nothing, self._picture, self, "nothing"))
+        if self.nothing is None:
+            questions.append(_Question(self._processor.unconditional(), self._picture, self, "nothing"))
         for rival in self.rivals:
-            if not rival.words:
+            if not rival.words or rival.telling is not None:
                 continue
             prompt = self._processor.encode(Document.user(rival.words), generation_prompt=True)
             if self._engine.context is None or len(prompt) + len(self._picture) <= self._engine.context:
@@ -200,7 +207,7 @@ class Contest:
     @property
     def _telling(self) -> list[tuple[float, float]]:
         """How good words are that tell the picture; empty when more than half of them do not."""
-        if not self._tells:
+        if not self._tells or self.nothing is None:
             return []
         told = [0.0 if one.telling is None else one.telling - self.nothing for one in self.rivals]
         if 2 * sum(one > 0 for one in told) < len(told):

@@ -18,7 +18,6 @@ from unitok.engine import Engine, Sampling, SamplingParams
 from unitok.grammar import Request
 from unitok.parts import Audio, Part, Text
 from unitok.processor import Processor
-from unitok_tokenizers.errors import InputError
 
 ORDER = "Write down what you hear."
 
@@ -167,11 +166,7 @@ def can_hear(processor: Processor, engine: Engine, sound: Audio) -> bool:
 
 def _has_room(engine: Engine, prompt: Tensor) -> bool:
     """Whether a prompt leaves room for words."""
-    try:
-        engine.fit(Request("text", len(prompt)), prompt, Sampling())
-    except InputError:
-        return False
-    return True
+    return engine.has_room(Request("text", len(prompt)), prompt, Sampling())
 
 
 class _Heard(NamedTuple):

@@ -37,7 +37,7 @@ class Meter:
         """Answers that will not be written."""
         for key in keys:
             self._totals[key] = self._counts[key]
-            self._tell()
+        self._tell()
 
     def _tell(self) -> None:
         if self._report is not None:

@@ -16,61 +16,49 @@ from unitok.engine import Engine, Sampling, SamplingParams
 from unitok.grammar import Request
 from unitok.parts import Image
 from unitok.processor import Processor
-from unitok_tokenizers.errors import InputError
 
 QUESTION = "What color is the background?"
 ORDER = "make the background {}"
 TEMPERATURE = 0.5
 
 
-def redraw(processor: Processor, engine: Engine, pictures: Sequence[Image], batch_size: int) -> list[Tensor | None]:
+def redraw(processor: Processor, engine: Engine, pictures: Sequence[Tensor], batch_size: int) -> list[Tensor | None]:
     """Pictures drawn again, each on a code grid of its own size.
 
     Args:
         processor: Knows the vocabulary.
         engine: Answers.
-        pictures: What is drawn again.
+        pictures: Codes int64 ``[K, h, w]`` of each; equal ones are drawn once.
         batch_size: Answers that are written at once.
 
     Returns:
         Token ids int64 ``[S]`` of each, ``<boi>`` and ``<eoi>`` included; None where the context has no room for it.
     """
-    codes = processor.encode_images([one.image for one in pictures if one.codes is None and one.image is not None])
-    found = iter(codes)
-    images = [Image(codes=next(found) if one.codes is None else one.codes) for one in pictures]
-    asked = [(image, processor.encode(Document.user(image, QUESTION), generation_prompt=True)) for image in images]
-    colors = _answers(engine, [(prompt, Request("text", len(prompt))) for _, prompt in asked], batch_size)
+    keys = [tuple(processor.image_span(codes).tolist()) for codes in pictures]
+    different = dict(zip(keys, pictures, strict=True))
+    images = [Image(codes=codes) for codes in different.values()]
+    asked = [processor.encode(Document.user(image, QUESTION), generation_prompt=True) for image in images]
+    colors = _answers(engine, [(prompt, Request("text", len(prompt))) for prompt in asked], batch_size)
     orders = []
-    for image, color in zip(images, colors, strict=True):
+    for key, codes, image, color in zip(different, different.values(), images, colors, strict=True):
         words = "" if color is None else processor.parse_turn(color).text.strip(" .").lower()
         prompt = processor.encode(Document.user(image, ORDER.format(words)), generation_prompt=True)
-        assert image.codes is not None
-        height, width = image.codes.shape[1:]
-        length = len(processor.image_span(image.codes)) + 1  # and the turn's end
-        orders.append((prompt, Request("image", length, grid=(height, width))))
-    drawn = _answers(engine, orders, batch_size)
-    spans = []
-    for answer in drawn:
-        one = None if answer is None else processor.parse_turn(answer).images[0].codes
-        spans.append(None if one is None else processor.image_span(one))
-    return spans
+        height, width = codes.shape[1:]
+        orders.append((prompt, Request("image", len(key) + 1, grid=(height, width))))  # and the turn's end
+    drawn: dict[tuple[int, ...], Tensor | None] = {}
+    for key, answer in zip(different, _answers(engine, orders, batch_size), strict=True):
+        codes = None if answer is None else processor.parse_turn(answer).images[0].codes
+        drawn[key] = None if codes is None else processor.image_span(codes)
+    return [drawn[key] for key in keys]
 
 
 def _answers(engine: Engine, asked: Sequence[tuple[Tensor, Request]], batch_size: int) -> list[Tensor | None]:
     """The answer to each prompt that leaves room for one; words are the likeliest."""
     sampling = Sampling(text=SamplingParams(0.0), image=SamplingParams(TEMPERATURE))
     answers: list[Tensor | None] = [None] * len(asked)
-    fitting = [place for place, (prompt, request) in enumerate(asked) if _has_room(engine, prompt, request, sampling)]
+    fitting = [place for place, (prompt, request) in enumerate(asked) if engine.has_room(request, prompt, sampling)]
     prompts, requests = [asked[place][0] for place in fitting], [asked[place][1] for place in fitting]
     written = engine.generate(prompts, requests, sampling, [0] * len(fitting), batch_size=batch_size)
     for place, answer in zip(fitting, written, strict=True):
         answers[place] = answer
     return answers
-
-
-def _has_room(engine: Engine, prompt: Tensor, request: Request, sampling: Sampling) -> bool:
-    try:
-        engine.fit(request, prompt, sampling)
-    except InputError:
-        return False
-    return True

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from unitok import candidates, contest
 from unitok.contest import Contest, only_picture, weigh_all
-from unitok.document import Audio, Document, Image
+from unitok.document import Audio, Document
 from unitok.engine import Engine, Sampling, SamplingParams
 from unitok.grammar import Request
 from unitok.hearing import Row
@@ -30,11 +30,9 @@ SEEDS = (0, 1, 10, 15, 24, 66)
 REDRAWING = dataclasses.replace(HOT, redraw=True)
 
 
-def picture(seed: int, height: int = 16) -> PILImage.Image:
+def picture(seed: int) -> PILImage.Image:
     generator = torch.Generator().manual_seed(seed)
-    return PILImage.fromarray(
-        torch.randint(0, 256, (height, 16, 3), generator=generator, dtype=torch.uint8).numpy(), "RGB"
-    )
+    return PILImage.fromarray(torch.randint(0, 256, (16, 16, 3), generator=generator, dtype=torch.uint8).numpy(), "RGB")
 
 
 def drawn_again(model: UniTok, image: PILImage.Image) -> Tensor:
@@ -52,22 +50,26 @@ def drawn_again(model: UniTok, image: PILImage.Image) -> Tensor:
 
 def test_a_picture_is_drawn_again_as_it_is_ordered(tiny_model: UniTok) -> None:
     pictures = [picture(seed) for seed in range(5)]
-    spans = redraw(tiny_model.processor, tiny_model.engine, [Image(one) for one in pictures], 2)
+    codes = tiny_model.processor.encode_images(pictures)
+    spans = redraw(tiny_model.processor, tiny_model.engine, codes, 2)
     for image, span in zip(pictures, spans, strict=True):
         assert span is not None and torch.equal(span, tiny_model.processor.image_span(drawn_again(tiny_model, image)))
 
 
 def test_codes_are_drawn_again_on_their_own_grid(sound_model: UniTok) -> None:
     codes = torch.zeros(1, 2, 3, dtype=torch.int64)
-    (span,) = redraw(sound_model.processor, sound_model.engine, [Image(codes=codes)], 1)
+    (span,) = redraw(sound_model.processor, sound_model.engine, [codes], 1)
     assert span is not None and len(span) == len(sound_model.processor.image_span(codes))
+    end = torch.tensor([sound_model.processor.vocabulary.eot])
+    (drawn,) = sound_model.processor.parse_turn(torch.cat([span, end])).images
+    assert drawn.codes is not None and drawn.codes.shape == codes.shape
     assert redraw(sound_model.processor, sound_model.engine, [], 1) == []
 
 
 def test_what_has_no_room_is_not_drawn_again(tiny_model: UniTok, make_decoder: object) -> None:
     decoder: PreTrainedModel = make_decoder(tiny_model.processor.vocabulary.size, max_position_embeddings=40)  # type: ignore[operator]
     engine = Engine(decoder, tiny_model.processor.vocabulary, tiny_model.grammar)
-    assert redraw(tiny_model.processor, engine, [Image(picture(0))], 1) == [None]
+    assert redraw(tiny_model.processor, engine, tiny_model.processor.encode_images([picture(0)]), 1) == [None]
 
 
 def rows_of(model: UniTok, document: Document, seed: int = 3) -> list[Row]:

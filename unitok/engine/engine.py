@@ -316,6 +316,14 @@ class Engine:
             ) from None
         return fitted
 
+    def has_room(self, request: Request, prompt: Tensor, sampling: Sampling) -> bool:
+        """Whether the context has room for an answer without guidance; the arguments are those of :meth:`generate`."""
+        try:
+            self.fit(request, prompt, sampling)
+        except InputError:
+            return False
+        return True
+
 
 def _give_back(free: list[CompiledDecoder], used: CompiledDecoder) -> None:
     if not free:

@@ -21,7 +21,7 @@ from unitok.engine.decoder_weights import DecoderWeights
 from unitok.engine.fast_decoder import FastDecoder
 from unitok.engine.forward import Forward
 from unitok.engine.module_decoder import ModuleDecoder
-from unitok.engine.projections import packs_bfloat16
+from unitok.engine.projections import packs
 from unitok.engine.rows import GROWTH, Rows
 from unitok.engine.stock import reason_against
 from unitok.grammar import Grammar, Request
@@ -399,7 +399,7 @@ ROUNDING = 2**-8
 """Of a number in bf16, relative to it."""
 
 
-@pytest.mark.skipif(not packs_bfloat16(), reason="this processor has no products of bf16")
+@pytest.mark.skipif(not packs(torch.bfloat16), reason="this processor has no products of bf16")
 def test_tiny_in_bfloat16_answers_as_its_module(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = find_checkpoint("tiny")
     model = UniTok.from_pretrained(folder, dtype=torch.bfloat16)

@@ -16,6 +16,7 @@ VERBS = {
     "train": "train an image tokenizer or a decoder from a YAML file",
     "assemble": "put trained parts together into a checkpoint",
     "evaluate": "measure a model on scenes and on photographs",
+    "refit": "move codes of an image codec to where pictures need them",
     "convert": "a released model (Chameleon, Emu3) as a checkpoint",
     "export": "write the image codec as ONNX files",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from unitok.processor import Processor
 from unitok.training.backbone import embedding_parameters
 from unitok.training.carrying_over import common
 from unitok.training.decoder import DecoderModule
-from unitok.training.finetuning import LoraConfig
+from unitok.training.finetuning import FreezeConfig, LoraConfig
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import CodebookConfig, ImageTokenizer, ImageTokenizerConfig
@@ -115,6 +116,61 @@ def test_codes_of_another_tokenizer_are_new(trained: Path, tiny_processor: Proce
     cosines = torch.nn.functional.normalize(rows[codes], dim=-1)
     alike = torch.corrcoef(torch.stack([(vectors @ vectors.T).flatten(), (cosines @ cosines.T).flatten()]))
     assert float(alike[0, 1]) > 0.6
+
+
+def moved_base(processor: Processor, folder: Path) -> Path:
+    """A base whose image tokenizer differs from the processor's in codes 2 and 9, which are now near 5 and 7."""
+    tokenizer = copy.deepcopy(processor.image_tokenizer)
+    assert isinstance(tokenizer, ImageTokenizer)
+    vectors = torch.nn.functional.normalize(tokenizer.codebook.vectors, dim=-1)
+    for code, near in ((2, 5), (9, 7)):
+        tokenizer.codebook.vectors[0, code] = vectors[0, near] + 0.001
+    text, vocabulary, shown = processor.text_tokenizer, processor.vocabulary, processor.image_detokenizer
+    return save(Processor(text, vocabulary, tokenizer, shown, image_size=16), folder)
+
+
+@pytest.fixture()
+def unit_codes(tiny_processor: Processor) -> Processor:
+    """The tiny processor with code vectors of length one, as training leaves them."""
+    processor = copy.deepcopy(tiny_processor)
+    for part in (processor.image_tokenizer, processor.image_detokenizer):
+        part.codebook.vectors.copy_(torch.nn.functional.normalize(part.codebook.vectors, dim=-1))  # type: ignore[union-attr]
+    return processor
+
+
+def test_a_code_that_moved_follows_the_one_that_was_there(
+    unit_codes: Processor, make_decoder: Callable[..., PreTrainedModel], tmp_path: Path
+) -> None:
+    source = save(unit_codes, tmp_path / "source", make_decoder(unit_codes.vocabulary.size))
+    base = moved_base(unit_codes, tmp_path / "moved")
+    codes = unit_codes.vocabulary.block_ids("image")
+    shared = common(source, base)
+    assert shared.modalities == {"image"}
+    assert shared.predecessors.tolist() == codes[[5, 7]].tolist() and shared.moved.tolist() == codes[[2, 9]].tolist()
+    assert not set(shared.moved.tolist()) & set(shared.new.tolist())
+    before = embedding_parameters(AutoModelForCausalLM.from_pretrained(source / "decoder"))
+    after = embedding_parameters(module(base, init_from=str(source)).decoder)
+    others = torch.ones(len(before[0]), dtype=torch.bool).index_fill(0, shared.moved, False)
+    for old, new in zip(before, after, strict=True):
+        assert torch.equal(new[others], old[others])
+        assert torch.equal(new[codes[[2, 9]]], old[codes[[5, 7]]])
+
+
+def test_rows_that_are_known_stay(
+    unit_codes: Processor, make_decoder: Callable[..., PreTrainedModel], tmp_path: Path
+) -> None:
+    source = save(unit_codes, tmp_path / "source", make_decoder(unit_codes.vocabulary.size))
+    base = moved_base(unit_codes, tmp_path / "moved")
+    kept = FreezeConfig(known_rows=True, layers=["all"])
+    decoder = module(base, init_from=str(source), freeze=kept).decoder
+    ids = torch.arange(unit_codes.vocabulary.size)[None]
+    decoder(ids, labels=ids).loss.backward()
+    moved = common(source, base).moved.tolist()
+    for table in embedding_parameters(decoder):
+        assert table.grad is not None
+        assert table.grad.abs().sum(1).nonzero().flatten().tolist() == sorted(moved)
+    with pytest.raises(InputError, match="known_rows"):
+        module(base, init_from=str(source / "decoder"), freeze=kept)
 
 
 def test_what_does_not_fit_is_one_clear_error(trained: Path, grown: Path, tmp_path: Path) -> None:

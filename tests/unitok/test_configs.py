@@ -11,16 +11,20 @@ import torch
 import yaml
 from transformers import AutoConfig
 
-from unitok.data.tokenizing import find_folder
+from unitok import checkpoint
+from unitok.data.tokenizing import find_folder, load_processor
+from unitok.engine.sampling import Sampling
 from unitok.training.backbone import embedding_parameters
 from unitok.training.decoder import DecoderModule
+from unitok.training.finetuning import FreezeConfig
 from unitok.training.loss import LossConfig
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
 from unitok.vocabulary import Vocabulary
+from unitok_tokenizers.image import ImageTokenizer
 from unitok_tokenizers.spec import CodebookSpec
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "decoder"
-NAMES = ("smoke", "tiny", "1b", "7b", "llm_stage1", "llm_stage2", "lora")
+NAMES = ("smoke", "tiny", "tiny_refit", "1b", "7b", "llm_stage1", "llm_stage2", "lora")
 
 
 def read(name: str) -> tuple[str, dict[str, Any]]:
@@ -90,3 +94,24 @@ def test_tiny_is_built_as_configured(tmp_path: Path) -> None:
     assert set(module.vocabulary.specs) == {"image", "audio"}
     for table in embedding_parameters(module.decoder):
         assert len(table) == module.vocabulary.size and bool(table.isfinite().all())
+
+
+def test_tiny_refit_trains_the_rows_of_moved_codes_alone(tmp_path: Path) -> None:
+    processor = load_processor(find_folder("tiny"), detokenizers=True)
+    assert isinstance(processor.image_tokenizer, ImageTokenizer)
+    vectors = processor.image_tokenizer.codebook.vectors
+    vectors[1, 40] = torch.nn.functional.normalize(vectors[1, 41] + 0.01, dim=-1)
+    checkpoint.save(checkpoint.Checkpoint(processor, None, Sampling()), tmp_path / "base")
+    _, config = read("tiny_refit")
+    options = dict(config["model"]["init_args"], vocabulary=str(tmp_path / "base"), compile=False)
+    kinds = {"loss": LossConfig, "optimizer": OptimizerConfig, "schedule": ScheduleConfig, "freeze": FreezeConfig}
+    options.update({key: kind(**options[key]) for key, kind in kinds.items()})
+    module = DecoderModule(**options)
+    module.configure_model()
+    ids = torch.arange(module.vocabulary.size - 200, module.vocabulary.size)[None]
+    module.decoder(ids, labels=ids).loss.backward()
+    trained = [parameter for parameter in module.decoder.parameters() if parameter.grad is not None]
+    assert [id(one) for one in trained] == [id(one) for one in embedding_parameters(module.decoder)]
+    moved = int(module.vocabulary.block_ids("image", 1)[40])
+    for table in trained:
+        assert table.grad is not None and table.grad.abs().sum(1).nonzero().flatten().tolist() == [moved]

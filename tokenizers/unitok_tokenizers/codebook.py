@@ -77,6 +77,11 @@ class Codebook(nn.Module):
         self.metric, self.levels, self.combine = metric, levels, combine
         self.register_buffer("vectors", torch.zeros(num_codebooks, size, channels))
 
+    @property
+    def moves_alone(self) -> bool:
+        """Whether a code can be changed and all others mean what they meant."""
+        return self.metric != "fsq" and (len(self.vectors) == 1 or self.combine == "concatenate")
+
     @torch.no_grad()
     def search(self, x: Tensor) -> Tensor:
         """The nearest codes of ``x`` ``[n, C]`` as int64 ``[n, K]``; exact, in fp32.

@@ -16,15 +16,17 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from unitok import checkpoint
-from unitok.data.tokenizing import find_folder
+from unitok.data.tokenizing import find_folder, load_processor
 from unitok.decoder_folder import load_decoder, near_mean
 from unitok.training.backbone import embedding_parameters
 from unitok.training.code_embeddings import start_from_codes
 from unitok.vocabulary import Vocabulary
+from unitok_tokenizers.codebook import Codebook
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.text import TextTokenizer
 
 TOKENIZERS = {"image": "image_tokenizer", "audio": "audio_tokenizer"}
+VECTORS = "codebook.vectors"
 
 
 @dataclass(frozen=True)
@@ -34,36 +36,69 @@ class Common:
     Attributes:
         old: int64 ``[n]``, ids of the older vocabulary.
         new: int64 ``[n]``, what they are in the newer one.
-        modalities: Those whose codes are the same, as they come from the same tokenizer.
+        modalities: Those whose codes are the same, or follow others, as their tokenizers differ in vectors at most.
+        predecessors: int64 ``[m]``, older ids of the codes that codes which moved follow.
+        moved: int64 ``[m]``, newer ids of the codes that moved.
     """
 
     old: Tensor
     new: Tensor
     modalities: frozenset[str]
+    predecessors: Tensor
+    moved: Tensor
 
 
 def common(old: Path, new: Path) -> Common:
     """What the vocabularies of two checkpoints, or bases, share.
 
-    Text tokens are the same if they are spelled the same, codes if the weights of their tokenizers are the same.
+    Text tokens are the same if they are spelled the same, codes if the weights of their tokenizers are the same. Where
+    tokenizers differ in code vectors alone, a code whose vector is another follows the older code nearest to it: the
+    one that was given for what is now its own (`unitok.refit`).
 
     Raises:
         InputError: A folder is damaged, or has no text tokenizer.
     """
     vocabularies = Vocabulary.load(old / checkpoint.VOCABULARY), Vocabulary.load(new / checkpoint.VOCABULARY)
     spellings = [TextTokenizer.from_pretrained(folder / "text_tokenizer").spellings() for folder in (old, new)]
-    modalities = frozenset(
-        modality
+    specs = [vocabulary.specs for vocabulary in vocabularies]
+    followed = {
+        modality: codes
         for modality, name in TOKENIZERS.items()
-        if modality in vocabularies[0].specs
-        and vocabularies[0].specs[modality] == vocabularies[1].specs.get(modality)
-        and (weights := checkpoint.weight_digests(old, [name]))
-        and weights == checkpoint.weight_digests(new, [name])
-    )
+        if modality in specs[0] and specs[0][modality] == specs[1].get(modality)
+        if (codes := _followed(old, new, name)) is not None
+    }
+    modalities = frozenset(followed)
     sides = [dict(_ids(*side, modalities)) for side in zip(vocabularies, spellings, strict=True)]
+    moves: list[tuple[int, int]] = []
+    for modality, codes in followed.items():
+        for book, code in (codes != torch.arange(codes.shape[1])).nonzero().tolist():
+            sides[0].pop((modality, book, code))
+            older, newer = (vocabulary.block_ids(modality, book) for vocabulary in vocabularies)
+            moves.append((int(older[codes[book, code]]), int(newer[code])))
     shared = [key for key in sides[0] if key in sides[1]]
     old_ids, new_ids = (torch.tensor([side[key] for key in shared]) for side in sides)
-    return Common(old_ids, new_ids, modalities)
+    predecessors, moved = torch.tensor(moves, dtype=torch.int64).reshape(-1, 2).unbind(1)
+    return Common(old_ids, new_ids, modalities, predecessors, moved)
+
+
+def _followed(old: Path, new: Path, name: str) -> Tensor | None:
+    """The older code that each code of the newer tokenizer follows, int64 ``[K, V]``; None if they are not akin."""
+    weights = [checkpoint.weight_digests(folder, [name]) for folder in (old, new)]
+    older, newer = (getattr(load_processor(folder), name) for folder in (old, new))
+    codes = torch.arange(newer.spec.codebook_size).expand(newer.spec.num_codebooks, -1).clone()
+    if weights[0] and weights[0] == weights[1]:
+        return codes
+    old_book, new_book = (getattr(one, "codebook", None) for one in (older, newer))
+    if not (isinstance(old_book, Codebook) and isinstance(new_book, Codebook) and old_book.moves_alone):
+        return None
+    states = [{key: value for key, value in one.state_dict().items() if key != VECTORS} for one in (older, newer)]
+    if states[0].keys() != states[1].keys() or not all(
+        torch.equal(states[0][key], states[1][key]) for key in states[0]
+    ):
+        return None
+    before, now = old_book.vectors.float(), new_book.vectors.float()
+    nearest = old_book.search(torch.cat(list(now), dim=-1)).T
+    return torch.where((before == now).all(-1), codes, nearest)
 
 
 def _ids(
@@ -105,6 +140,7 @@ def carried_over(
     for table, rows in zip(embedding_parameters(model), trained, strict=True):
         table.copy_(near_mean(rows, len(table), generator))
         table[shared.new] = rows[shared.old]
+        table[shared.moved] = rows[shared.predecessors]
     new = frozenset(vocabulary.specs) - shared.modalities
     if codes_from is not None and new:
         start_from_codes(model, vocabulary, codes_from, new)

@@ -36,7 +36,7 @@ from unitok.training.backbone import (
     replaced,
     shard_decoder,
 )
-from unitok.training.carrying_over import base_of, carried_over, checkpoint_at
+from unitok.training.carrying_over import base_of, carried_over, checkpoint_at, common
 from unitok.training.code_embeddings import start_from_codes
 from unitok.training.finetuning import FreezeConfig, LoraConfig, add_lora, freeze, quantization
 from unitok.training.loss import LossConfig, LossOutput, chunked_cross_entropy
@@ -131,7 +131,8 @@ class DecoderModule(L.LightningModule):
             strategy = cast(ModelParallelStrategy, self.trainer.strategy)
             self.decoder = self._build_sharded(mesh["data_parallel"], strategy.root_device)
         if self.freeze_config:
-            freeze(self.decoder, self.freeze_config, self.vocabulary)
+            known = common(*self._grown).new if self._grown else None
+            freeze(self.decoder, self.freeze_config, self.vocabulary, known)
         if self.lora_config:
             self._adapted = [add_lora(self.decoder, self.lora_config, self.vocabulary)]
         if self.gradient_checkpointing:
@@ -255,7 +256,7 @@ class DecoderModule(L.LightningModule):
         total = schedule.total_steps or self.trainer.max_steps
         if total < 1 and schedule.name != "constant":
             raise InputError(f"the {schedule.name} schedule needs trainer.max_steps (or model.schedule.total_steps)")
-        decay = not (self.freeze_config and self.freeze_config.text_rows)
+        decay = not (self.freeze_config and self.freeze_config.holds_rows)
         ends = embedding_parameters(self.decoder)
         optimizer: Optimizer = build_optimizer(self.decoder, self.optimizer_config, ends, decay)
         scheduler = build_schedule(optimizer, schedule, total)

@@ -29,11 +29,19 @@ class FreezeConfig:
 
     Args:
         text_rows: Embedding and head rows of text, which a pretrained language model knows already.
+        known_rows: Embedding and head rows of all that the checkpoint of `init_from` knows: only those of ids that are
+            new to it, or whose codes have moved (`unitok.refit`), are trained.
         layers: Layers by number (`3`) or range (`0-7`), or `all` for everything but embedding and head.
     """
 
     text_rows: bool = False
+    known_rows: bool = False
     layers: list[str] = field(default_factory=list)
+
+    @property
+    def holds_rows(self) -> bool:
+        """Whether some rows of a table are trained and others are not."""
+        return self.text_rows or self.known_rows
 
 
 @dataclass(frozen=True)
@@ -83,11 +91,17 @@ def quantization(config: LoraConfig | None) -> BitsAndBytesConfig | None:
     )
 
 
-def freeze(decoder: PreTrainedModel, config: FreezeConfig, vocabulary: Vocabulary) -> None:
+def freeze(decoder: PreTrainedModel, config: FreezeConfig, vocabulary: Vocabulary, known: Tensor | None = None) -> None:
     """Take parameters out of training, in place.
 
+    Args:
+        decoder: The decoder.
+        config: What stays.
+        vocabulary: The decoder's.
+        known: int64, the ids whose rows came from a checkpoint and mean what they meant there; None without one.
+
     Raises:
-        InputError: A layer does not exist, or nothing is left to train.
+        InputError: A layer does not exist, or there is no checkpoint to know rows from.
     """
     embeddings = embedding_parameters(decoder)
     backbone: Any = decoder.get_decoder()
@@ -101,9 +115,16 @@ def freeze(decoder: PreTrainedModel, config: FreezeConfig, vocabulary: Vocabular
         parameter.requires_grad_(False)
     if config.text_rows:
         text = vocabulary.text_ids
-        text = text[text != NO_ID]
-        for table in embeddings:
-            table.register_hook(lambda gradient: gradient.index_fill(0, text.to(gradient.device), 0.0))
+        _hold_rows(embeddings, text[text != NO_ID])
+    if config.known_rows:
+        if known is None:
+            raise InputError("freeze.known_rows: model.init_from is no checkpoint; give one, or leave it out")
+        _hold_rows(embeddings, known)
+
+
+def _hold_rows(tables: Iterable[Tensor], ids: Tensor) -> None:
+    for table in tables:
+        table.register_hook(lambda gradient: gradient.index_fill(0, ids.to(gradient.device), 0.0))
 
 
 def _layer_numbers(ranges: Iterable[str], count: int) -> list[int]:

@@ -24,7 +24,17 @@ from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import ImageTokenizer, ImageTokenizerConfig
 from unitok_tokenizers.image_io import save_image, to_pil
 
-TOKENIZER = "image_tokenizer"
+TOKENIZER, DETOKENIZER = "image_tokenizer", "image_detokenizer"
+
+
+def codec_folder(name_or_folder: str | Path) -> Path:
+    """The folder of a codec, base or checkpoint, or of a shipped one by its name.
+
+    Raises:
+        InputError: There is no image tokenizer.
+    """
+    folder = Path(name_or_folder)
+    return folder if (folder / TOKENIZER).is_dir() else find_folder(name_or_folder)
 
 
 class ImageTokenizerModule(CodecModule):
@@ -42,7 +52,7 @@ class ImageTokenizerModule(CodecModule):
         perceptual_weight: of that distance.
         tokenizer_from: a codec, base or checkpoint (its folder, or the name of a shipped one) whose image tokenizer
             stays as it is: only a detokenizer is trained, for codes that decoders use already. It takes the place of
-            ``tokenizer`` and ``quantizer``.
+            ``tokenizer`` and ``quantizer``. Without ``detokenizer`` its own one is trained on.
         options: as for :class:`CodecModule`; its discriminator judges pictures ``[B, 3, H, W]`` in [-1, 1].
     """
 
@@ -63,15 +73,17 @@ class ImageTokenizerModule(CodecModule):
         tokenizer_from: str | None = None,
         **options: Any,
     ) -> None:
-        kept = None
+        kept = begun = None
         if tokenizer_from is not None:
             if tokenizer is not None or quantizer is not None:
                 raise InputError("model.tokenizer_from brings its own tokenizer and quantizer; leave those out")
-            codec = Path(tokenizer_from)
-            codec = codec if (codec / TOKENIZER).is_dir() else find_folder(tokenizer_from)
+            codec = codec_folder(tokenizer_from)
             kept = ImageTokenizer.from_pretrained(codec / TOKENIZER).requires_grad_(False)
             tokenizer = kept.config
             quantizer = FixedQuantizer(kept.codebook, tokenizer.codebook)
+            if detokenizer is None:
+                begun = ImageDetokenizer.from_pretrained(codec / DETOKENIZER)
+                detokenizer = begun.config
         quantizer = quantizer or VectorQuantizer()
         tokenizer = replace(tokenizer or ImageTokenizerConfig(), codebook=quantizer.config)
         detokenizer = replace(detokenizer or ImageDetokenizerConfig(), codebook=quantizer.config)
@@ -81,7 +93,7 @@ class ImageTokenizerModule(CodecModule):
                 f"{detokenizer.upsample} times: patch * 2 ** (stages - 1) must be equal"
             )
         encoder = tokenizer.build() if kept is None else kept.encoder
-        model = AutoEncoder(encoder, quantizer, detokenizer.build())
+        model = AutoEncoder(encoder, quantizer, detokenizer.build() if begun is None else begun.decoder.train())
         super().__init__(model, optimizer, schedule, **options)
         self.tokenizer_config, self.detokenizer_config = tokenizer, detokenizer
         self.l1_weight, self.l2_weight, self.edge_weight = l1_weight, l2_weight, edge_weight

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,12 +20,22 @@ def build_parser() -> ArgumentParser:
     parser = ArgumentParser("python -m unitok.refit", DESCRIPTION)
     parser.add_argument("--codec", default="tiny", metavar="NAME", help="tiny, or the folder of a codec or checkpoint")
     parser.add_argument(
-        "--move", type=integer(0), nargs="+", required=True, metavar="N", help="codes to move, of each codebook"
+        "--move",
+        type=integer(0),
+        nargs="+",
+        required=True,
+        metavar="N",
+        help="how many codes of each codebook move, a number for each (tiny has two)",
     )
     parser.add_argument(
-        "--pictures", type=Path, metavar="FOLDER", help="yours, in it and its subfolders (default: scenes of the world)"
+        "--pictures",
+        type=Path,
+        metavar="FOLDER",
+        help="random crops of yours, in it and its subfolders (default: scenes of the world)",
     )
-    parser.add_argument("--count", type=integer(2), default=28_000, metavar="N", help="pictures used (default 28000)")
+    parser.add_argument(
+        "--count", type=integer(2), default=28_000, metavar="N", help="pictures or crops (default 28000)"
+    )
     parser.add_argument("--size", type=integer(8), default=80, metavar="N", help="their side in pixels (default 80)")
     parser.add_argument(
         "--textures",
@@ -34,7 +45,7 @@ def build_parser() -> ArgumentParser:
         help="procedural textures, as photographs have them: of codes that pictures use alike, those move that these "
         "need least (default 2000)",
     )
-    parser.add_argument("--seed", type=integer(0), default=0, help="of everything that is drawn (default 0)")
+    parser.add_argument("--seed", type=integer(0, 2**63 - 1), default=0, help="of everything that is drawn (default 0)")
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="the codec; it must not exist")
     return parser
 
@@ -42,7 +53,7 @@ def build_parser() -> ArgumentParser:
 def command(argv: Sequence[str]) -> None:
     """Parses `argv` and writes the codec. Raises `InputError`."""
     options = build_parser().parse_args(argv)
-    if options.output.exists():
+    if os.path.lexists(options.output):
         raise InputError(f"{options.output} exists already; choose another output folder")
     # Imported late, so that --help and mistakes are answered at once.
     from unitok.training.refitting import refit

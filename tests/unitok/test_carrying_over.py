@@ -169,8 +169,10 @@ def test_rows_that_are_known_stay(
     for table in embedding_parameters(decoder):
         assert table.grad is not None
         assert table.grad.abs().sum(1).nonzero().flatten().tolist() == sorted(moved)
-    with pytest.raises(InputError, match="known_rows"):
-        module(base, init_from=str(source / "decoder"), freeze=kept)
+    with pytest.raises(InputError, match="is no checkpoint"):
+        DecoderModule(str(base), init_from=str(source / "decoder"), freeze=kept)
+    with pytest.raises(InputError, match="nothing is left to train"):
+        module(source, init_from=str(source), freeze=kept)
 
 
 def test_what_does_not_fit_is_one_clear_error(trained: Path, grown: Path, tmp_path: Path) -> None:

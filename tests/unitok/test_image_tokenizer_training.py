@@ -317,5 +317,5 @@ def test_a_tokenizer_that_stays_leaves_no_room_for_another(tmp_path: Path) -> No
     first.export(tmp_path)
     with pytest.raises(InputError, match="tokenizer_from"):
         ImageTokenizerModule(quantizer=VectorQuantizer(), tokenizer_from=str(tmp_path))
-    with pytest.raises(InputError, match="is not a checkpoint folder"):
+    with pytest.raises(InputError, match="has no image_tokenizer/"):
         ImageTokenizerModule(tokenizer_from=str(tmp_path / "nothing"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def test_codes_that_nothing_has_go_where_errors_are(metric: str) -> None:
             place, F.normalize(middle, dim=-1) if metric == "cosine" else middle, atol=0.05, rtol=0
         )
     assert torch.equal(moved(codebook, seen, None, [1, 1]), new)  # a seed gives the same codes
-    assert torch.equal(moved(codebook, seen, None, [0, 0]), codebook.vectors)
+    assert torch.equal(moved(codebook, seen, None, [0, 1])[0], codebook.vectors[0])
 
 
 def test_of_codes_that_pictures_use_alike_those_move_that_others_need_least() -> None:
@@ -124,7 +125,9 @@ def test_the_shipped_codec_serves_a_users_pictures_better(tmp_path: Path, capsys
         (["--move", "5", "2048"], "give one number below 2048 for each"),
         (["--move", "5", "5", "--size", "85"], "cells of 10 pixels"),
         (["--move", "5", "5", "--pictures", "nowhere"], "nowhere is not a folder"),
-        (["--move", "5", "5", "--codec", "nowhere"], "nowhere is not a checkpoint folder"),
+        (["--move", "5", "5", "--codec", "nowhere"], "'nowhere' has no image_tokenizer/"),
+        (["--move", "0", "0"], "not all of them 0"),
+        (["--move", "129", "5", "--size", "80"], "fewer cells than that"),
         (["--move", "-1", "5"], "at least 0"),
         ([], "--move"),
     ],
@@ -133,8 +136,39 @@ def test_bad_input_is_one_clear_error_and_writes_nothing(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*arguments, "--count", "2", "--textures", "1", "--output", str(tmp_path / "out")]) == 2
+    errors = capsys.readouterr().err.splitlines()  # the first line: nothing was drawn before
+    assert len(errors) == 1 and message in errors[0] and not any(tmp_path.iterdir())
+
+
+def test_broken_pictures_are_named_before_anything_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    for number in range(3):
+        PillowImage.new("RGB", (90, 90)).save(own / f"{number}.png")
+    for name in ("a.jpg", "b.jpg"):
+        (own / name).write_bytes(b"no picture")
+    arguments = ["--move", "5", "5", "--pictures", str(own), "--output", str(tmp_path / "out")]
+    assert main(arguments) == 2
+    assert "cannot be read, nor 1 others of 5" in capsys.readouterr().err.splitlines()[-1]
+    assert [path.name for path in tmp_path.iterdir()] == ["own"]
+
+
+def test_an_output_that_cannot_be_written_is_said_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert main(["--move", "5", "5", "--output", str(tmp_path / "file" / "out")]) == 2
     errors = capsys.readouterr().err.splitlines()
-    assert message in errors[-1] and not (tmp_path / "out").exists()
+    assert len(errors) == 1 and "cannot be written" in errors[0]
+
+
+def test_parts_that_do_not_belong_together_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(TINY / "image_tokenizer", tmp_path / "codec" / "image_tokenizer")
+    arguments = ["--move", "5", "5", "--codec", str(tmp_path / "codec"), "--output", str(tmp_path / "out")]
+    assert main(arguments) == 2
+    assert "has no image_detokenizer/" in capsys.readouterr().err
+    other = ImageDetokenizerConfig(patch=10, widths=[8], blocks=[0], codebook=CodebookConfig(size=16, channels=4))
+    ImageDetokenizer(other).save_pretrained(tmp_path / "codec" / "image_detokenizer")
+    assert main(arguments) == 2
+    assert "do not belong together" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_an_older_codec_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,8 +49,8 @@ class PlainProjection:
 class PackedProjection:
     """The weight ``[O, I]`` in the blocks that oneDNN reads.
 
-    In bf16 several times as fast as plain rows, in float32 1.5 to 3 times where a few rows are multiplied on an AMD
-    processor, for which MKL, that multiplies plain rows, has no kernels of its own.
+    In bf16 several times as fast as plain rows, in float32 1.5 to 3 times for a few rows on an AMD processor (Zen 5),
+    where MKL multiplies plain ones slowly; on others float32 was not measured. They are a copy of the weights.
     """
 
     def __init__(self, weight: Tensor) -> None:

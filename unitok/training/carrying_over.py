@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_info  # pyright: ignore[reportPrivateImportUsage]
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -142,6 +143,8 @@ def carried_over(
         table[shared.new] = rows[shared.old]
         table[shared.moved] = rows[shared.predecessors]
     new = frozenset(vocabulary.specs) - shared.modalities
+    kept, follow = len(shared.new), len(shared.moved)
+    rank_zero_info(f"rows: {kept} kept, {follow} that follow others, {vocabulary.size - kept - follow} new")
     if codes_from is not None and new:
         start_from_codes(model, vocabulary, codes_from, new)
     model.config.bos_token_id, model.config.eos_token_id = vocabulary.bos, vocabulary.eos

@@ -63,6 +63,17 @@ def cells_of(tokenizer: ImageTokenizer, detokenizer: ImageDetokenizer, batches: 
     return Cells(vectors, codes, errors)
 
 
+def check_moves(codebook: Codebook, counts: Sequence[int]) -> None:
+    """Raises InputError unless so many codes of each codebook can be changed and all others mean what they meant."""
+    if not codebook.moves_alone:
+        raise InputError("codes of this codec cannot be moved: its codebooks refine one another, or are a fixed grid")
+    books, size = codebook.vectors.shape[:2]
+    if len(counts) != books or max(counts) >= size or not any(counts):
+        raise InputError(
+            f"the codec has {books} codebooks of {size} codes; give one number below {size} for each, not all of them 0"
+        )
+
+
 def moved(codebook: Codebook, cells: Cells, others: Cells | None, counts: Sequence[int], seed: int = 0) -> Tensor:
     """The code vectors ``[K, V, C]`` with some of them elsewhere.
 
@@ -78,15 +89,10 @@ def moved(codebook: Codebook, cells: Cells, others: Cells | None, counts: Sequen
         seed: Of the draws.
 
     Raises:
-        InputError: The codebook cannot be changed a code at a time, or more codes are to move than it has.
+        InputError: See :func:`check_moves`.
     """
-    if not codebook.moves_alone:
-        raise InputError("codes of this codec cannot be moved: its codebooks refine one another, or are a fixed grid")
+    check_moves(codebook, counts)
     size = codebook.vectors.shape[1]
-    if len(counts) != len(codebook.vectors) or max(counts) >= size:
-        raise InputError(
-            f"the codec has {len(codebook.vectors)} codebooks of {size} codes; give one number below {size} for each"
-        )
     used = cells.used(size)
     needed = torch.zeros_like(used) if others is None else others.used(size)
     weights = cells.errors.clamp(max=WORST)

@@ -99,6 +99,8 @@ class DecoderModule(L.LightningModule):
             raise InputError(
                 "model.freeze and model.lora are for a decoder that is trained already: give model.init_from"
             )
+        if freeze and freeze.known_rows and not grown:
+            raise InputError("model.freeze.known_rows: model.init_from is no checkpoint; give one, or leave it out")
         if freeze and lora:
             raise InputError("model.lora trains nothing but its adapters and rows; leave out model.freeze")
         self.vocabulary: Vocabulary = load_vocabulary(vocabulary)
@@ -131,7 +133,7 @@ class DecoderModule(L.LightningModule):
             strategy = cast(ModelParallelStrategy, self.trainer.strategy)
             self.decoder = self._build_sharded(mesh["data_parallel"], strategy.root_device)
         if self.freeze_config:
-            known = common(*self._grown).new if self._grown else None
+            known = common(*self._grown).new if self._grown and self.freeze_config.known_rows else None
             freeze(self.decoder, self.freeze_config, self.vocabulary, known)
         if self.lora_config:
             self._adapted = [add_lora(self.decoder, self.lora_config, self.vocabulary)]

@@ -98,10 +98,10 @@ def freeze(decoder: PreTrainedModel, config: FreezeConfig, vocabulary: Vocabular
         decoder: The decoder.
         config: What stays.
         vocabulary: The decoder's.
-        known: int64, the ids whose rows came from a checkpoint and mean what they meant there; None without one.
+        known: int64, for `known_rows`: the ids whose rows came from a checkpoint and mean what they meant there.
 
     Raises:
-        InputError: A layer does not exist, or there is no checkpoint to know rows from.
+        InputError: A layer does not exist, or nothing is left to train.
     """
     embeddings = embedding_parameters(decoder)
     backbone: Any = decoder.get_decoder()
@@ -116,9 +116,12 @@ def freeze(decoder: PreTrainedModel, config: FreezeConfig, vocabulary: Vocabular
     if config.text_rows:
         text = vocabulary.text_ids
         _hold_rows(embeddings, text[text != NO_ID])
-    if config.known_rows:
-        if known is None:
-            raise InputError("freeze.known_rows: model.init_from is no checkpoint; give one, or leave it out")
+    if known is not None:
+        if ALL in config.layers and len(known) == vocabulary.size:
+            raise InputError(
+                "freeze.known_rows: model.init_from knows all of model.vocabulary, so that nothing is left to train; "
+                "give the base whose codes are new, and the checkpoint before them"
+            )
         _hold_rows(embeddings, known)
 
 

@@ -34,7 +34,12 @@ def codec_folder(name_or_folder: str | Path) -> Path:
         InputError: There is no image tokenizer.
     """
     folder = Path(name_or_folder)
-    return folder if (folder / TOKENIZER).is_dir() else find_folder(name_or_folder)
+    if not (folder / TOKENIZER).is_dir():
+        try:
+            folder = find_folder(name_or_folder)
+        except InputError:
+            raise InputError(f"{str(name_or_folder)!r} has no {TOKENIZER}/, and is no checkpoint that ships") from None
+    return folder
 
 
 class ImageTokenizerModule(CodecModule):
@@ -82,6 +87,10 @@ class ImageTokenizerModule(CodecModule):
             tokenizer = kept.config
             quantizer = FixedQuantizer(kept.codebook, tokenizer.codebook)
             if detokenizer is None:
+                if not (codec / DETOKENIZER).is_dir():
+                    raise InputError(
+                        f"{codec} has no {DETOKENIZER}/ to go on with: give model.detokenizer for a new one"
+                    )
                 begun = ImageDetokenizer.from_pretrained(codec / DETOKENIZER)
                 detokenizer = begun.config
         quantizer = quantizer or VectorQuantizer()

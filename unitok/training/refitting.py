@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
 import math
+import shutil
 import sys
-from collections.abc import Iterable, Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image as PillowImage
 from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from unitok.data.drawing import draw_many
 from unitok.data.pictures import FolderPictures, PicturePool, scene_picture, texture
-from unitok.training.code_moves import Cells, cells_of, moved
+from unitok.training.code_moves import Cells, cells_of, check_moves, moved
 from unitok.training.image_tokenizer import DETOKENIZER, TOKENIZER, codec_folder
 from unitok_detokenizers.image import ImageDetokenizer
 from unitok_tokenizers.errors import InputError
@@ -71,42 +73,83 @@ def refit(
         codec: Folder of a codec, base or checkpoint, or the name of a shipped one.
         output: The new codec's folder.
         counts: How many codes of each codebook move.
-        pictures: Folder of pictures; None for scenes of the world.
-        count: How many pictures are used.
+        pictures: Folder of pictures, of which crops are drawn; None for scenes of the world.
+        count: How many pictures, or crops, are used.
         size: Their side in pixels, a multiple of the codec's cells.
         textures: How many textures say which codes photographs need.
         seed: Of everything that is drawn.
 
     Raises:
-        InputError: The codec is missing, damaged or of a kind whose codes cannot be moved, or the pictures are.
+        InputError: The codec or the pictures are missing or damaged, its codes cannot be moved as wanted, or the output
+            cannot be written. Then nothing is.
     """
-    folder = codec_folder(codec)
+    tokenizer, detokenizer = _codec(codec)
+    side = tokenizer.config.downsample
+    if size % side:
+        raise InputError(f"--size {size}: give a multiple of the codec's cells of {side} pixels")
+    check_moves(tokenizer.codebook, counts)
+    if count * (size // side) ** 2 < max(counts):
+        raise InputError(f"--move {max(counts)}: {count} pictures have fewer cells than that; give a larger --count")
+    output = output.absolute()
+    fresh = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}.new")  # put into place by renaming
+    try:
+        fresh.mkdir(parents=True)
+        try:
+            report = _refit(tokenizer, detokenizer, counts, pictures, count, size, textures, seed)
+            tokenizer.save_pretrained(fresh / TOKENIZER)
+            detokenizer.save_pretrained(fresh / DETOKENIZER)
+            fresh.rename(output)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise InputError(f"{output} cannot be written: {error.strerror or error}; name another folder") from error
+    return report
+
+
+def _codec(name: str | Path) -> tuple[ImageTokenizer, ImageDetokenizer]:
+    folder = codec_folder(name)
+    if not (folder / DETOKENIZER).is_dir():
+        raise InputError(f"{folder} has no {DETOKENIZER}/, which shows where pictures are served badly")
     tokenizer = ImageTokenizer.from_pretrained(folder / TOKENIZER).eval()
     detokenizer = ImageDetokenizer.from_pretrained(folder / DETOKENIZER).eval()
-    if size % tokenizer.config.downsample:
-        raise InputError(f"--size {size}: give a multiple of the codec's cells of {tokenizer.config.downsample} pixels")
+    same = tokenizer.spec == detokenizer.spec and tokenizer.config.codebook == detokenizer.config.codebook
+    if not same:
+        raise InputError(f"{folder}: {TOKENIZER}/ and {DETOKENIZER}/ do not belong together: their codebooks differ")
+    return tokenizer, detokenizer
+
+
+def _refit(
+    tokenizer: ImageTokenizer,
+    detokenizer: ImageDetokenizer,
+    counts: Sequence[int],
+    pictures: Path | None,
+    count: int,
+    size: int,
+    textures: int,
+    seed: int,
+) -> Report:
+    """Moves the codes of both, in place; the arguments are those of :func:`refit`."""
     torch.manual_seed(seed)
     drawn, held_out = _own(pictures, count, size, seed) if pictures else _scenes(count, size, seed)
     (patterns,) = draw_many(partial(texture, size=size), textures, [seed, TEXTURES], "drawing textures")
-    look = partial(_cells, tokenizer, detokenizer)
-    before = look("before", held_out)
-    cells, others = look("pictures", drawn), look("textures", _loader(patterns)) if textures else None
+
+    def look(label: str, batches: Iterable[Tensor], total: int | None = None) -> Cells:
+        bar = tqdm(batches, desc=label, total=total, unit="batch", mininterval=1.0, file=sys.stderr)
+        return cells_of(tokenizer, detokenizer, bar)
+
+    before = look("held-out pictures", held_out)
+    cells = look("pictures", drawn, math.ceil(count / TOGETHER))
+    others = look("textures", _loader(patterns)) if textures else None
     vectors = moved(tokenizer.codebook, cells, others, counts, seed)
     for part in (tokenizer, detokenizer):
         part.codebook.vectors.copy_(vectors)
-    after = look("after", held_out)
-    tokenizer.save_pretrained(output / TOKENIZER)
-    detokenizer.save_pretrained(output / DETOKENIZER)
-    shares = [
+    after = look("held-out pictures again", held_out)
+    used = [
         [100 * share for share in (one.used(tokenizer.spec.codebook_size) > 0).double().mean(1).tolist()]
         for one in (before, after)
     ]
-    return Report((_psnr(before), _psnr(after)), (shares[0], shares[1]))
-
-
-def _cells(tokenizer: ImageTokenizer, detokenizer: ImageDetokenizer, label: str, batches: Iterable[Tensor]) -> Cells:
-    bar = tqdm(batches, desc=label, unit="batch", mininterval=1.0, file=sys.stderr)
-    return cells_of(tokenizer, detokenizer, bar)
+    return Report((_psnr(before), _psnr(after)), (used[0], used[1]))
 
 
 def _scenes(count: int, size: int, seed: int) -> tuple[Iterable[Tensor], Iterable[Tensor]]:
@@ -117,10 +160,33 @@ def _scenes(count: int, size: int, seed: int) -> tuple[Iterable[Tensor], Iterabl
 
 
 def _own(folder: Path, count: int, size: int, seed: int) -> tuple[Iterable[Tensor], Iterable[Tensor]]:
+    """``count`` random crops of a user's pictures, and the middles of those that are held out."""
+    if not folder.is_dir():
+        raise InputError(f"--pictures {folder} is not a folder")
     data = FolderPictures(str(folder), size, TOGETHER, seed=seed)
     data.setup("fit")
-    batches = itertools.islice(data.train_dataloader(), math.ceil(count / TOGETHER))
-    return list(batches), data.val_dataloader()
+    files = [*data.train_files, *data.validation_files]
+    if broken := [path for path in tqdm(files, "checking pictures", file=sys.stderr) if not _is_picture(path)]:
+        raise InputError(f"{broken[0]} cannot be read, nor {len(broken) - 1} others of {len(files)}; remove them")
+    return _first(data.train_dataloader(), count), data.val_dataloader()
+
+
+def _is_picture(path: Path) -> bool:
+    try:
+        with PillowImage.open(path) as picture:
+            picture.verify()
+    except Exception:  # Pillow raises nearly anything
+        return False
+    return True
+
+
+def _first(batches: Iterable[Tensor], count: int) -> Iterator[Tensor]:
+    """``count`` pictures of endless batches."""
+    for batch in batches:
+        yield batch[:count]
+        count -= len(batch)
+        if count <= 0:
+            return
 
 
 def _loader(pool: np.ndarray) -> DataLoader[Tensor]:

@@ -56,18 +56,10 @@ def command(argv: Sequence[str]) -> None:
     if os.path.lexists(options.output):
         raise InputError(f"{options.output} exists already; choose another output folder")
     # Imported late, so that --help and mistakes are answered at once.
-    from unitok.training.refitting import refit
+    from unitok.training.refitting import Source, refit
 
-    report = refit(
-        options.codec,
-        options.output,
-        options.move,
-        pictures=options.pictures,
-        count=options.count,
-        size=options.size,
-        textures=options.textures,
-        seed=options.seed,
-    )
+    source = Source(options.pictures, options.count, options.size, options.textures, options.seed)
+    report = refit(options.codec, options.output, options.move, source)
     print(f"{options.output}: {report}")
 
 

@@ -24,6 +24,7 @@ from unitok.training.code_embeddings import start_from_codes
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.codebook import Codebook
 from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.spec import CodebookSpec
 from unitok_tokenizers.text import TextTokenizer
 
 TOKENIZERS = {"image": "image_tokenizer", "audio": "audio_tokenizer"}
@@ -66,29 +67,32 @@ def common(old: Path, new: Path) -> Common:
         modality: codes
         for modality, name in TOKENIZERS.items()
         if modality in specs[0] and specs[0][modality] == specs[1].get(modality)
-        if (codes := _followed(old, new, name)) is not None
+        if (codes := _followed(old, new, name, specs[0][modality])) is not None
     }
     modalities = frozenset(followed)
     sides = [dict(_ids(*side, modalities)) for side in zip(vocabularies, spellings, strict=True)]
-    moves: list[tuple[int, int]] = []
+    none = torch.empty(0, dtype=torch.int64)
+    predecessors, moved = [none], [none]
     for modality, codes in followed.items():
-        for book, code in (codes != torch.arange(codes.shape[1])).nonzero().tolist():
-            sides[0].pop((modality, book, code))
+        for book, own in enumerate(codes):
+            which = (own != torch.arange(len(own))).nonzero().flatten()
+            for code in which.tolist():
+                sides[0].pop((modality, book, code))
             older, newer = (vocabulary.block_ids(modality, book) for vocabulary in vocabularies)
-            moves.append((int(older[codes[book, code]]), int(newer[code])))
+            predecessors.append(older[own[which]])
+            moved.append(newer[which])
     shared = [key for key in sides[0] if key in sides[1]]
     old_ids, new_ids = (torch.tensor([side[key] for key in shared]) for side in sides)
-    predecessors, moved = torch.tensor(moves, dtype=torch.int64).reshape(-1, 2).unbind(1)
-    return Common(old_ids, new_ids, modalities, predecessors, moved)
+    return Common(old_ids, new_ids, modalities, torch.cat(predecessors), torch.cat(moved))
 
 
-def _followed(old: Path, new: Path, name: str) -> Tensor | None:
+def _followed(old: Path, new: Path, name: str, spec: CodebookSpec) -> Tensor | None:
     """The older code that each code of the newer tokenizer follows, int64 ``[K, V]``; None if they are not akin."""
     weights = [checkpoint.weight_digests(folder, [name]) for folder in (old, new)]
-    older, newer = (getattr(load_processor(folder), name) for folder in (old, new))
-    codes = torch.arange(newer.spec.codebook_size).expand(newer.spec.num_codebooks, -1).clone()
+    codes = torch.arange(spec.codebook_size).expand(spec.num_codebooks, -1)
     if weights[0] and weights[0] == weights[1]:
         return codes
+    older, newer = (getattr(load_processor(folder), name) for folder in (old, new))
     old_book, new_book = (getattr(one, "codebook", None) for one in (older, newer))
     if not (isinstance(old_book, Codebook) and isinstance(new_book, Codebook) and old_book.moves_alone):
         return None

@@ -7,6 +7,7 @@ import shutil
 import sys
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from tqdm import tqdm
 
 from unitok.data.drawing import draw_many
 from unitok.data.pictures import FolderPictures, PicturePool, scene_picture, texture
+from unitok.evaluation.metrics import usage
 from unitok.training.code_moves import Cells, cells_of, check_moves, moved
 from unitok.training.image_tokenizer import DETOKENIZER, TOKENIZER, codec_folder
 from unitok_detokenizers.image import ImageDetokenizer
@@ -54,16 +56,26 @@ class Report:
         )
 
 
-def refit(
-    codec: str | Path,
-    output: Path,
-    counts: Sequence[int],
-    pictures: Path | None,
-    count: int,
-    size: int,
-    textures: int,
-    seed: int,
-) -> Report:
+@dataclass(frozen=True)
+class Source:
+    """The pictures that codes move for.
+
+    Attributes:
+        folder: Of pictures, of which crops are drawn; None for scenes of the world.
+        count: How many pictures, or crops, are used.
+        size: Their side in pixels, a multiple of the codec's cells.
+        textures: How many textures say which codes photographs need.
+        seed: Of everything that is drawn.
+    """
+
+    folder: Path | None
+    count: int
+    size: int
+    textures: int
+    seed: int
+
+
+def refit(codec: str | Path, output: Path, counts: Sequence[int], source: Source) -> Report:
     """Write a codec whose codes have moved to where pictures need them.
 
     Its detokenizer shows the moved codes as it understands their vectors; it may be trained on for them, with
@@ -73,18 +85,14 @@ def refit(
         codec: Folder of a codec, base or checkpoint, or the name of a shipped one.
         output: The new codec's folder.
         counts: How many codes of each codebook move.
-        pictures: Folder of pictures, of which crops are drawn; None for scenes of the world.
-        count: How many pictures, or crops, are used.
-        size: Their side in pixels, a multiple of the codec's cells.
-        textures: How many textures say which codes photographs need.
-        seed: Of everything that is drawn.
+        source: The pictures.
 
     Raises:
         InputError: The codec or the pictures are missing or damaged, its codes cannot be moved as wanted, or the output
             cannot be written. Then nothing is.
     """
     tokenizer, detokenizer = _codec(codec)
-    side = tokenizer.config.downsample
+    side, size, count = tokenizer.config.downsample, source.size, source.count
     if size % side:
         raise InputError(f"--size {size}: give a multiple of the codec's cells of {side} pixels")
     check_moves(tokenizer.codebook, counts)
@@ -92,19 +100,26 @@ def refit(
         raise InputError(f"--move {max(counts)}: {count} pictures have fewer cells than that; give a larger --count")
     output = output.absolute()
     fresh = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}.new")  # put into place by renaming
-    try:
+    with _writing(output):
         fresh.mkdir(parents=True)
-        try:
-            report = _refit(tokenizer, detokenizer, counts, pictures, count, size, textures, seed)
+    try:
+        report = _refit(tokenizer, detokenizer, counts, source)
+        with _writing(output):
             tokenizer.save_pretrained(fresh / TOKENIZER)
             detokenizer.save_pretrained(fresh / DETOKENIZER)
             fresh.rename(output)
-        except BaseException:
-            shutil.rmtree(fresh, ignore_errors=True)
-            raise
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    return report
+
+
+@contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise InputError(f"{output} cannot be written: {error.strerror or error}; name another folder") from error
-    return report
 
 
 def _codec(name: str | Path) -> tuple[ImageTokenizer, ImageDetokenizer]:
@@ -119,56 +134,45 @@ def _codec(name: str | Path) -> tuple[ImageTokenizer, ImageDetokenizer]:
     return tokenizer, detokenizer
 
 
-def _refit(
-    tokenizer: ImageTokenizer,
-    detokenizer: ImageDetokenizer,
-    counts: Sequence[int],
-    pictures: Path | None,
-    count: int,
-    size: int,
-    textures: int,
-    seed: int,
-) -> Report:
-    """Moves the codes of both, in place; the arguments are those of :func:`refit`."""
-    torch.manual_seed(seed)
-    drawn, held_out = _own(pictures, count, size, seed) if pictures else _scenes(count, size, seed)
-    (patterns,) = draw_many(partial(texture, size=size), textures, [seed, TEXTURES], "drawing textures")
+def _refit(tokenizer: ImageTokenizer, detokenizer: ImageDetokenizer, counts: Sequence[int], source: Source) -> Report:
+    """Moves the codes of both, in place."""
+    torch.manual_seed(source.seed)
+    drawn, held_out = _scenes(source) if source.folder is None else _own(source.folder, source)
+    draw = partial(texture, size=source.size)
+    (patterns,) = draw_many(draw, source.textures, [source.seed, TEXTURES], "drawing textures")
 
     def look(label: str, batches: Iterable[Tensor], total: int | None = None) -> Cells:
         bar = tqdm(batches, desc=label, total=total, unit="batch", mininterval=1.0, file=sys.stderr)
         return cells_of(tokenizer, detokenizer, bar)
 
     before = look("held-out pictures", held_out)
-    cells = look("pictures", drawn, math.ceil(count / TOGETHER))
-    others = look("textures", _loader(patterns)) if textures else None
-    vectors = moved(tokenizer.codebook, cells, others, counts, seed)
+    cells = look("pictures", drawn, math.ceil(source.count / TOGETHER))
+    others = look("textures", _loader(patterns)) if source.textures else None
+    vectors = moved(tokenizer.codebook, cells, others, counts, source.seed)
     for part in (tokenizer, detokenizer):
         part.codebook.vectors.copy_(vectors)
     after = look("held-out pictures again", held_out)
-    used = [
-        [100 * share for share in (one.used(tokenizer.spec.codebook_size) > 0).double().mean(1).tolist()]
-        for one in (before, after)
-    ]
+    used = [[100 * usage(book) for book in one.used(tokenizer.spec.codebook_size)] for one in (before, after)]
     return Report((_psnr(before), _psnr(after)), (used[0], used[1]))
 
 
-def _scenes(count: int, size: int, seed: int) -> tuple[Iterable[Tensor], Iterable[Tensor]]:
-    draw = partial(scene_picture, size=size)
-    (pool,) = draw_many(draw, count, [seed, SCENES], "drawing scenes")
-    (held_out,) = draw_many(draw, HELD_OUT, [seed, HELD_OUT_SCENES], "drawing held-out scenes")
+def _scenes(source: Source) -> tuple[Iterable[Tensor], Iterable[Tensor]]:
+    draw = partial(scene_picture, size=source.size)
+    (pool,) = draw_many(draw, source.count, [source.seed, SCENES], "drawing scenes")
+    (held_out,) = draw_many(draw, HELD_OUT, [source.seed, HELD_OUT_SCENES], "drawing held-out scenes")
     return _loader(pool), _loader(held_out)
 
 
-def _own(folder: Path, count: int, size: int, seed: int) -> tuple[Iterable[Tensor], Iterable[Tensor]]:
-    """``count`` random crops of a user's pictures, and the middles of those that are held out."""
+def _own(folder: Path, source: Source) -> tuple[Iterable[Tensor], Iterable[Tensor]]:
+    """Random crops of a user's pictures, and the middles of those that are held out."""
     if not folder.is_dir():
         raise InputError(f"--pictures {folder} is not a folder")
-    data = FolderPictures(str(folder), size, TOGETHER, seed=seed)
+    data = FolderPictures(str(folder), source.size, TOGETHER, seed=source.seed)
     data.setup("fit")
     files = [*data.train_files, *data.validation_files]
     if broken := [path for path in tqdm(files, "checking pictures", file=sys.stderr) if not _is_picture(path)]:
         raise InputError(f"{broken[0]} cannot be read, nor {len(broken) - 1} others of {len(files)}; remove them")
-    return _first(data.train_dataloader(), count), data.val_dataloader()
+    return _first(data.train_dataloader(), source.count), data.val_dataloader()
 
 
 def _is_picture(path: Path) -> bool:

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from unitok.terminal import ArgumentParser, integer, number, run
 from unitok_tokenizers.errors import InputError
@@ -31,6 +32,13 @@ def build_parser() -> ArgumentParser:
         default=0.0,
         metavar="SHARE",
         help="share of the documents that come with sounds; speech is made with espeak-ng (default 0)",
+    )
+    world.add_argument(
+        "--tasks",
+        nargs="+",
+        metavar="TASK=SHARE",
+        help="shares of the documents without sounds, such as edit=0.6 questions=0.4; tasks are request, edit, "
+        "questions, caption and conversation (default: as `tiny` learned them)",
     )
     documents = kinds.add_parser(
         "documents",
@@ -72,6 +80,29 @@ def build_parser() -> ArgumentParser:
     return parser
 
 
+def task_shares(words: Sequence[str]) -> dict[str, float]:
+    """Shares by task of `TASK=SHARE`, made to sum to 1. Raises `InputError`."""
+    from unitok.data.world.tasks import TASK_WEIGHTS
+
+    shares: dict[str, float] = {}
+    for word in words:
+        task, _, share = word.partition("=")
+        if task not in TASK_WEIGHTS:
+            raise InputError(f"--tasks {word}: there is no task {task!r}; tasks are {', '.join(TASK_WEIGHTS)}")
+        if task in shares:
+            raise InputError(f"--tasks {word}: {task} is given twice")
+        try:
+            shares[task] = float(share)
+        except ValueError:
+            shares[task] = -1.0
+        if not 0 <= shares[task] < float("inf"):
+            raise InputError(f"--tasks {word}: give a share of at least 0, such as {task}=0.5")
+    total = sum(shares.values())
+    if not total:
+        raise InputError("--tasks: all shares are 0; give one of them more")
+    return {task: share / total for task, share in shares.items()}
+
+
 def command(argv: Sequence[str]) -> None:
     """Parses `argv` and writes the cache. Raises `InputError`."""
     options = build_parser().parse_args(argv)
@@ -81,11 +112,14 @@ def command(argv: Sequence[str]) -> None:
     from unitok.data.tokenizing import JsonlSource, WorldSource, load_processor, write_cache
 
     if options.source == "world":
+        shares = task_shares(options.tasks) if options.tasks else None
         image_size = load_processor(options.checkpoint, options.image_size).image_size
         if image_size is None:
             raise InputError(f"{options.checkpoint} does not say how large pictures are; give --image-size")
         documents, seed, sounds = options.documents, options.seed, options.sounds
         source = WorldSource(documents, seed, options.split, options.shard, image_size, sounds)
+        if shares:
+            source = replace(source, tasks=shares)
     else:
         source = JsonlSource(options.file, options.on_error, options.shard)
     cache = write_cache(source, options.checkpoint, options.output, options.workers, options.image_size)

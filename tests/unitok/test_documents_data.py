@@ -220,6 +220,27 @@ def test_the_command_line(
     assert "vocabulary.json" in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_shares_of_tasks_on_the_command_line(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ["world", "--documents", "12", "--checkpoint", str(checkpoint), "--workers", "0", "--image-size", "16"]
+    edits = tmp_path / "edits"
+    assert run(tokenize.command, [*common, "--output", str(edits), "--tasks", "edit=2"]) == 0
+    processor = load_processor(checkpoint)
+    documents = [processor.decode(torch.from_numpy(ids.astype(np.int64))) for ids, _ in TokenCache(edits)]
+    assert len(documents) == 12
+    for document in documents:
+        given, answer = document.turns
+        assert any(isinstance(part, Image) for part in given.parts) and isinstance(answer.parts[0], Image)
+    wrong = {"edits=1": "no task 'edits'", "edit=x": "edit=0.5", "edit=-1": "at least 0", "edit=nan": "at least 0"}
+    wrong |= {"edit": "edit=0.5", "edit=0": "all shares are 0"}
+    for words, message in wrong.items():
+        assert run(tokenize.command, [*common, "--output", str(tmp_path / "other"), "--tasks", words]) == 2
+        assert message in capsys.readouterr().err.splitlines()[-1]
+    assert run(tokenize.command, [*common, "--output", str(tmp_path / "other"), "--tasks", "edit=1", "edit=2"]) == 2
+    assert "twice" in capsys.readouterr().err and not (tmp_path / "other").exists()
+
+
 def test_pictures_need_a_size_where_the_checkpoint_has_none(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from unitok.data.world import tasks
 from unitok.data.world.__main__ import main
 from unitok.data.world.album import Album
 from unitok.data.world.caption_parser import parse_caption
@@ -280,6 +281,43 @@ def test_tasks_have_their_shares() -> None:
     total = sum(shares.values())
     expected = TASK_WEIGHTS["edit"] / (TASK_WEIGHTS["edit"] + TASK_WEIGHTS["request"])
     assert abs(shares["edit"] / total - expected) < 0.06
+
+
+def kind_of(document: Document) -> str:
+    """The task of a document, by the parts of its turns."""
+    first, answer = document.turns[0], document.turns[1]
+    if isinstance(answer.parts[0], Image) and len(document.turns) == 2:
+        return "edit" if any(isinstance(part, Image) for part in first.parts) else "request"
+    drawn = any(isinstance(part, Image) for turn in document.turns[1:] for part in turn.parts)
+    return "conversation" if drawn else "words"
+
+
+def test_other_shares_of_tasks() -> None:
+    rng = np.random.default_rng(10)
+    family = sample_documents(rng, size=8, weights={"edit": 1.0})
+    assert len(family) >= 2 and {kind_of(document) for document in family} == {"edit"}
+    assert len({document.turns[0].parts for document in family}) == len(family)
+    weights = {"edit": 0.7, "questions": 0.3}
+    documents = [d for _ in range(200) for d in sample_documents(rng, size=8, weights=weights)]
+    shares = Counter(map(kind_of, documents))
+    assert set(shares) == {"edit", "words"}
+    assert abs(shares["edit"] / len(documents) - 0.7) < 0.06
+
+
+def test_only_a_family_without_requests_shows_a_scene_worth_asking_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Scene] = []
+
+    def varied(rng: np.random.Generator, split: str) -> Scene:
+        drawn.append(sample_varied_scene(rng, split))
+        return drawn[-1]
+
+    monkeypatch.setattr(tasks, "sample_varied_scene", varied)
+    rng = np.random.default_rng(11)
+    sample_documents(rng, size=8)
+    assert not drawn
+    for _ in range(3):
+        sample_documents(rng, size=8, weights={"edit": 1.0})
+    assert len(drawn) == 3
 
 
 def test_a_seed_gives_the_same_documents() -> None:

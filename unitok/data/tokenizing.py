@@ -12,10 +12,10 @@ import multiprocessing
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from itertools import islice
 from pathlib import Path
@@ -30,6 +30,7 @@ from unitok.components import COMPONENTS
 from unitok.data.documents import OnError, line_blocks, read_documents
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, merge_caches, vocabulary_hash
 from unitok.data.world.mixture import world_documents
+from unitok.data.world.tasks import TASK_WEIGHTS
 from unitok.document import Document
 from unitok.picture_fit import picture_settings
 from unitok.processor import Processor
@@ -106,8 +107,8 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class WorldSource:
-    """Documents about procedural scenes: `documents_total` of them, a function of the seed; `sounds` as for
-    `world_documents`."""
+    """Documents about procedural scenes: `documents_total` of them, a function of the seed; `sounds` and `tasks` as
+    for `world_documents`."""
 
     documents_total: int
     seed: int
@@ -115,13 +116,15 @@ class WorldSource:
     per_shard: int = 4096
     image_size: int = 64
     sounds: float = 0.0
+    tasks: Mapping[str, float] = field(default_factory=lambda: dict(TASK_WEIGHTS))
 
     def shards(self) -> int:
         return -(-self.documents_total // self.per_shard)
 
     def documents(self, shard: int, skipped: list[str]) -> Iterator[Document]:
         wanted = min(self.per_shard, self.documents_total - shard * self.per_shard)
-        return islice(world_documents([self.seed, shard], self.split, self.image_size, self.sounds), wanted)
+        seed = [self.seed, shard]
+        return islice(world_documents(seed, self.split, self.image_size, self.sounds, self.tasks), wanted)
 
     def identity(self) -> dict[str, Any]:
         return {"source": "world", **asdict(self)}

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from unitok.data.world.sounds.tasks import sample_sound_documents
-from unitok.data.world.tasks import sample_documents
+from unitok.data.world.tasks import TASK_WEIGHTS, sample_documents
 from unitok.document import Document
 
 
-def world_documents(seed: Sequence[int], split: str, image_size: int, sounds: float = 0.0) -> Iterator[Document]:
+def world_documents(
+    seed: Sequence[int],
+    split: str,
+    image_size: int,
+    sounds: float = 0.0,
+    tasks: Mapping[str, float] = TASK_WEIGHTS,
+) -> Iterator[Document]:
     """Documents about scenes without end, a function of the seed.
 
     Args:
@@ -19,12 +25,16 @@ def world_documents(seed: Sequence[int], split: str, image_size: int, sounds: fl
         split: ``train``, or ``heldout`` with what training never shows, says or plays.
         image_size: height and width of the pictures, in pixels.
         sounds: share of the documents that come with sounds, in [0, 1]; these need espeak-ng.
+        tasks: shares of the documents without sounds, by task; their sum is 1.
     """
     rng = np.random.default_rng(seed)
     total = sounding = 0
     while True:
         with_sounds = sounding < sounds * (total + 1)
-        family = (sample_sound_documents if with_sounds else sample_documents)(rng, split, image_size)
+        if with_sounds:
+            family = sample_sound_documents(rng, split, image_size)
+        else:
+            family = sample_documents(rng, split, image_size, tasks)
         total += len(family)
         sounding += len(family) * with_sounds
         yield from family

@@ -6,7 +6,7 @@ into codes) once and then asked for, edited, questioned, described and talked ab
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from unitok.data.world.questions import sample_questions
 from unitok.data.world.render import CANONICAL, Style
 from unitok.data.world.requests import request_for, sample_request
 from unitok.data.world.scene import Scene
+from unitok.data.world.spec_sampling import sample_varied_scene
 from unitok.data.world.templates import chance, pick
 from unitok.data.world.turns import answered, with_words
 from unitok.document import Document, Part, Text, Turn
@@ -29,7 +30,7 @@ TASK_WEIGHTS: dict[str, float] = {
     "caption": 0.08,
     "conversation": 0.18,
 }
-"""Shares of the documents."""
+"""Shares of the documents, unless others are asked for."""
 
 OTHER_LOOKS = 0.7
 """How often what a user gives is drawn in another look than the canonical one."""
@@ -38,32 +39,37 @@ DOCUMENTS_PER_FAMILY = 3.4
 """How many documents share one drawn scene and its edited form, on average."""
 
 
-def sample_documents(rng: np.random.Generator, split: str = "train", size: int = 64) -> list[Document]:
-    """One family of documents about one scene and an edited form of it; at least one document.
+def sample_documents(
+    rng: np.random.Generator, split: str = "train", size: int = 64, weights: Mapping[str, float] = TASK_WEIGHTS
+) -> list[Document]:
+    """One family of documents about one scene and edited forms of it.
 
     Documents that show the same picture hold the very same ``Image``. ``size`` is the pictures' height
-    and width in pixels. In the split ``train`` no held-out pair is shown or named.
+    and width in pixels. In the split ``train`` no held-out pair is shown or named. ``weights`` are shares of
+    the documents, by task; a family that draws nothing from words shows a scene that is worth asking about,
+    with objects that are alike.
     """
-    numbers = {task: int(weight * DOCUMENTS_PER_FAMILY + rng.random()) for task, weight in TASK_WEIGHTS.items()}
-    numbers["request"] = max(numbers["request"], 1)
+    numbers = {task: int(weights.get(task, 0.0) * DOCUMENTS_PER_FAMILY + rng.random()) for task in TASK_WEIGHTS}
     album = Album(size)
-    request = sample_request(rng, split=split)
-    scene = request.scene
+    request = sample_request(rng, split=split) if numbers["request"] else None
+    scene = request.scene if request is not None else sample_varied_scene(rng, split)
     given_style = Style.sample(rng) if chance(rng, OTHER_LOOKS) else CANONICAL
     edit = sample_edit(rng, scene, split)
-    documents = [answered((Text(request.text),), album.picture(scene))]
-    if numbers["request"] > 1:
+    documents = [] if request is None else [answered((Text(request.text),), album.picture(scene))]
+    for _ in range(numbers["request"] - 1):
         again = edit.target if edit is not None and chance(rng, 0.6) else scene
         documents.append(answered((Text(request_for(rng, again, split).text),), album.picture(again)))
-    if numbers["edit"] and edit is not None:
-        picture = album.picture(scene, given_style)
-        documents.append(answered(with_words(rng, picture, edit.text), album.picture(edit.target)))
+    for number in range(numbers["edit"]):
+        other = sample_edit(rng, scene, split) if number else edit
+        if other is not None:
+            picture = album.picture(scene, given_style)
+            documents.append(answered(with_words(rng, picture, other.text), album.picture(other.target)))
     shown = [(scene, given_style)] * 2 + [(scene if edit is None else edit.target, CANONICAL)]
-    if numbers["questions"]:
+    for _ in range(numbers["questions"]):
         documents += question_document(rng, album, *pick(rng, shown), split)
-    if numbers["caption"]:
+    for _ in range(numbers["caption"]):
         documents.append(caption_document(rng, album, *pick(rng, shown)))
-    if numbers["conversation"]:
+    for _ in range(numbers["conversation"]):
         edits = () if edit is None else (edit,)
         documents.append(sample_conversation(rng, album, split, scene, edits, given_style))
     return documents

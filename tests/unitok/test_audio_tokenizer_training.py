@@ -19,6 +19,7 @@ from unitok.training.quantizers import ResidualQuantizer
 from unitok.training.spectrogram_discriminator import SpectrogramDiscriminator
 from unitok_detokenizers.audio import AudioDetokenizer, AudioDetokenizerConfig
 from unitok_tokenizers.audio import AudioTokenizer, AudioTokenizerConfig
+from unitok_tokenizers.errors import InputError
 
 
 def noise(batch: int = 2, samples: int = 8000, seed: int = 0) -> Tensor:
@@ -135,6 +136,64 @@ def test_the_discriminator_is_heard_from_its_start_on(tmp_path: Path) -> None:
 def test_tokenizer_and_detokenizer_must_have_one_rate() -> None:
     with pytest.raises(ValueError, match="one rate and one hop_length"):
         AudioTokenizerModule(AudioTokenizerConfig(hop_length=320), AudioDetokenizerConfig(hop_length=640))
+
+
+def going_on(codec: Path, **options: Any) -> AudioTokenizerModule:
+    return AudioTokenizerModule(
+        tokenizer_from=str(codec),
+        optimizer=OptimizerConfig(name="muon", lr=3e-3, muon_lr=1e-2, weight_decay=0.0),
+        schedule=ScheduleConfig(name="constant", warmup_steps=5),
+        windows=(512, 128),
+        ema=0.9,
+        export_dtype="float16",
+        **options,
+    )
+
+
+def test_a_detokenizer_goes_on_for_a_tokenizer_that_stays(tmp_path: Path) -> None:
+    first = module(export_dtype="float16")
+    fit(first, tmp_path, 20)
+    first.export(tmp_path / "codec")
+    second = going_on(tmp_path / "codec")
+    sounds = next(iter(ToneSounds(sounds=4, validation=8, seconds=0.5).val_dataloader()))
+    codes = AudioTokenizer.from_pretrained(tmp_path / "codec" / "audio_tokenizer").encode(sounds)
+    with torch.no_grad():
+        begun = second.average.module.eval()(sounds)[0].clamp(-1, 1)
+    decoded = AudioDetokenizer.from_pretrained(tmp_path / "codec" / "audio_detokenizer").decode(codes)
+    torch.testing.assert_close(begun, decoded)
+    fit(second, tmp_path, 40)
+    second.export(tmp_path / "new")
+    old, new = (tmp_path / name / "audio_tokenizer" / "model.safetensors" for name in ("codec", "new"))
+    assert old.read_bytes() == new.read_bytes()
+    later = AudioDetokenizer.from_pretrained(tmp_path / "new" / "audio_detokenizer")
+    for books in (1, 2):
+        one = AudioDetokenizer.from_pretrained(tmp_path / "codec" / "audio_detokenizer").decode(codes[:, :books])
+        assert float(first.mel(later.decode(codes[:, :books]), sounds)) < 0.95 * float(first.mel(one, sounds))
+
+
+def test_in_training_later_codebooks_are_left_out_now_and_then(tmp_path: Path) -> None:
+    module().export(tmp_path)
+    quantizer = going_on(tmp_path).model.quantizer
+    torch.manual_seed(0)
+    quantizer.codebook.vectors.normal_()  # type: ignore[union-attr, operator]
+    x = torch.randn(1, 5, 8)
+    codes = quantizer.eval()(x)[1]
+    alone, both = (quantizer.codebook.lookup(codes[0, :, :books])[None] for books in (1, 2))  # type: ignore[operator]
+    outputs = [quantizer.train()(x)[0] for _ in range(60)]
+    left_out = sum(torch.equal(output, alone) for output in outputs)
+    assert sum(torch.equal(output, both) for output in outputs) == 60 - left_out and 3 <= left_out <= 20
+    assert all(torch.equal(quantizer.eval()(x)[0], both) for _ in range(20))
+
+
+def test_a_tokenizer_that_stays_leaves_no_room_for_another(tmp_path: Path) -> None:
+    module().export(tmp_path)
+    with pytest.raises(InputError, match="tokenizer_from"):
+        AudioTokenizerModule(quantizer=ResidualQuantizer(2), tokenizer_from=str(tmp_path))
+    with pytest.raises(InputError, match="has no audio_tokenizer/"):
+        AudioTokenizerModule(tokenizer_from=str(tmp_path / "nothing"))
+    (tmp_path / "audio_detokenizer").rename(tmp_path / "gone")
+    with pytest.raises(InputError, match="has no audio_detokenizer/ to go on with"):
+        AudioTokenizerModule(tokenizer_from=str(tmp_path))
 
 
 def test_half_precision_halves_the_files_and_is_read_as_float32(tmp_path: Path) -> None:

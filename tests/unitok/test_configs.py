@@ -13,6 +13,7 @@ from transformers import AutoConfig
 
 from unitok import checkpoint
 from unitok.data.tokenizing import find_folder, load_processor
+from unitok.decoder_folder import load_for_vocabulary
 from unitok.engine.sampling import Sampling
 from unitok.training.backbone import embedding_parameters
 from unitok.training.decoder import DecoderModule
@@ -24,7 +25,7 @@ from unitok_tokenizers.image import ImageTokenizer
 from unitok_tokenizers.spec import CodebookSpec
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "decoder"
-NAMES = ("smoke", "tiny", "tiny_refit", "1b", "7b", "llm_stage1", "llm_stage2", "lora")
+NAMES = ("smoke", "tiny", "tiny_refit", "tiny_further", "1b", "7b", "llm_stage1", "llm_stage2", "lora")
 
 
 def read(name: str) -> tuple[str, dict[str, Any]]:
@@ -94,6 +95,18 @@ def test_tiny_is_built_as_configured(tmp_path: Path) -> None:
     assert set(module.vocabulary.specs) == {"image", "audio"}
     for table in embedding_parameters(module.decoder):
         assert len(table) == module.vocabulary.size and bool(table.isfinite().all())
+
+
+def test_tiny_further_trains_all_of_what_ships() -> None:
+    _, config = read("tiny_further")
+    options = dict(config["model"]["init_args"], vocabulary="tiny", init_from="tiny", compile=False)
+    kinds = {"loss": LossConfig, "optimizer": OptimizerConfig, "schedule": ScheduleConfig}
+    options.update({key: kind(**options[key]) for key, kind in kinds.items()})
+    module = DecoderModule(**options)
+    module.configure_model()
+    shipped = load_for_vocabulary(find_folder("tiny") / "decoder", module.vocabulary)
+    for name, parameter in module.decoder.named_parameters():
+        assert parameter.requires_grad and torch.equal(parameter, shipped.get_parameter(name))
 
 
 def test_tiny_refit_trains_the_rows_of_moved_codes_alone(tmp_path: Path) -> None:

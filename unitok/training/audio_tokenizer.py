@@ -14,11 +14,13 @@ from torch import Tensor
 from unitok.evaluation.audio_metrics import has_stoi, mel_distance, si_sdr, stoi
 from unitok.training.audio_losses import MelLoss, SpectralLoss
 from unitok.training.codec import AutoEncoder, CodecModule
+from unitok.training.kept_tokenizer import kept_tokenizer
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
 from unitok.training.quantizers import Quantizer, ResidualQuantizer
 from unitok.viz import rows_sheet, spectrogram
 from unitok_detokenizers.audio import AudioDecoder, AudioDetokenizer, AudioDetokenizerConfig
 from unitok_tokenizers.audio import AudioEncoder, AudioTokenizer, AudioTokenizerConfig
+from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import save_image
 
 
@@ -34,6 +36,9 @@ class AudioTokenizerModule(CodecModule):
         windows: samples of the windows of the multi-resolution spectral loss.
         spectral_weight: of that loss.
         mel_weight: of the absolute difference of log-mel spectra.
+        tokenizer_from: a codec, base or checkpoint (its folder, or the name of a shipped one) whose audio tokenizer
+            stays as it is: only a detokenizer is trained, for codes that decoders use already. It takes the place of
+            ``tokenizer`` and ``quantizer``. Without ``detokenizer`` its own one is trained on.
         options: as for :class:`CodecModule`; its discriminator judges sounds ``[B, 1, N]``.
     """
 
@@ -49,8 +54,15 @@ class AudioTokenizerModule(CodecModule):
         windows: Sequence[int] = (1024, 512, 256, 128),
         spectral_weight: float = 1.0,
         mel_weight: float = 4.0,
+        tokenizer_from: str | None = None,
         **options: Any,
     ) -> None:
+        kept = None
+        if tokenizer_from is not None:
+            if tokenizer is not None or quantizer is not None:
+                raise InputError("model.tokenizer_from brings its own tokenizer and quantizer; leave those out")
+            kept = kept_tokenizer(tokenizer_from, self.modality, AudioTokenizer, AudioDetokenizer, detokenizer)
+            tokenizer, quantizer, detokenizer = kept.tokenizer.config, kept.quantizer, kept.detokenizer
         quantizer = quantizer or ResidualQuantizer(num_codebooks=1)
         tokenizer = replace(tokenizer or AudioTokenizerConfig(), codebook=quantizer.config)
         detokenizer = replace(detokenizer or AudioDetokenizerConfig(), codebook=quantizer.config)
@@ -58,9 +70,10 @@ class AudioTokenizerModule(CodecModule):
             raise ValueError(
                 f"tokenizer and detokenizer must have one rate and one hop_length: {tokenizer.spec}, {detokenizer.spec}"
             )
-        super().__init__(
-            AutoEncoder(AudioEncoder(tokenizer), quantizer, AudioDecoder(detokenizer)), optimizer, schedule, **options
-        )
+        encoder = AudioEncoder(tokenizer) if kept is None else kept.tokenizer.encoder
+        decoder = kept.decoder if kept and kept.decoder is not None else AudioDecoder(detokenizer)
+        model = AutoEncoder(encoder, quantizer, decoder)
+        super().__init__(model, optimizer, schedule, kept=kept.tokenizer if kept else None, **options)
         self.tokenizer_config, self.detokenizer_config = tokenizer, detokenizer
         self.spectral, self.spectral_weight = SpectralLoss(windows), spectral_weight
         self.mel, self.mel_weight = MelLoss(tokenizer.sample_rate), mel_weight

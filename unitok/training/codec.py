@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from unitok.training.adversary import adaptive_weight, discriminator_loss
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule
-from unitok.training.quantizers import FixedQuantizer, Quantizer
+from unitok.training.quantizers import Quantizer
 from unitok_tokenizers.errors import InputError
 
 MAX_SKIPPED_IN_A_ROW = 10
@@ -61,6 +61,8 @@ class CodecModule(L.LightningModule):
         export: folder that receives the tokenizer's folder and the detokenizer's after each validation and at the end.
         export_dtype: of the exported weights: `float32`, or `float16` for half the size. They are read as float32.
         init_from: a Lightning checkpoint of this module with the same networks, to start from its weights.
+        kept: the tokenizer of the codec, where it stays as it is: it is exported with the weights and in the precision
+            that it was read with.
     """
 
     modality: ClassVar[str]
@@ -79,9 +81,11 @@ class CodecModule(L.LightningModule):
         export: str | None = None,
         export_dtype: Literal["float32", "float16"] = "float32",
         init_from: str | None = None,
+        kept: Any = None,
     ) -> None:
         super().__init__()
         self.model = model
+        self._kept = (kept,)  # its networks are the model's: not a second time a child of this module
         self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(ema), use_buffers=False)
         self.optimizer_config, self.schedule_config, self.clip = optimizer, schedule, clip
         self.discriminator = discriminator
@@ -228,7 +232,10 @@ class CodecModule(L.LightningModule):
         return folder / f"step-{self.steps_done:06d}.png"
 
     def tokenizer(self) -> Any:
-        """The averaged encoder and codebook as a tokenizer that stands alone."""
+        """The averaged encoder and codebook as a tokenizer that stands alone; or the one that stays."""
+        (kept,) = self._kept
+        if kept is not None:
+            return kept
         averaged: Any = self.average.module
         tokenizer = self.new_tokenizer()
         tokenizer.encoder.load_state_dict(averaged.encoder.state_dict())
@@ -245,8 +252,7 @@ class CodecModule(L.LightningModule):
 
     def export(self, folder: str | Path) -> None:
         """Write the tokenizer's folder and the detokenizer's into ``folder``."""
-        kept = isinstance(self.model.quantizer, FixedQuantizer)
         for name, part in (("tokenizer", self.tokenizer()), ("detokenizer", self.detokenizer())):
             # Rounded, a tokenizer that others use could give some media other codes.
-            part = part if kept and name == "tokenizer" else part.to(self.export_dtype)
+            part = part if part in self._kept else part.to(self.export_dtype)
             part.save_pretrained(Path(folder) / f"{self.modality}_{name}")

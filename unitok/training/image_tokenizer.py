@@ -6,7 +6,6 @@ Shape letters: B batch, H W pixels.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,32 +13,15 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.functional.image import structural_similarity_index_measure as ssim
 
-from unitok.data.tokenizing import find_folder
 from unitok.training.codec import AutoEncoder, CodecModule
+from unitok.training.kept_tokenizer import kept_tokenizer
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
 from unitok.training.perceptual import PerceptualLoss
-from unitok.training.quantizers import FixedQuantizer, Quantizer, VectorQuantizer
+from unitok.training.quantizers import Quantizer, VectorQuantizer
 from unitok_detokenizers.image import ImageDetokenizer, ImageDetokenizerConfig
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import ImageTokenizer, ImageTokenizerConfig
 from unitok_tokenizers.image_io import save_image, to_pil
-
-TOKENIZER, DETOKENIZER = "image_tokenizer", "image_detokenizer"
-
-
-def codec_folder(name_or_folder: str | Path) -> Path:
-    """The folder of a codec, base or checkpoint, or of a shipped one by its name.
-
-    Raises:
-        InputError: There is no image tokenizer.
-    """
-    folder = Path(name_or_folder)
-    if not (folder / TOKENIZER).is_dir():
-        try:
-            folder = find_folder(name_or_folder)
-        except InputError:
-            raise InputError(f"{str(name_or_folder)!r} has no {TOKENIZER}/, and is no checkpoint that ships") from None
-    return folder
 
 
 class ImageTokenizerModule(CodecModule):
@@ -78,21 +60,12 @@ class ImageTokenizerModule(CodecModule):
         tokenizer_from: str | None = None,
         **options: Any,
     ) -> None:
-        kept = begun = None
+        kept = None
         if tokenizer_from is not None:
             if tokenizer is not None or quantizer is not None:
                 raise InputError("model.tokenizer_from brings its own tokenizer and quantizer; leave those out")
-            codec = codec_folder(tokenizer_from)
-            kept = ImageTokenizer.from_pretrained(codec / TOKENIZER).requires_grad_(False)
-            tokenizer = kept.config
-            quantizer = FixedQuantizer(kept.codebook, tokenizer.codebook)
-            if detokenizer is None:
-                if not (codec / DETOKENIZER).is_dir():
-                    raise InputError(
-                        f"{codec} has no {DETOKENIZER}/ to go on with: give model.detokenizer for a new one"
-                    )
-                begun = ImageDetokenizer.from_pretrained(codec / DETOKENIZER)
-                detokenizer = begun.config
+            kept = kept_tokenizer(tokenizer_from, self.modality, ImageTokenizer, ImageDetokenizer, detokenizer)
+            tokenizer, quantizer, detokenizer = kept.tokenizer.config, kept.quantizer, kept.detokenizer
         quantizer = quantizer or VectorQuantizer()
         tokenizer = replace(tokenizer or ImageTokenizerConfig(), codebook=quantizer.config)
         detokenizer = replace(detokenizer or ImageDetokenizerConfig(), codebook=quantizer.config)
@@ -101,9 +74,10 @@ class ImageTokenizerModule(CodecModule):
                 f"the encoder shrinks pictures {tokenizer.downsample} times and the decoder enlarges them "
                 f"{detokenizer.upsample} times: patch * 2 ** (stages - 1) must be equal"
             )
-        encoder = tokenizer.build() if kept is None else kept.encoder
-        model = AutoEncoder(encoder, quantizer, detokenizer.build() if begun is None else begun.decoder.train())
-        super().__init__(model, optimizer, schedule, **options)
+        encoder = tokenizer.build() if kept is None else kept.tokenizer.encoder
+        decoder = kept.decoder if kept and kept.decoder is not None else detokenizer.build()
+        model = AutoEncoder(encoder, quantizer, decoder)
+        super().__init__(model, optimizer, schedule, kept=kept.tokenizer if kept else None, **options)
         self.tokenizer_config, self.detokenizer_config = tokenizer, detokenizer
         self.l1_weight, self.l2_weight, self.edge_weight = l1_weight, l2_weight, edge_weight
         self.perceptual, self.perceptual_weight = perceptual, perceptual_weight

@@ -239,8 +239,15 @@ class SimVectorQuantizer(Quantizer):
         return self.inner.codebook[None]
 
 
+LEFT_OUT = 0.3
+"""How often a fixed quantizer draws how many codebooks are left."""
+
+
 class FixedQuantizer(Quantizer):
     """The codes of a tokenizer that stays as it is, while a detokenizer is trained on them.
+
+    Where codebooks refine one another, the last of them are now and then left out in training, so that the first
+    alone can still be decoded.
 
     Args:
         codebook: the tokenizer's.
@@ -253,7 +260,10 @@ class FixedQuantizer(Quantizer):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         codes = self.codebook.search(x.flatten(0, 1))
-        quantized = self.codebook.lookup(codes).float()
+        books = codes.shape[-1]
+        if self.training and books > 1 and self.config.combine == "sum" and float(torch.rand(())) < LEFT_OUT:
+            books = int(torch.randint(1, books + 1, ()))
+        quantized = self.codebook.lookup(codes[:, :books]).float()
         return quantized.unflatten(0, x.shape[:2]), codes.unflatten(0, x.shape[:2]), x.new_zeros(())
 
     def vectors(self) -> Tensor:

@@ -23,10 +23,12 @@ from unitok.data.drawing import draw_many
 from unitok.data.pictures import FolderPictures, PicturePool, scene_picture, texture
 from unitok.evaluation.metrics import usage
 from unitok.training.code_moves import Cells, cells_of, check_moves, moved
-from unitok.training.image_tokenizer import DETOKENIZER, TOKENIZER, codec_folder
+from unitok.training.kept_tokenizer import codec_folder
 from unitok_detokenizers.image import ImageDetokenizer
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import ImageTokenizer
+
+TOKENIZER, DETOKENIZER = "image_tokenizer", "image_detokenizer"
 
 TOGETHER = 128
 """Pictures in one go."""
@@ -123,7 +125,7 @@ def _writing(output: Path) -> Iterator[None]:
 
 
 def _codec(name: str | Path) -> tuple[ImageTokenizer, ImageDetokenizer]:
-    folder = codec_folder(name)
+    folder = codec_folder(name, TOKENIZER)
     if not (folder / DETOKENIZER).is_dir():
         raise InputError(f"{folder} has no {DETOKENIZER}/, which shows where pictures are served badly")
     tokenizer = ImageTokenizer.from_pretrained(folder / TOKENIZER).eval()

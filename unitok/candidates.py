@@ -3,7 +3,7 @@
 How they are compared says :mod:`unitok.contest`. Not all are written at once: of a sound three, and others where not
 two of these say just what was to be read aloud, to the request's end, nor all three the same of it; and where most
 words about a picture do not tell it, as in another look than the decoder's own, they are weighed against the picture
-drawn again, and others are written about that.
+drawn again, and others are written about that. Words about a sound are written about each time that it is heard.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from unitok.contest import Contest, hear_all, only_picture, weigh_all
 from unitok.engine import Engine, Sampling
 from unitok.engine.sampling import GREEDY_BELOW, MAX_SEED, SamplingParams
 from unitok.grammar import Request
-from unitok.hearing import Row, first_tokens
+from unitok.hearing import Row, first_tokens, hearings
 from unitok.meter import Meter
 from unitok.processor import Processor
 from unitok.redrawing import redraw
@@ -78,7 +78,7 @@ def best_answers(
             will be.
     """
     planned = plan(processor, engine, rows, requests, wanted, sampling, batch_size)
-    contests = [Contest(processor, engine, row) for row in rows]
+    contests = [Contest(processor, engine, row, _prompts(planned, place)) for place, row in enumerate(rows)]
     meter = Meter(processor.vocabulary, {candidate: candidate.request for candidate in planned}, progress)
 
     def write(chosen: Sequence[Candidate]) -> None:
@@ -124,10 +124,25 @@ def plan(
     for place, (row, request, kind) in enumerate(zip(rows, requests, kinds, strict=True)):
         checked = kind != "text" or only_picture(processor, row.prompt) is not None
         candidates.append(Candidate(place, row.prompt, request, row.seed, sampling))
+        if kind == "text" and counts["text"] > 1 and not checked:
+            _, *again = hearings(processor, engine, row, request, sampling)
+            candidates += [
+                Candidate(place, prompt, request, _seed(row, number), sampling)
+                for number, prompt in enumerate(again[: counts["text"] - 1], 1)
+            ]
         for number in range(1, counts.get(kind, 1) if checked else 1):
             late = kind == "audio" and number >= FIRST_SOUNDS
             candidates.append(Candidate(place, row.prompt, request, _seed(row, number), varied, late))
     return candidates
+
+
+def _prompts(planned: Sequence[Candidate], place: int) -> list[Tensor]:
+    """The different prompts of a row's candidates."""
+    prompts: list[Tensor] = []
+    for candidate in planned:
+        if candidate.place == place and not any(candidate.prompt is prompt for prompt in prompts):
+            prompts.append(candidate.prompt)
+    return prompts
 
 
 def _written(

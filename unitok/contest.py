@@ -5,6 +5,7 @@ One decoder both makes and understands, so it can check what it made:
 - a picture by how likely the decoder finds it, without guidance, behind its prompt;
 - words about a picture by how likely they make the picture, as in a noisy channel (Brown et al. 1993), where they tell
   more of it than nothing does: answers to questions do not, and the first of them stays;
+- words about a sound by how likely they are over all times that it is heard;
 - a sound by the words that are heard in it: those that were to be read aloud; or words that tell the picture; or what
   most candidates say (self-consistency, Wang et al. 2022).
 """
@@ -44,7 +45,7 @@ class Rival:
         turn: What it says.
         comparable: Whether it is of the first one's kind.
         heard: What is heard in it, of a sound that is compared.
-        own: How likely it is behind its prompt, of others, once that is known.
+        own: How likely it is behind its prompt, or behind all of them together, of others, once that is known.
         telling: How likely its words make the picture, once that is known and where it can be asked.
     """
 
@@ -81,14 +82,16 @@ class Contest:
         processor: Knows the vocabulary.
         engine: Knows the context.
         row: What is answered.
+        prompts: How it was put to the decoder, int64 ``[S]`` each, if not by the row's prompt alone.
 
     Attributes:
         row: What is answered.
         nothing: How likely the picture is behind nothing, once that is known.
     """
 
-    def __init__(self, processor: Processor, engine: Engine, row: Row) -> None:
+    def __init__(self, processor: Processor, engine: Engine, row: Row, prompts: Sequence[Tensor] = ()) -> None:
         self.row = row
+        self._prompts = list(prompts) or [row.prompt]
         self.nothing: float | None = None
         self._processor, self._engine = processor, engine
         self._all: list[Rival] = []
@@ -170,7 +173,7 @@ class Contest:
         questions = []
         if not self.by_ear:
             fresh = [rival for rival in self.rivals if rival.own is None]
-            questions += [_Question(self.row.prompt, rival.answer, rival, "own") for rival in fresh]
+            questions += [_Question(prompt, one.answer, one, "own") for one in fresh for prompt in self._prompts]
         if not self._tells or self._picture is None:
             return questions
         if self.nothing is None:
@@ -189,7 +192,7 @@ class Contest:
             return self.rivals[0].answer
         if self.by_ear:
             scores = self._by_hearing()
-        elif self._kind == ():
+        elif self._kind == () and len(self._prompts) == 1:
             scores = self._telling
         else:
             scores = [(0.0, rival.clear) for rival in self.rivals]
@@ -258,11 +261,11 @@ def hear_all(
 
 
 def weigh_all(engine: Engine, contests: Sequence[Contest]) -> None:
-    """Answers the questions of the contests."""
+    """Answers the questions of the contests; answers to equal ones, about other prompts, add up."""
     questions = [question for contest in contests for question in contest.questions()]
     likelihoods = engine.log_likelihoods([one.prompt for one in questions], [one.answer for one in questions])
     for question, likelihood in zip(questions, likelihoods, strict=True):
-        setattr(question.owner, question.name, likelihood)
+        setattr(question.owner, question.name, likelihood + (getattr(question.owner, question.name) or 0.0))
 
 
 def _kind(turn: Turn) -> tuple[object, ...] | None:

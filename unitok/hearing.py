@@ -159,6 +159,28 @@ def transcribe(
     return transcripts
 
 
+def hearings(processor: Processor, engine: Engine, row: Row, request: Request, sampling: Sampling) -> list[Tensor]:
+    """The prompts of an answer to a document of words and one sound, one for each time that the sound is heard.
+
+    Args:
+        processor: Knows the vocabulary.
+        engine: Knows the context.
+        row: What is answered.
+        request: What the answer may hold.
+        sampling: How it is drawn.
+
+    Returns:
+        int64 ``[S]`` each, first the row's own; it is the only one where there is another medium, or no room.
+    """
+    media = [part for turn in row.document.turns for part in turn.parts if not isinstance(part, Text)]
+    if len(media) != 1 or not isinstance(media[0], Audio) or media[0].words:
+        return [row.prompt]
+    _, *others = _phases(processor, media[0])
+    documents = [Document(_with(row.document.turns, {id(media[0]): other})) for other in others]
+    prompts = processor.encode_batch(documents, generation_prompt=True)
+    return [row.prompt, *(prompt for prompt in prompts if engine.has_room(request, prompt, sampling))]
+
+
 def can_hear(processor: Processor, engine: Engine, sound: Audio) -> bool:
     """Whether a sound is short enough to be written down."""
     return _has_room(engine, processor.encode(Document.user(sound, ORDER), generation_prompt=True))
@@ -188,10 +210,14 @@ def _phases(processor: Processor, sound: Audio) -> list[Audio]:
     return [sound, *(Audio(pad(sound.samples, (shift, 0)), sound.sample_rate) for shift in shifts)]
 
 
+def _with(turns: Sequence[Turn], others: dict[int, Audio]) -> tuple[Turn, ...]:
+    """Turns with others in the place of the sounds of these ids."""
+    return tuple(Turn(tuple(others.get(id(part), part) for part in turn.parts), turn.role) for turn in turns)
+
+
 def _with_words(document: Document, heard: dict[int, Audio]) -> Document:
     """The document with the last turn's sounds as they were heard."""
-    *before, last = document.turns
-    return Document((*before, Turn(tuple(heard.get(id(part), part) for part in last.parts), last.role)))
+    return Document((*document.turns[:-1], *_with(document.turns[-1:], heard)))
 
 
 def _has_words(document: Document) -> bool:

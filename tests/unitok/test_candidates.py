@@ -18,7 +18,8 @@ from unitok.contest import Contest, hear_all, weigh_all
 from unitok.document import Audio, Document, Image, Text
 from unitok.engine import Sampling, SamplingParams, likelihood
 from unitok.engine.likelihood import log_likelihoods
-from unitok.hearing import Row
+from unitok.grammar import Request
+from unitok.hearing import PHASES, Row, hearings
 from unitok.model import UniTok
 from unitok.stream import TurnFinished
 from unitok_tokenizers.errors import InputError
@@ -81,7 +82,7 @@ def test_only_what_can_be_checked_has_several_candidates(sound_model: UniTok) ->
         ]
         for modality in ("text", "image", "audio")
     }
-    assert counts == {"text": [1, 3, 1, 1], "image": [3, 3, 3, 3], "audio": [3, 3, 3, 3]}
+    assert counts == {"text": [1, 3, 1, 3], "image": [3, 3, 3, 3], "audio": [3, 3, 3, 3]}
     pictures = dataclasses.replace(HOT, image=THREE.image)
     assert len(planned(sound_model, DOCUMENTS, "audio", pictures)) == len(DOCUMENTS)
 
@@ -203,6 +204,47 @@ def test_a_sound_says_what_is_wanted(
     sound_model: UniTok, monkeypatch: pytest.MonkeyPatch, asked: str, heard: list[tuple[str, float]], best: int
 ) -> None:
     assert best_of_sounds(sound_model, monkeypatch, asked, heard) == best
+
+
+def test_a_sound_is_heard_a_part_of_a_frame_later(sound_model: UniTok) -> None:
+    samples = torch.rand(1, 5000, generator=torch.Generator().manual_seed(0)) - 0.5
+    sound, request = Audio(samples, 8000), Request("text", 60)
+    (row,) = rows_of(sound_model, [Document.user("first", sound, "what is this?")])
+    found = hearings(sound_model.processor, sound_model.engine, row, request, THREE)
+    spec = sound_model.processor.vocabulary.spec("audio")
+    assert spec.hop_length and spec.sample_rate and len(found) == PHASES and found[0] is row.prompt
+    frame = spec.hop_length * 8000 / spec.sample_rate
+    for phase, prompt in enumerate(found[1:], 1):
+        later = Audio(torch.cat([torch.zeros(1, round(frame * phase / PHASES)), samples], dim=1), 8000)
+        document = Document.user("first", later, "what is this?")
+        assert torch.equal(prompt, sound_model.processor.encode(document, generation_prompt=True))
+    codes = sound_model.processor.encode_sounds([sound])[0]
+    others = [Document.user(Audio(codes=codes)), Document.user(sound, PICTURE), Document.user(sound, sound)]
+    others += [Document.user("a"), Document.user(Audio(samples, 8000, words="a red circle"))]
+    for one in rows_of(sound_model, others):
+        assert hearings(sound_model.processor, sound_model.engine, one, request, THREE) == [one.prompt]
+
+
+@pytest.mark.parametrize(("seed", "count", "first"), [(0, 4, True), (3, 4, False), (3, 8, False), (5, 3, False)])
+def test_words_about_a_sound_are_the_likeliest_over_all_hearings(
+    sound_model: UniTok, seed: int, count: int, first: bool
+) -> None:
+    document, sampling = Document.user(SOUND, "what is this?"), best_of(count)
+    (row,) = rows_of(sound_model, [document], seed)
+    wanted = Request("text", 60)
+    prompts = hearings(sound_model.processor, sound_model.engine, row, wanted, sampling)[:count]
+    assert len(prompts) == min(count, PHASES)
+    nothing = sound_model.processor.unconditional()
+    answers = [
+        sound_model.engine.generate([prompt], [wanted], sampling, [candidates._seed(row, number)], nothing)[0]
+        for number, prompt in enumerate(prompts)
+    ]
+    best = max(answers, key=lambda one: sum(log_likelihood(sound_model, prompt, one) for prompt in prompts))
+    assert torch.equal(best, answers[0]) == first
+    (answered,) = sound_model.generate(document, "text", sampling, seed=seed)
+    assert answered.turns[-1] == sound_model.processor.parse_turn(best)
+    (alone,) = sound_model.generate(document, "text", HOT, seed=seed)
+    assert alone.turns[-1] == sound_model.processor.parse_turn(answers[0])
 
 
 def test_a_sound_that_cannot_be_heard_is_left_out(sound_model: UniTok) -> None:

@@ -38,7 +38,7 @@ def build_parser() -> ArgumentParser:
         nargs="+",
         metavar="TASK=SHARE",
         help="shares of the documents without sounds, such as edit=0.6 questions=0.4; tasks are request, edit, "
-        "questions, caption and conversation (default: as `tiny` learned them)",
+        "questions, caption and conversation, and those that are not named get none (default: as `tiny` learned them)",
     )
     documents = kinds.add_parser(
         "documents",
@@ -100,7 +100,7 @@ def task_shares(words: Sequence[str]) -> dict[str, float]:
     total = sum(shares.values())
     if not total:
         raise InputError("--tasks: all shares are 0; give one of them more")
-    return {task: share / total for task, share in shares.items()}
+    return {task: shares[task] / total for task in TASK_WEIGHTS if shares.get(task)}
 
 
 def command(argv: Sequence[str]) -> None:

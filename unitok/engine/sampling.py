@@ -32,7 +32,8 @@ class SamplingParams:
         top_p: Only the most likely tokens that together hold this share are drawn from, in (0, 1].
         best_of: Candidates at most for an answer that begins with the modality, of which the one that the model reads
             best itself is given (:mod:`unitok.candidates`); of words, with ``redraw``, as many again.
-            Words that are not about one picture have one, as have answers that come piece by piece.
+            Words about one sound have four at most, one for each time it is heard. Words that are about neither one
+            picture nor one sound have one, as have answers that come piece by piece.
     """
 
     temperature: float = 1.0

@@ -78,7 +78,10 @@ def best_answers(
             will be.
     """
     planned = plan(processor, engine, rows, requests, wanted, sampling, batch_size)
-    contests = [Contest(processor, engine, row, _prompts(planned, place)) for place, row in enumerate(rows)]
+    contests = [
+        Contest(processor, engine, row, prompts)
+        for row, prompts in zip(rows, _prompts(planned, len(rows)), strict=True)
+    ]
     meter = Meter(processor.vocabulary, {candidate: candidate.request for candidate in planned}, progress)
 
     def write(chosen: Sequence[Candidate]) -> None:
@@ -120,29 +123,29 @@ def plan(
         begins = {processor.vocabulary.boi: "image", processor.vocabulary.boa: "audio"}
         kinds = [begins.get(first, "text") for first in firsts]
     varied = _varied(sampling)
+    checked = [
+        kind != "text" or only_picture(processor, row.prompt) is not None for row, kind in zip(rows, kinds, strict=True)
+    ]
+    heard = [place for place, known in enumerate(checked) if not known and counts["text"] > 1]
+    chosen, wishes = [rows[place] for place in heard], [requests[place] for place in heard]
+    again = dict(zip(heard, hearings(processor, engine, chosen, wishes, sampling), strict=True))
     candidates = []
     for place, (row, request, kind) in enumerate(zip(rows, requests, kinds, strict=True)):
-        checked = kind != "text" or only_picture(processor, row.prompt) is not None
         candidates.append(Candidate(place, row.prompt, request, row.seed, sampling))
-        if kind == "text" and counts["text"] > 1 and not checked:
-            _, *again = hearings(processor, engine, row, request, sampling)
-            candidates += [
-                Candidate(place, prompt, request, _seed(row, number), sampling)
-                for number, prompt in enumerate(again[: counts["text"] - 1], 1)
-            ]
-        for number in range(1, counts.get(kind, 1) if checked else 1):
+        for number, prompt in enumerate(again.get(place, [])[1 : counts["text"]], 1):
+            candidates.append(Candidate(place, prompt, request, _seed(row, number), sampling))
+        for number in range(1, counts.get(kind, 1) if checked[place] else 1):
             late = kind == "audio" and number >= FIRST_SOUNDS
             candidates.append(Candidate(place, row.prompt, request, _seed(row, number), varied, late))
     return candidates
 
 
-def _prompts(planned: Sequence[Candidate], place: int) -> list[Tensor]:
-    """The different prompts of a row's candidates."""
-    prompts: list[Tensor] = []
+def _prompts(planned: Sequence[Candidate], rows: int) -> list[list[Tensor]]:
+    """The different prompts of each row's candidates."""
+    prompts: list[dict[int, Tensor]] = [{} for _ in range(rows)]
     for candidate in planned:
-        if candidate.place == place and not any(candidate.prompt is prompt for prompt in prompts):
-            prompts.append(candidate.prompt)
-    return prompts
+        prompts[candidate.place][id(candidate.prompt)] = candidate.prompt
+    return [list(different.values()) for different in prompts]
 
 
 def _written(

@@ -159,26 +159,38 @@ def transcribe(
     return transcripts
 
 
-def hearings(processor: Processor, engine: Engine, row: Row, request: Request, sampling: Sampling) -> list[Tensor]:
-    """The prompts of an answer to a document of words and one sound, one for each time that the sound is heard.
+def hearings(
+    processor: Processor, engine: Engine, rows: Sequence[Row], requests: Sequence[Request], sampling: Sampling
+) -> list[list[Tensor]]:
+    """The prompts of answers to documents of words and one sound, one for each time that the sound is heard.
 
     Args:
         processor: Knows the vocabulary.
         engine: Knows the context.
-        row: What is answered.
-        request: What the answer may hold.
-        sampling: How it is drawn.
+        rows: What is answered. A document that several share is encoded once.
+        requests: What each answer may hold.
+        sampling: How they are drawn.
 
     Returns:
         int64 ``[S]`` each, first the row's own; it is the only one where there is another medium, or no room.
     """
-    media = [part for turn in row.document.turns for part in turn.parts if not isinstance(part, Text)]
+    later = {id(row.document): _heard_later(processor, row.document) for row in rows}
+    flat = [document for own in later.values() for document in own]
+    encoded = iter(processor.encode_batch(flat, generation_prompt=True))
+    prompts = {key: [next(encoded) for _ in own] for key, own in later.items()}
+    return [
+        [row.prompt, *(one for one in prompts[id(row.document)] if engine.has_room(request, one, sampling))]
+        for row, request in zip(rows, requests, strict=True)
+    ]
+
+
+def _heard_later(processor: Processor, document: Document) -> list[Document]:
+    """A document of words and one sound, with the sound begun parts of a frame later; none of others."""
+    media = [part for turn in document.turns for part in turn.parts if not isinstance(part, Text)]
     if len(media) != 1 or not isinstance(media[0], Audio) or media[0].words:
-        return [row.prompt]
+        return []
     _, *others = _phases(processor, media[0])
-    documents = [Document(_with(row.document.turns, {id(media[0]): other})) for other in others]
-    prompts = processor.encode_batch(documents, generation_prompt=True)
-    return [row.prompt, *(prompt for prompt in prompts if engine.has_room(request, prompt, sampling))]
+    return [Document(_with(document.turns, {id(media[0]): other})) for other in others]
 
 
 def can_hear(processor: Processor, engine: Engine, sound: Audio) -> bool:

@@ -210,7 +210,7 @@ def test_a_sound_is_heard_a_part_of_a_frame_later(sound_model: UniTok) -> None:
     samples = torch.rand(1, 5000, generator=torch.Generator().manual_seed(0)) - 0.5
     sound, request = Audio(samples, 8000), Request("text", 60)
     (row,) = rows_of(sound_model, [Document.user("first", sound, "what is this?")])
-    found = hearings(sound_model.processor, sound_model.engine, row, request, THREE)
+    (found,) = hearings(sound_model.processor, sound_model.engine, [row], [request], THREE)
     spec = sound_model.processor.vocabulary.spec("audio")
     assert spec.hop_length and spec.sample_rate and len(found) == PHASES and found[0] is row.prompt
     frame = spec.hop_length * 8000 / spec.sample_rate
@@ -221,8 +221,25 @@ def test_a_sound_is_heard_a_part_of_a_frame_later(sound_model: UniTok) -> None:
     codes = sound_model.processor.encode_sounds([sound])[0]
     others = [Document.user(Audio(codes=codes)), Document.user(sound, PICTURE), Document.user(sound, sound)]
     others += [Document.user("a"), Document.user(Audio(samples, 8000, words="a red circle"))]
-    for one in rows_of(sound_model, others):
-        assert hearings(sound_model.processor, sound_model.engine, one, request, THREE) == [one.prompt]
+    rows = rows_of(sound_model, others)
+    alone = hearings(sound_model.processor, sound_model.engine, rows, [request] * len(rows), THREE)
+    assert alone == [[one.prompt] for one in rows]
+
+
+def test_a_document_is_heard_once_for_all_its_answers(sound_model: UniTok, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    encode_sounds = type(sound_model.processor).encode_sounds
+    monkeypatch.setattr(
+        type(sound_model.processor),
+        "encode_sounds",
+        lambda self, sounds: seen.append(len(sounds)) or encode_sounds(self, sounds),
+    )
+    documents = [Document.user(SOUND, "what is this?"), Document.user("and", Audio(SOUND.samples, 8000))]
+    several = sound_model.generate(documents, "text", best_of(4), seed=3, num=3)
+    assert sum(seen) == len(documents) * PHASES
+    monkeypatch.undo()
+    (first,) = sound_model.generate(documents[0], "text", best_of(4), seed=3)
+    assert several[0] == first
 
 
 @pytest.mark.parametrize(("seed", "count", "first"), [(0, 4, True), (3, 4, False), (3, 8, False), (5, 3, False)])
@@ -232,7 +249,8 @@ def test_words_about_a_sound_are_the_likeliest_over_all_hearings(
     document, sampling = Document.user(SOUND, "what is this?"), best_of(count)
     (row,) = rows_of(sound_model, [document], seed)
     wanted = Request("text", 60)
-    prompts = hearings(sound_model.processor, sound_model.engine, row, wanted, sampling)[:count]
+    (heard,) = hearings(sound_model.processor, sound_model.engine, [row], [wanted], sampling)
+    prompts = heard[:count]
     assert len(prompts) == min(count, PHASES)
     nothing = sound_model.processor.unconditional()
     answers = [

@@ -20,7 +20,6 @@ from unitok.training.quantizers import Quantizer, ResidualQuantizer
 from unitok.viz import rows_sheet, spectrogram
 from unitok_detokenizers.audio import AudioDecoder, AudioDetokenizer, AudioDetokenizerConfig
 from unitok_tokenizers.audio import AudioEncoder, AudioTokenizer, AudioTokenizerConfig
-from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import save_image
 
 
@@ -59,10 +58,9 @@ class AudioTokenizerModule(CodecModule):
     ) -> None:
         kept = None
         if tokenizer_from is not None:
-            if tokenizer is not None or quantizer is not None:
-                raise InputError("model.tokenizer_from brings its own tokenizer and quantizer; leave those out")
-            kept = kept_tokenizer(tokenizer_from, self.modality, AudioTokenizer, AudioDetokenizer, detokenizer)
-            tokenizer, quantizer, detokenizer = kept.tokenizer.config, kept.quantizer, kept.detokenizer
+            classes = AudioTokenizer, AudioDetokenizer
+            kept = kept_tokenizer(tokenizer_from, self.modality, classes, detokenizer, (tokenizer, quantizer))
+            tokenizer, quantizer, detokenizer = kept.tokenizer.config, kept.quantizer, kept.detokenizer.config
         quantizer = quantizer or ResidualQuantizer(num_codebooks=1)
         tokenizer = replace(tokenizer or AudioTokenizerConfig(), codebook=quantizer.config)
         detokenizer = replace(detokenizer or AudioDetokenizerConfig(), codebook=quantizer.config)
@@ -71,7 +69,7 @@ class AudioTokenizerModule(CodecModule):
                 f"tokenizer and detokenizer must have one rate and one hop_length: {tokenizer.spec}, {detokenizer.spec}"
             )
         encoder = AudioEncoder(tokenizer) if kept is None else kept.tokenizer.encoder
-        decoder = kept.decoder if kept and kept.decoder is not None else AudioDecoder(detokenizer)
+        decoder = AudioDecoder(detokenizer) if kept is None else kept.detokenizer.decoder
         model = AutoEncoder(encoder, quantizer, decoder)
         super().__init__(model, optimizer, schedule, kept=kept.tokenizer if kept else None, **options)
         self.tokenizer_config, self.detokenizer_config = tokenizer, detokenizer

@@ -19,7 +19,6 @@ from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
 from unitok.training.perceptual import PerceptualLoss
 from unitok.training.quantizers import Quantizer, VectorQuantizer
 from unitok_detokenizers.image import ImageDetokenizer, ImageDetokenizerConfig
-from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import ImageTokenizer, ImageTokenizerConfig
 from unitok_tokenizers.image_io import save_image, to_pil
 
@@ -62,10 +61,9 @@ class ImageTokenizerModule(CodecModule):
     ) -> None:
         kept = None
         if tokenizer_from is not None:
-            if tokenizer is not None or quantizer is not None:
-                raise InputError("model.tokenizer_from brings its own tokenizer and quantizer; leave those out")
-            kept = kept_tokenizer(tokenizer_from, self.modality, ImageTokenizer, ImageDetokenizer, detokenizer)
-            tokenizer, quantizer, detokenizer = kept.tokenizer.config, kept.quantizer, kept.detokenizer
+            classes = ImageTokenizer, ImageDetokenizer
+            kept = kept_tokenizer(tokenizer_from, self.modality, classes, detokenizer, (tokenizer, quantizer))
+            tokenizer, quantizer, detokenizer = kept.tokenizer.config, kept.quantizer, kept.detokenizer.config
         quantizer = quantizer or VectorQuantizer()
         tokenizer = replace(tokenizer or ImageTokenizerConfig(), codebook=quantizer.config)
         detokenizer = replace(detokenizer or ImageDetokenizerConfig(), codebook=quantizer.config)
@@ -75,7 +73,7 @@ class ImageTokenizerModule(CodecModule):
                 f"{detokenizer.upsample} times: patch * 2 ** (stages - 1) must be equal"
             )
         encoder = tokenizer.build() if kept is None else kept.tokenizer.encoder
-        decoder = kept.decoder if kept and kept.decoder is not None else detokenizer.build()
+        decoder = detokenizer.build() if kept is None else kept.detokenizer.decoder
         model = AutoEncoder(encoder, quantizer, decoder)
         super().__init__(model, optimizer, schedule, kept=kept.tokenizer if kept else None, **options)
         self.tokenizer_config, self.detokenizer_config = tokenizer, detokenizer

@@ -5,13 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from argparse import Namespace
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from unitok.terminal import ArgumentParser, integer, number, run
 from unitok_tokenizers.errors import InputError
 
+if TYPE_CHECKING:
+    from unitok.data.tokenizing import Source, WorldSource
+
 DESCRIPTION = "Write documents as a token cache, which training reads without any tokenizer."
+MOST = 1e6  # of a share: sums of them are finite
 
 
 def build_parser() -> ArgumentParser:
@@ -39,6 +44,13 @@ def build_parser() -> ArgumentParser:
         metavar="TASK=SHARE",
         help="shares of the documents without sounds, such as edit=0.6 questions=0.4; tasks are request, edit, "
         "questions, caption and conversation, and those that are not named get none (default: as `tiny` learned them)",
+    )
+    world.add_argument(
+        "--sound-tasks",
+        nargs="+",
+        metavar="TASK=SHARE",
+        help="the same of the documents with sounds; tasks are transcription, reading, spoken_request, spoken_caption, "
+        "spoken_questions, playing, playing_chord, naming, naming_chord, events, continuation and conversation",
     )
     documents = kinds.add_parser(
         "documents",
@@ -80,27 +92,54 @@ def build_parser() -> ArgumentParser:
     return parser
 
 
-def task_shares(words: Sequence[str]) -> dict[str, float]:
-    """Shares by task of `TASK=SHARE`, made to sum to 1. Raises `InputError`."""
-    from unitok.data.world.tasks import TASK_WEIGHTS
-
+def task_shares(option: str, words: Sequence[str], tasks: Collection[str]) -> dict[str, float]:
+    """Shares by task of `TASK=SHARE`, made to sum to 1. Raises `InputError`, which names the option."""
     shares: dict[str, float] = {}
     for word in words:
         task, _, share = word.partition("=")
-        if task not in TASK_WEIGHTS:
-            raise InputError(f"--tasks {word}: there is no task {task!r}; tasks are {', '.join(TASK_WEIGHTS)}")
+        if task not in tasks:
+            raise InputError(f"{option} {word}: there is no task {task!r}; tasks are {', '.join(tasks)}")
         if task in shares:
-            raise InputError(f"--tasks {word}: {task} is given twice")
+            raise InputError(f"{option} {word}: {task} is given twice")
         try:
             shares[task] = float(share)
         except ValueError:
             shares[task] = -1.0
-        if not 0 <= shares[task] < float("inf"):
-            raise InputError(f"--tasks {word}: give a share of at least 0, such as {task}=0.5")
+        if not 0 <= shares[task] <= MOST:
+            raise InputError(f"{option} {word}: give a share from 0 to {MOST:g}, such as {task}=0.5")
     total = sum(shares.values())
     if not total:
-        raise InputError("--tasks: all shares are 0; give one of them more")
-    return {task: shares[task] / total for task in TASK_WEIGHTS if shares.get(task)}
+        raise InputError(f"{option}: all shares are 0; give one of them more")
+    return {task: shares[task] / total for task in tasks if shares.get(task)}
+
+
+def world_source(options: Namespace) -> WorldSource:
+    """The documents that the options ask for. Raises `InputError`."""
+    from unitok.data.tokenizing import WorldSource, load_processor
+    from unitok.data.world.sounds.tasks import SOUND_TASK_WEIGHTS
+    from unitok.data.world.tasks import TASK_WEIGHTS
+
+    if options.tasks and options.sounds == 1:
+        raise InputError("--tasks: with --sounds 1 all documents have sounds; leave it out, or give less of --sounds")
+    if options.sound_tasks and options.sounds == 0:
+        raise InputError("--sound-tasks: no document has sounds; give their share, such as --sounds 0.2")
+    tasks = task_shares("--tasks", options.tasks, TASK_WEIGHTS) if options.tasks else TASK_WEIGHTS
+    sound_tasks = SOUND_TASK_WEIGHTS
+    if options.sound_tasks:
+        sound_tasks = task_shares("--sound-tasks", options.sound_tasks, SOUND_TASK_WEIGHTS)
+    image_size = load_processor(options.checkpoint, options.image_size).image_size
+    if image_size is None:
+        raise InputError(f"{options.checkpoint} does not say how large pictures are; give --image-size")
+    return WorldSource(
+        documents_total=options.documents,
+        seed=options.seed,
+        split=options.split,
+        per_shard=options.shard,
+        image_size=image_size,
+        sounds=options.sounds,
+        tasks=dict(tasks),
+        sound_tasks=dict(sound_tasks),
+    )
 
 
 def command(argv: Sequence[str]) -> None:
@@ -109,17 +148,11 @@ def command(argv: Sequence[str]) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
 
     # Imported late, so that --help and mistakes are answered at once.
-    from unitok.data.tokenizing import JsonlSource, WorldSource, load_processor, write_cache
+    from unitok.data.tokenizing import JsonlSource, write_cache
 
+    source: Source
     if options.source == "world":
-        shares = task_shares(options.tasks) if options.tasks else None
-        image_size = load_processor(options.checkpoint, options.image_size).image_size
-        if image_size is None:
-            raise InputError(f"{options.checkpoint} does not say how large pictures are; give --image-size")
-        documents, seed, sounds = options.documents, options.seed, options.sounds
-        source = WorldSource(documents, seed, options.split, options.shard, image_size, sounds)
-        if shares:
-            source = replace(source, tasks=shares)
+        source = world_source(options)
     else:
         source = JsonlSource(options.file, options.on_error, options.shard)
     cache = write_cache(source, options.checkpoint, options.output, options.workers, options.image_size)

@@ -83,7 +83,7 @@ def module(**options: Any) -> AudioTokenizerModule:
     )
 
 
-def fit(model: AudioTokenizerModule, folder: Path, steps: int) -> L.Trainer:
+def fit(model: AudioTokenizerModule, folder: Path, steps: int, ckpt_path: str | None = None) -> L.Trainer:
     trainer = L.Trainer(
         accelerator="cpu",
         max_epochs=1,
@@ -95,7 +95,7 @@ def fit(model: AudioTokenizerModule, folder: Path, steps: int) -> L.Trainer:
         num_sanity_val_steps=0,
         default_root_dir=folder,
     )
-    trainer.fit(model, ToneSounds(sounds=4 * steps, validation=8, seconds=0.5, batch_size=4))
+    trainer.fit(model, ToneSounds(sounds=4 * steps, validation=8, seconds=0.5, batch_size=4), ckpt_path=ckpt_path)
     return trainer
 
 
@@ -169,6 +169,32 @@ def test_a_detokenizer_goes_on_for_a_tokenizer_that_stays(tmp_path: Path) -> Non
     for books in (1, 2):
         one = AudioDetokenizer.from_pretrained(tmp_path / "codec" / "audio_detokenizer").decode(codes[:, :books])
         assert float(first.mel(later.decode(codes[:, :books]), sounds)) < 0.95 * float(first.mel(one, sounds))
+
+
+def test_a_kept_encoder_finds_the_codes_of_its_tokenizer_in_lower_precision(tmp_path: Path) -> None:
+    first = module()
+    fit(first, tmp_path, 1)
+    first.export(tmp_path)
+    sounds = next(iter(ToneSounds(sounds=4, validation=64, seconds=0.5, batch_size=64).val_dataloader()))
+    codes = AudioTokenizer.from_pretrained(tmp_path / "audio_tokenizer").encode(sounds)
+    model = going_on(tmp_path).model.eval()
+    with torch.autocast("cpu", torch.bfloat16):
+        output, found, _ = model(sounds)
+    assert torch.equal(found.transpose(1, 2), codes) and output.requires_grad
+
+
+def test_a_start_with_another_tokenizer_is_refused(tmp_path: Path) -> None:
+    for steps, name in enumerate(("one", "other")):
+        first = module()
+        fit(first, tmp_path / name, steps + 1)
+        first.export(tmp_path / name)
+        fit(going_on(tmp_path / name), tmp_path / name / "run", 2).save_checkpoint(tmp_path / f"{name}.ckpt")
+    own, others = str(tmp_path / "one.ckpt"), str(tmp_path / "other.ckpt")
+    going_on(tmp_path / "one", init_from=own)
+    with pytest.raises(InputError, match=r"model\.init_from: its training kept another tokenizer"):
+        going_on(tmp_path / "one", init_from=others)
+    with pytest.raises(InputError, match="--ckpt_path: its training kept another tokenizer"):
+        fit(going_on(tmp_path / "one"), tmp_path / "again", 4, ckpt_path=others)
 
 
 def test_in_training_later_codebooks_are_left_out_now_and_then(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from unitok.data.packing import TARGET, PackedBatch
 from unitok.data.sampling_plan import Position
 from unitok.data.token_cache import TokenCache
 from unitok.data.tokenizing import JsonlSource, WorldSource, encode_documents, load_processor, write_cache
-from unitok.document import Audio, Document, Image
+from unitok.document import Audio, Document, Image, Text
 from unitok.engine import Sampling
 from unitok.processor import Processor
 from unitok.terminal import run
@@ -232,13 +232,38 @@ def test_shares_of_tasks_on_the_command_line(
     for document in documents:
         given, answer = document.turns
         assert any(isinstance(part, Image) for part in given.parts) and isinstance(answer.parts[0], Image)
-    wrong = {"edits=1": "no task 'edits'", "edit=x": "edit=0.5", "edit=-1": "at least 0", "edit=nan": "at least 0"}
-    wrong |= {"edit": "edit=0.5", "edit=0": "all shares are 0"}
+    shares = ["--sounds", "1", "--sound-tasks", "playing_chord=1", "naming=0"]
+    sounds = ["world", "--documents", "4", "--checkpoint", "tiny", "--workers", "0", *shares]
+    chords = tmp_path / "chords"
+    assert run(tokenize.command, [*sounds, "--output", str(chords)]) == 0
+    processor, cache = load_processor("tiny"), TokenCache(chords)
+    assert cache.meta["source"]["sound_tasks"] == {"playing_chord": 1.0} and len(cache) == 4
+    for ids, _ in cache:
+        given, answer = processor.decode(torch.from_numpy(ids.astype(np.int64))).turns
+        assert isinstance(given.parts[0], Text) and isinstance(answer.parts[0], Audio)
+
+
+def test_wrong_shares_of_tasks_are_one_line(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ["world", "--documents", "12", "--checkpoint", str(checkpoint), "--output", str(tmp_path / "other")]
+    wrong = {
+        "--tasks edits=1": "no task 'edits'",
+        "--tasks edit=x": "edit=0.5",
+        "--tasks edit=-1": "from 0 to",
+        "--tasks edit=nan": "from 0 to",
+        "--tasks edit=1e308 caption=1e308": "from 0 to",
+        "--tasks edit": "edit=0.5",
+        "--tasks edit=0": "all shares are 0",
+        "--tasks edit=1 edit=2": "twice",
+        "--tasks edit=1 --sounds 1": "all documents have sounds",
+        "--sound-tasks naming=1": "--sounds 0.2",
+        "--sound-tasks singing=1 --sounds 0.5": "no task 'singing'",
+    }
     for words, message in wrong.items():
-        assert run(tokenize.command, [*common, "--output", str(tmp_path / "other"), "--tasks", words]) == 2
+        assert run(tokenize.command, [*common, *words.split()]) == 2
         assert message in capsys.readouterr().err.splitlines()[-1]
-    assert run(tokenize.command, [*common, "--output", str(tmp_path / "other"), "--tasks", "edit=1", "edit=2"]) == 2
-    assert "twice" in capsys.readouterr().err and not (tmp_path / "other").exists()
+    assert not (tmp_path / "other").exists()
 
 
 def test_pictures_need_a_size_where_the_checkpoint_has_none(

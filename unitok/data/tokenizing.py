@@ -30,6 +30,7 @@ from unitok.components import COMPONENTS
 from unitok.data.documents import OnError, line_blocks, read_documents
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, merge_caches, vocabulary_hash
 from unitok.data.world.mixture import world_documents
+from unitok.data.world.sounds.tasks import SOUND_TASK_WEIGHTS
 from unitok.data.world.tasks import TASK_WEIGHTS
 from unitok.document import Document
 from unitok.picture_fit import picture_settings
@@ -107,8 +108,8 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class WorldSource:
-    """Documents about procedural scenes: `documents_total` of them, a function of the seed; `sounds` and `tasks` as
-    for `world_documents`."""
+    """Documents about procedural scenes: `documents_total` of them, a function of the seed; `sounds`, `tasks` and
+    `sound_tasks` as for `world_documents`."""
 
     documents_total: int
     seed: int
@@ -117,6 +118,7 @@ class WorldSource:
     image_size: int = 64
     sounds: float = 0.0
     tasks: Mapping[str, float] = field(default_factory=lambda: dict(TASK_WEIGHTS))
+    sound_tasks: Mapping[str, float] = field(default_factory=lambda: dict(SOUND_TASK_WEIGHTS))
 
     def shards(self) -> int:
         return -(-self.documents_total // self.per_shard)
@@ -124,7 +126,8 @@ class WorldSource:
     def documents(self, shard: int, skipped: list[str]) -> Iterator[Document]:
         wanted = min(self.per_shard, self.documents_total - shard * self.per_shard)
         seed = [self.seed, shard]
-        return islice(world_documents(seed, self.split, self.image_size, self.sounds, self.tasks), wanted)
+        documents = world_documents(seed, self.split, self.image_size, self.sounds, self.tasks, self.sound_tasks)
+        return islice(documents, wanted)
 
     def identity(self) -> dict[str, Any]:
         return {"source": "world", **asdict(self)}

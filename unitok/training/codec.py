@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -39,7 +40,12 @@ class AutoEncoder(nn.Module):
 
     def forward(self, media: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Media to their reconstructions, codes ``[B, n, K]`` and the quantizer's loss."""
-        x = self.encoder(media)
+        if all(not weight.requires_grad for weight in self.encoder.parameters()):
+            # An encoder that is kept must find the codes that its tokenizer finds: in float32.
+            with torch.no_grad(), torch.autocast(media.device.type, enabled=False):
+                x = self.encoder(media)
+        else:
+            x = self.encoder(media)
         with torch.autocast(x.device.type, enabled=False):  # bf16 would pick other codes for some vectors
             quantized, codes, loss = self.quantizer(x.float().flatten(2).transpose(1, 2).contiguous())
         vectors = quantized.to(x.dtype).transpose(1, 2).unflatten(2, x.shape[2:])
@@ -60,7 +66,8 @@ class CodecModule(L.LightningModule):
         discriminator_weight: of the adversarial loss, on top of its adaptive weight.
         export: folder that receives the tokenizer's folder and the detokenizer's after each validation and at the end.
         export_dtype: of the exported weights: `float32`, or `float16` for half the size. They are read as float32.
-        init_from: a Lightning checkpoint of this module with the same networks, to start from its weights.
+        init_from: a Lightning checkpoint of this module with the same networks, and the same kept tokenizer, to start
+            from its weights.
         kept: the tokenizer of the codec, where it stays as it is: it is exported with the weights and in the precision
             that it was read with.
     """
@@ -131,11 +138,24 @@ class CodecModule(L.LightningModule):
         averaged = {
             name.removeprefix("average.module."): w for name, w in saved.items() if name.startswith("average.m")
         }
+        self._refuse_other_tokenizer(averaged, "model.init_from")
         try:
             self.model.load_state_dict(averaged)
         except RuntimeError as error:
             raise InputError(f"model.init_from: {path} has other networks: {error}") from None
         self.average.module.load_state_dict(averaged)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        saved = {name.removeprefix("model."): w for name, w in checkpoint["state_dict"].items()}
+        self._refuse_other_tokenizer(saved, "--ckpt_path")
+
+    def _refuse_other_tokenizer(self, weights: Mapping[str, Tensor], option: str) -> None:
+        """Weights of the model's networks must not take the place of the tokenizer that is kept."""
+        if self._kept == (None,):
+            return
+        for name, own in self.model.state_dict().items():
+            if not name.startswith("decoder.") and not torch.equal(weights.get(name, torch.empty(0)).to(own), own):
+                raise InputError(f"{option}: its training kept another tokenizer than that of model.tokenizer_from")
 
     def configure_optimizers(self) -> Any:
         total = self.schedule_config.total_steps or self.trainer.max_steps

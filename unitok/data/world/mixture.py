@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from unitok.data.world.sounds.tasks import sample_sound_documents
+from unitok.data.world.sounds.tasks import SOUND_TASK_WEIGHTS, sample_sound_documents
 from unitok.data.world.tasks import TASK_WEIGHTS, sample_documents
 from unitok.document import Document
 
@@ -17,6 +17,7 @@ def world_documents(
     image_size: int,
     sounds: float = 0.0,
     tasks: Mapping[str, float] = TASK_WEIGHTS,
+    sound_tasks: Mapping[str, float] = SOUND_TASK_WEIGHTS,
 ) -> Iterator[Document]:
     """Documents about scenes without end, a function of the seed.
 
@@ -26,13 +27,14 @@ def world_documents(
         image_size: height and width of the pictures, in pixels.
         sounds: share of the documents that come with sounds, in [0, 1]; these need espeak-ng.
         tasks: shares of the documents without sounds, by task; their sum is 1.
+        sound_tasks: shares of the documents with sounds, by task; their sum is 1.
     """
     rng = np.random.default_rng(seed)
     total = sounding = 0
     while True:
         with_sounds = sounding < sounds * (total + 1)
         if with_sounds:
-            family = sample_sound_documents(rng, split, image_size)
+            family = sample_sound_documents(rng, split, image_size, sound_tasks)
         else:
             family = sample_documents(rng, split, image_size, tasks)
         total += len(family)

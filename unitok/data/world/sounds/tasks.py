@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from unitok.data.world.album import Album
@@ -22,24 +24,23 @@ from unitok.data.world.templates import chance, pick
 from unitok.document import Audio, Document
 
 SOUND_TASK_WEIGHTS: dict[str, float] = {
-    "transcription": 0.13,
-    "reading": 0.23,
-    "spoken request": 0.14,
-    "spoken caption": 0.13,
-    "spoken questions": 0.09,
-    "playing": 0.11,
-    "naming": 0.07,
+    "transcription": 0.16,
+    "reading": 0.22,
+    "spoken_request": 0.13,
+    "spoken_caption": 0.13,
+    "spoken_questions": 0.09,
+    "playing": 0.09,
+    "playing_chord": 0.02,
+    "naming": 0.05,
+    "naming_chord": 0.01,
     "events": 0.03,
     "continuation": 0.03,
     "conversation": 0.04,
 }
-"""Shares of the documents with sounds."""
+"""Shares of the documents with sounds, unless others are asked for."""
 
 DOCUMENTS_PER_FAMILY = 6.0
 """How many documents share scenes, pictures and spoken texts, on average."""
-
-CHORD_RATE = 0.15
-"""Chords among what is played and named."""
 
 SHARED_RATE = 0.35
 """How often a text is read aloud whose speech the family holds already."""
@@ -51,34 +52,38 @@ HEARD_RATE = 0.25
 """How often the assistant's own voice is transcribed, and not a user's."""
 
 
-def sample_sound_documents(rng: np.random.Generator, split: str = "train", size: int = 64) -> list[Document]:
-    """One family of documents with sounds; at least one document.
+def sample_sound_documents(
+    rng: np.random.Generator,
+    split: str = "train",
+    size: int = 64,
+    weights: Mapping[str, float] = SOUND_TASK_WEIGHTS,
+) -> list[Document]:
+    """One family of documents with sounds; now and then an empty one.
 
     Documents with the same picture or sound hold the very same part. ``size`` is the pictures' height and width in
     pixels. In the split ``train`` no held-out pair, melody or voice occurs; in ``heldout`` all voices and melodies are
-    held out.
+    held out. ``weights`` are shares of the documents, by task.
 
     Raises:
         InputError: espeak-ng is not installed.
     """
-    numbers = {task: int(share * DOCUMENTS_PER_FAMILY + rng.random()) for task, share in SOUND_TASK_WEIGHTS.items()}
-    numbers["transcription"] = max(numbers["transcription"], 1)
+    numbers = {task: int(weights.get(task, 0.0) * DOCUMENTS_PER_FAMILY + rng.random()) for task in SOUND_TASK_WEIGHTS}
     album, tape = Album(size), Tape()
     request = _speakable_request(rng, split)
     style = Style.sample(rng) if chance(rng, 0.5) else CANONICAL
     heard: list[tuple[Audio, str]] = []  # what users say in this family
     read: list[str] = []  # what the assistant says
     documents: list[Document] = []
-    for _ in range(numbers["spoken request"]):
+    for _ in range(numbers["spoken_request"]):
         speech = users_speech(rng, request.text, split)
         heard.append((speech, request.text))
         documents.append(spoken_request(rng, speech, album.picture(request.scene)))
         request = request if chance(rng, 0.3) else _speakable_request(rng, split)
-    for _ in range(numbers["spoken caption"]):
+    for _ in range(numbers["spoken_caption"]):
         scene, caption = _captioned_scene(rng, _scene(rng, request.scene, split), split)
         read.append(caption)
         documents.append(spoken_caption(rng, album.picture(scene, style), tape.spoken(caption)))
-    for _ in range(numbers["spoken questions"]):
+    for _ in range(numbers["spoken_questions"]):
         found, said = spoken_questions(rng, tape, album, _scene(rng, request.scene, split), style, split)
         documents += found
         heard += said
@@ -112,15 +117,13 @@ def _without_words(rng: np.random.Generator, tape: Tape, numbers: dict[str, int]
     """Melodies, chords, events and what goes on."""
     documents = []
     for _ in range(numbers["playing"]):
-        if chance(rng, CHORD_RATE):
-            documents.append(melody_documents.playing_chord(rng, pick(rng, CHORDS)))
-        else:
-            documents.append(melody_documents.playing(rng, sample_melody(rng, split)))
+        documents.append(melody_documents.playing(rng, sample_melody(rng, split)))
+    for _ in range(numbers["playing_chord"]):
+        documents.append(melody_documents.playing_chord(rng, pick(rng, CHORDS)))
     for _ in range(numbers["naming"]):
-        if chance(rng, CHORD_RATE):
-            documents.append(melody_documents.naming_chord(rng, pick(rng, CHORDS)))
-        else:
-            documents.append(melody_documents.naming(rng, sample_melody(rng, split)))
+        documents.append(melody_documents.naming(rng, sample_melody(rng, split)))
+    for _ in range(numbers["naming_chord"]):
+        documents.append(melody_documents.naming_chord(rng, pick(rng, CHORDS)))
     for _ in range(numbers["events"]):
         task = event_documents.asking if chance(rng, 0.5) else event_documents.making
         documents.append(task(rng, *sample_events(rng)))

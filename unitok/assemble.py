@@ -83,6 +83,11 @@ def build_parser() -> ArgumentParser:
         action="store_true",
         help="draw pictures in strange looks again, to weigh words about them, of which there must be several",
     )
+    whole.add_argument(
+        "--check-edits",
+        action="store_true",
+        help="choose edited pictures by the order that is read off them as well; the decoder must have learned that",
+    )
     whole.add_argument("--audio-temperature", type=number(0), default=1.0, help="of audio codes (default 1)")
     whole.add_argument("--audio-top-p", type=number(0, 1, above=True), default=1.0, help="of audio codes (default 1)")
     whole.add_argument("--audio-top-k", type=integer(0), default=0, help="of audio codes; 0: all (default 0)")
@@ -123,6 +128,7 @@ def command(argv: Sequence[str]) -> None:
         window=options.window,
         hear_first=options.hear_first,
         redraw=options.redraw,
+        check_edits=options.check_edits,
     )
     assembly.make_checkpoint(
         options.base, options.decoder, options.output, sampling, options.image_codec, options.refiner

@@ -43,7 +43,8 @@ def build_parser() -> ArgumentParser:
         nargs="+",
         metavar="TASK=SHARE",
         help="shares of the documents without sounds, such as edit=0.6 questions=0.4; tasks are request, edit, "
-        "questions, caption and conversation, and those that are not named get none (default: as `tiny` learned them)",
+        "questions, caption, conversation and order, and those that are not named get none (default: as `tiny` learned "
+        "them at first)",
     )
     world.add_argument(
         "--sound-tasks",

@@ -13,13 +13,14 @@ import numpy as np
 from unitok.data.world.album import Album
 from unitok.data.world.captions import sample_caption
 from unitok.data.world.conversations import sample_conversation
+from unitok.data.world.edit import Edit
 from unitok.data.world.edits import sample_edit
 from unitok.data.world.questions import sample_questions
 from unitok.data.world.render import CANONICAL, Style
 from unitok.data.world.requests import request_for, sample_request
 from unitok.data.world.scene import Scene
 from unitok.data.world.spec_sampling import sample_varied_scene
-from unitok.data.world.templates import chance, pick
+from unitok.data.world.templates import chance, expand, pick
 from unitok.data.world.turns import answered, with_words
 from unitok.document import Document, Part, Text, Turn
 
@@ -29,8 +30,15 @@ TASK_WEIGHTS: dict[str, float] = {
     "questions": 0.16,
     "caption": 0.08,
     "conversation": 0.18,
+    "order": 0.0,
 }
 """Shares of the documents, unless others are asked for."""
+
+WHICH_ORDER = (
+    "(Which|which) (request|order) turns the first picture into the second(| one)?",
+    "(w|W)hat was (asked for|ordered|requested), to get from the first picture to the second(| one)?",
+)
+"""How users ask for the order between two pictures; the first reading is what `unitok` itself asks."""
 
 OTHER_LOOKS = 0.7
 """How often what a user gives is drawn in another look than the canonical one."""
@@ -59,19 +67,22 @@ def sample_documents(
     for _ in range(numbers["request"] - 1):
         again = edit.target if edit is not None and chance(rng, 0.6) else scene
         documents.append(answered((Text(request_for(rng, again, split).text),), album.picture(again)))
+    edits = [] if edit is None else [edit]
     for number in range(numbers["edit"]):
         other = sample_edit(rng, scene, split) if number else edit
         if other is not None:
+            edits += [other] if number else []
             picture = album.picture(scene, given_style)
             documents.append(answered(with_words(rng, picture, other.text), album.picture(other.target)))
+    for _ in range(numbers["order"] if edits else 0):
+        documents.append(order_document(rng, album, pick(rng, edits), given_style))
     shown = [(scene, given_style)] * 2 + [(scene if edit is None else edit.target, CANONICAL)]
     for _ in range(numbers["questions"]):
         documents += question_document(rng, album, *pick(rng, shown), split)
     for _ in range(numbers["caption"]):
         documents.append(caption_document(rng, album, *pick(rng, shown)))
     for _ in range(numbers["conversation"]):
-        edits = () if edit is None else (edit,)
-        documents.append(sample_conversation(rng, album, split, scene, edits, given_style))
+        documents.append(sample_conversation(rng, album, split, scene, tuple(edits[:1]), given_style))
     return documents
 
 
@@ -92,6 +103,14 @@ def question_document(
 def caption_document(rng: np.random.Generator, album: Album, scene: Scene, style: Style) -> Document:
     caption = sample_caption(rng, scene)
     return answered(with_words(rng, album.picture(scene, style), caption.demand), Text(caption.text))
+
+
+def order_document(rng: np.random.Generator, album: Album, edit: Edit, style: Style) -> Document:
+    """A picture and its edited form, and the order that turns the one into the other: edits the other way round."""
+    pictures = (album.picture(edit.source, style), album.picture(edit.target))
+    question = Text(expand(rng, WHICH_ORDER))
+    asked = (question, *pictures) if chance(rng, 0.25) else (*pictures, question)
+    return answered(asked, Text(edit.text))
 
 
 def corpus(rng: np.random.Generator, n: int, split: str = "train") -> Iterator[str]:

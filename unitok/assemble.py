@@ -60,7 +60,13 @@ def build_parser() -> ArgumentParser:
         description="Make a checkpoint from a base and a trained decoder.",
     )
     whole.add_argument("--base", required=True, metavar="FOLDER", help="as the command above wrote it")
-    whole.add_argument("--decoder", required=True, metavar="FOLDER", help="as training exported it")
+    whole.add_argument(
+        "--decoder",
+        required=True,
+        nargs="+",
+        metavar="FOLDER",
+        help="as training exported it; of several, which went on from the same weights, the mean is taken",
+    )
     whole.add_argument(
         "--image-codec", metavar="FOLDER", help="take the detokenizer from here, such as a better trained one"
     )
@@ -82,11 +88,6 @@ def build_parser() -> ArgumentParser:
         "--redraw",
         action="store_true",
         help="draw pictures in strange looks again, to weigh words about them, of which there must be several",
-    )
-    whole.add_argument(
-        "--check-edits",
-        action="store_true",
-        help="choose edited pictures by the order that is read off them as well; the decoder must have learned that",
     )
     whole.add_argument("--audio-temperature", type=number(0), default=1.0, help="of audio codes (default 1)")
     whole.add_argument("--audio-top-p", type=number(0, 1, above=True), default=1.0, help="of audio codes (default 1)")
@@ -128,7 +129,6 @@ def command(argv: Sequence[str]) -> None:
         window=options.window,
         hear_first=options.hear_first,
         redraw=options.redraw,
-        check_edits=options.check_edits,
     )
     assembly.make_checkpoint(
         options.base, options.decoder, options.output, sampling, options.image_codec, options.refiner

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from unitok.components import COMPONENTS
 from unitok.data.tokenizing import load_processor
 from unitok.data.world.sounds.corpus import sound_corpus
 from unitok.data.world.tasks import corpus
-from unitok.decoder_folder import load_for_vocabulary
+from unitok.decoder_folder import load_mean
 from unitok.engine.sampling import Sampling
 from unitok.model import UniTok
 from unitok.processor import Processor
@@ -96,7 +96,7 @@ def _audio_codec(name_or_folder: str | Path, codebooks: int | None) -> dict[str,
 
 def make_checkpoint(
     base: str | Path,
-    decoder: str | Path,
+    decoder: str | Path | Sequence[str | Path],
     output: str | Path,
     sampling: Sampling,
     image_codec: str | Path | None = None,
@@ -107,7 +107,8 @@ def make_checkpoint(
     Args:
         base: As :func:`make_base` wrote it.
         decoder: A decoder's folder, as training exports it; or a language model's whose tokenizer the base has. It
-            gets rows for what it does not know, and is a start for training.
+            gets rows for what it does not know, and is a start for training. Of several the mean is taken, see
+            :func:`~unitok.decoder_folder.load_mean`.
         output: The checkpoint's folder; an older checkpoint there is replaced.
         sampling: How answers are drawn by default.
         image_codec: Where to take the image detokenizer from instead of the base, such as one that was trained longer.
@@ -119,7 +120,8 @@ def make_checkpoint(
     processor = load_processor(base, detokenizers=True)
     if image_codec is not None:
         processor.image_detokenizer = ImageDetokenizer.from_pretrained(Path(image_codec) / "image_detokenizer")
-    model = load_for_vocabulary(decoder, processor.vocabulary)
+    decoders = [decoder] if isinstance(decoder, (str, Path)) else decoder
+    model = load_mean(decoders, processor.vocabulary)
     whole = UniTok(processor, model, sampling, refiner)
     if refiner is not None:
         _ = whole.refiner  # raises unless it can be read

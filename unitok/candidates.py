@@ -79,7 +79,7 @@ def best_answers(
     """
     planned = plan(processor, engine, rows, requests, wanted, sampling, batch_size)
     contests = [
-        Contest(processor, engine, row, prompts, sampling.check_edits)
+        Contest(processor, engine, row, prompts)
         for row, prompts in zip(rows, _prompts(planned, len(rows)), strict=True)
     ]
     meter = Meter(processor.vocabulary, {candidate: candidate.request for candidate in planned}, progress)

@@ -2,8 +2,7 @@
 
 One decoder both makes and understands, so it can check what it made:
 
-- a picture by how likely the decoder finds it, without guidance, behind its prompt; and an edited one by how likely the
-  order is, read off the picture and its edited form (:mod:`unitok.edit_check`);
+- a picture by how likely the decoder finds it, without guidance, behind its prompt;
 - words about a picture by how likely they make the picture, as in a noisy channel (Brown et al. 1993), where they tell
   more of it than nothing does: answers to questions do not, and the first of them stays;
 - words about a sound by how likely they are over all times that it is heard;
@@ -24,7 +23,6 @@ import torch
 from torch import Tensor
 
 from unitok.document import Document, Turn
-from unitok.edit_check import Order, order_of, order_question
 from unitok.engine import Engine, Sampling
 from unitok.hearing import Row, Transcript, can_hear, in_words, transcribe
 from unitok.image_syntax import image_syntax
@@ -48,8 +46,7 @@ class Rival:
         comparable: Whether it is of the first one's kind.
         heard: What is heard in it, of a sound that is compared.
         own: How likely it is behind its prompt, or behind all of them together, of others, once that is known.
-        telling: How likely its words make the picture, or the edited picture its order, once that is known and where it
-            can be asked.
+        telling: How likely its words make the picture, once that is known and where it can be asked.
     """
 
     answer: Tensor
@@ -86,28 +83,19 @@ class Contest:
         engine: Knows the context.
         row: What is answered.
         prompts: How it was put to the decoder, int64 ``[S]`` each, if not by the row's prompt alone.
-        check_edits: Whether the decoder can tell the order between two pictures.
 
     Attributes:
         row: What is answered.
         nothing: How likely the picture is behind nothing, once that is known.
     """
 
-    def __init__(
-        self,
-        processor: Processor,
-        engine: Engine,
-        row: Row,
-        prompts: Sequence[Tensor] = (),
-        check_edits: bool = False,
-    ) -> None:
+    def __init__(self, processor: Processor, engine: Engine, row: Row, prompts: Sequence[Tensor] = ()) -> None:
         self.row = row
         self._prompts = list(prompts) or [row.prompt]
         self.nothing: float | None = None
         self._processor, self._engine = processor, engine
         self._all: list[Rival] = []
         self._picture = only_picture(processor, row.prompt)
-        self._order = order_of(processor, row) if check_edits else None
 
     def add(self, answer: Tensor) -> None:
         """Takes in a candidate, int64 ``[S]``."""
@@ -186,8 +174,6 @@ class Contest:
         if not self.by_ear:
             fresh = [rival for rival in self.rivals if rival.own is None]
             questions += [_Question(prompt, one.answer, one, "own") for one in fresh for prompt in self._prompts]
-        if self._order is not None and self._kind not in (None, (), (Audio,)):
-            return questions + self._order_questions(self._order)
         if not self._tells or self._picture is None:
             return questions
         if self.nothing is None:
@@ -200,17 +186,6 @@ class Contest:
                 questions.append(_Question(prompt, self._picture, rival, "telling"))
         return questions
 
-    def _order_questions(self, order: Order) -> list[_Question]:
-        """Which pictures make the order likely; none where the context has no room for them."""
-        questions = []
-        for rival in self.rivals:
-            codes = [image.codes for image in rival.turn.images if image.codes is not None]
-            if rival.telling is None and len(codes) == 1:
-                prompt, answer = order_question(self._processor, order, codes[0])
-                if self._engine.context is None or len(prompt) + len(answer) <= self._engine.context:
-                    questions.append(_Question(prompt, answer, rival, "telling"))
-        return questions
-
     def best(self) -> Tensor:
         """The best candidate, by what is known."""
         if len(self.rivals) == 1:
@@ -220,7 +195,7 @@ class Contest:
         elif self._kind == () and len(self._prompts) == 1:
             scores = self._telling
         else:
-            scores = [(0.0, rival.clear + (rival.telling or 0.0)) for rival in self.rivals]
+            scores = [(0.0, rival.clear) for rival in self.rivals]
         return self.rivals[max(range(len(scores)), key=lambda place: scores[place]) if scores else 0].answer
 
     @property

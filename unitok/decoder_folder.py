@@ -5,7 +5,7 @@ Shape letters: V vocabulary, D model width.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,6 +99,36 @@ def load_for_vocabulary(
         )
     extend(decoder, vocabulary)
     return decoder
+
+
+@torch.no_grad()
+def load_mean(folders: Sequence[str | Path], vocabulary: Vocabulary) -> PreTrainedModel:
+    """:func:`load_for_vocabulary` of one decoder, or of several as one whose weights are their mean.
+
+    Decoders that went on from the same weights, on other documents or for longer, are often better in the mean than
+    each alone ("model soups", Wortsman et al. 2022). It is taken in float32 and has the first one's dtype.
+
+    Raises:
+        InputError: As for :func:`load_for_vocabulary`, or the decoders have other weights than the first.
+    """
+    decoder = load_for_vocabulary(folders[0], vocabulary)
+    weights = decoder.state_dict()
+    sums = {name: weight.float() for name, weight in weights.items()}
+    for folder in folders[1:]:
+        others = load_for_vocabulary(folder, vocabulary).state_dict()
+        wrong = [name for name in weights.keys() | others.keys() if _shape(weights, name) != _shape(others, name)]
+        if wrong:
+            raise InputError(
+                f"{folder} cannot be averaged with {folders[0]}: {min(wrong)} is not of one shape; give decoders that "
+                "went on from the same weights"
+            )
+        sums = {name: total + others[name].float() for name, total in sums.items()}
+    decoder.load_state_dict({name: total / len(folders) for name, total in sums.items()})
+    return decoder
+
+
+def _shape(weights: Mapping[str, torch.Tensor], name: str) -> torch.Size | None:
+    return weights[name].shape if name in weights else None
 
 
 @torch.no_grad()

@@ -173,6 +173,29 @@ def test_a_decoder_of_another_vocabulary_is_refused(
     assert not (tmp_path / "whole").exists()
 
 
+def test_of_several_decoders_the_mean_is_taken(
+    image_codec: Path, tmp_path: Path, make_decoder: Callable[..., PreTrainedModel], capsys: pytest.CaptureFixture[str]
+) -> None:
+    vocabulary = assembly.make_base(image_codec, tmp_path / "base", text_size=300, image_size=16)
+    decoders = [make_decoder(vocabulary.size, seed=seed).bfloat16() for seed in range(3)]
+    folders = [str(tmp_path / str(number)) for number in range(3)]
+    for decoder, folder in zip(decoders, folders, strict=True):
+        decoder.save_pretrained(folder)
+    arguments = ["checkpoint", "--base", str(tmp_path / "base"), "--output", str(tmp_path / "whole"), "--decoder"]
+    assert main([*arguments, *folders]) == 0
+    found = UniTok.from_pretrained(tmp_path / "whole", dtype=torch.bfloat16).decoder.state_dict()
+    weights = [decoder.state_dict() for decoder in decoders]
+    assert found.keys() == weights[0].keys()
+    for name, weight in found.items():
+        mean = torch.stack([one[name].float() for one in weights]).mean(0)
+        torch.testing.assert_close(weight, mean.bfloat16(), msg=name)
+    make_decoder(vocabulary.size, hidden_size=64).save_pretrained(tmp_path / "wider")
+    capsys.readouterr()
+    assert main([*arguments, folders[0], str(tmp_path / "wider")]) == 2
+    error = capsys.readouterr().err
+    assert "wider cannot be averaged with" in error and error.count("\n") == 1
+
+
 def test_codes_that_look_alike_start_with_embeddings_that_are_alike(
     image_codec: Path, make_decoder: Callable[..., PreTrainedModel]
 ) -> None:

@@ -337,3 +337,14 @@ def test_samples_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     capsys.readouterr()
     assert main(["--output", str(folder)]) == 2
     assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_orders_are_asked_for_between_a_picture_and_its_edited_form() -> None:
+    rng = np.random.default_rng(0)
+    documents = [one for _ in range(40) for one in sample_documents(rng, "train", 16, {"order": 1.0})]
+    assert len(documents) > 60
+    for document in documents:
+        asked, answer = document.turns
+        assert len(asked.images) == 2 and asked.images[0] != asked.images[1]
+        assert len(answer.text) > 5 and "second" in asked.text
+    assert not any(len(d.turns[0].images) == 2 for _ in range(40) for d in sample_documents(rng, "train", 16))

@@ -68,8 +68,6 @@ class Sampling:
             written down, and answered in the place of their words (:mod:`unitok.hearing`).
         redraw: A picture that fewer than half of several candidates tell, as in another look than the decoder's own, is
             drawn again for them (:mod:`unitok.redrawing`).
-        check_edits: Which of several candidates for an edited picture is given depends on how likely the order is, read
-            off the two pictures, as well (:mod:`unitok.edit_check`).
     """
 
     text: SamplingParams = field(default_factory=SamplingParams)
@@ -81,14 +79,13 @@ class Sampling:
     window: int = 1
     hear_first: bool = False
     redraw: bool = False
-    check_edits: bool = False
 
     def __post_init__(self) -> None:
         _check_number(self.guidance_scale, "guidance_scale", low=0.0, high=100.0)
         _check_number(self.audio_guidance_scale, "audio_guidance_scale", low=0.0, high=100.0)
         _check_integer(self.max_tokens, "max_tokens", low=1)
         _check_integer(self.window, "window", low=1)
-        for name in ("hear_first", "redraw", "check_edits"):
+        for name in ("hear_first", "redraw"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{name} must be true or false, not {getattr(self, name)!r}")
 

@@ -38,7 +38,7 @@ WHICH_ORDER = (
     "(Which|which) (request|order) turns the first picture into the second(| one)?",
     "(w|W)hat was (asked for|ordered|requested), to get from the first picture to the second(| one)?",
 )
-"""How users ask for the order between two pictures; the first reading is what `unitok` itself asks."""
+"""How users ask for the order between two pictures."""
 
 OTHER_LOOKS = 0.7
 """How often what a user gives is drawn in another look than the canonical one."""

@@ -109,26 +109,32 @@ def load_mean(folders: Sequence[str | Path], vocabulary: Vocabulary) -> PreTrain
     each alone ("model soups", Wortsman et al. 2022). It is taken in float32 and has the first one's dtype.
 
     Raises:
-        InputError: As for :func:`load_for_vocabulary`, or the decoders have other weights than the first.
+        InputError: As for :func:`load_for_vocabulary`, or one is of another architecture or size than the first.
     """
+    if not folders:
+        raise InputError("give at least one decoder")
     decoder = load_for_vocabulary(folders[0], vocabulary)
     weights = decoder.state_dict()
     sums = {name: weight.float() for name, weight in weights.items()}
     for folder in folders[1:]:
-        others = load_for_vocabulary(folder, vocabulary).state_dict()
-        wrong = [name for name in weights.keys() | others.keys() if _shape(weights, name) != _shape(others, name)]
+        other = load_for_vocabulary(folder, vocabulary)
+        mine, its = (_architecture(one.config.to_dict()) for one in (decoder, other))
+        wrong = sorted(name for name in mine.keys() | its.keys() if mine.get(name) != its.get(name))
         if wrong:
             raise InputError(
-                f"{folder} cannot be averaged with {folders[0]}: {min(wrong)} is not of one shape; give decoders that "
-                "went on from the same weights"
+                f"{folder} cannot be averaged with {folders[0]}: {wrong[0]} in config.json is {its.get(wrong[0])} and "
+                f"{mine.get(wrong[0])}; give decoders that went on from the same weights"
             )
-        sums = {name: total + others[name].float() for name, total in sums.items()}
+        more = other.state_dict()
+        sums = {name: total + more[name].float() for name, total in sums.items()}
     decoder.load_state_dict({name: total / len(folders) for name, total in sums.items()})
     return decoder
 
 
-def _shape(weights: Mapping[str, torch.Tensor], name: str) -> torch.Size | None:
-    return weights[name].shape if name in weights else None
+def _architecture(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What weights must have in common; not where they lie and how they are stored."""
+    stored = ("_name_or_path", "dtype", "torch_dtype", "transformers_version", "use_cache")
+    return {name: value for name, value in config.items() if name not in stored}
 
 
 @torch.no_grad()

@@ -174,7 +174,8 @@ def hearings(
     Returns:
         int64 ``[S]`` each, first the row's own; it is the only one where there is another medium, or no room.
     """
-    later = {id(row.document): _heard_later(processor, row.document) for row in rows}
+    documents = {id(row.document): row.document for row in rows}
+    later = {key: _heard_later(processor, document) for key, document in documents.items()}
     flat = [document for own in later.values() for document in own]
     encoded = iter(processor.encode_batch(flat, generation_prompt=True))
     prompts = {key: [next(encoded) for _ in own] for key, own in later.items()}

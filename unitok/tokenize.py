@@ -107,7 +107,7 @@ def task_shares(option: str, words: Sequence[str], tasks: Collection[str]) -> di
         except ValueError:
             shares[task] = -1.0
         if not 0 <= shares[task] <= MOST:
-            raise InputError(f"{option} {word}: give a share from 0 to {MOST:g}, such as {task}=0.5")
+            raise InputError(f"{option} {word}: give a share from 0 to {MOST:,.0f}, such as {task}=0.5")
     total = sum(shares.values())
     if not total:
         raise InputError(f"{option}: all shares are 0; give one of them more")

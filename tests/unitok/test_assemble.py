@@ -193,7 +193,10 @@ def test_of_several_decoders_the_mean_is_taken(
     capsys.readouterr()
     assert main([*arguments, folders[0], str(tmp_path / "wider")]) == 2
     error = capsys.readouterr().err
-    assert "wider cannot be averaged with" in error and error.count("\n") == 1
+    assert "wider cannot be averaged with" in error and "hidden_size" in error and error.count("\n") == 1
+    make_decoder(vocabulary.size, num_attention_heads=2).save_pretrained(tmp_path / "wider")
+    assert main([*arguments, folders[0], str(tmp_path / "wider")]) == 2
+    assert "num_attention_heads in config.json is 2 and 4" in capsys.readouterr().err
 
 
 def test_codes_that_look_alike_start_with_embeddings_that_are_alike(

@@ -337,6 +337,14 @@ def test_tasks_have_their_shares(said: list) -> None:
         assert abs(kinds[name] / len(documents) - share) < 0.035, (name, kinds[name] / len(documents))
 
 
+def test_shares_of_tasks_are_as_asked_for() -> None:
+    rng = np.random.default_rng(2)
+    shares = {"conversation": 0.4, "naming_chord": 0.6}
+    documents = [one for _ in range(10) for one in sample_sound_documents(rng, "train", 16, shares)]
+    chords = sum(len(one.turns) == 2 and isinstance(one.turns[1].parts[0], Text) for one in documents)
+    assert 45 <= len(documents) <= 60 and abs(chords / len(documents) - 0.6) < 0.1
+
+
 def test_conversations_mix_words_pictures_and_speech(said: list) -> None:
     long = [d for d in families(110, seed=10) if len(d.turns) > 2 and not isinstance(d.turns[0].parts[0], Image)]
     mixed = [d for d in long if {type(part) for _, part in parts_of([d])} == {Text, Image, Audio}]

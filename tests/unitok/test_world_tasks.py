@@ -22,9 +22,10 @@ from unitok.data.world.edits_of_place import MOVE
 from unitok.data.world.phrases import NUMBER_WORDS
 from unitok.data.world.question import Question
 from unitok.data.world.questions import CATEGORIES, sample_questions
+from unitok.data.world.render import CANONICAL
 from unitok.data.world.scene import HELD_OUT_PAIRS, Object, Scene, fits
 from unitok.data.world.spec_sampling import sample_varied_scene
-from unitok.data.world.tasks import TASK_WEIGHTS, corpus, sample_documents
+from unitok.data.world.tasks import TASK_WEIGHTS, corpus, order_document, sample_documents
 from unitok.document import Document, Image, Text
 
 
@@ -340,11 +341,18 @@ def test_samples_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_orders_are_asked_for_between_a_picture_and_its_edited_form() -> None:
-    rng = np.random.default_rng(0)
-    documents = [one for _ in range(40) for one in sample_documents(rng, "train", 16, {"order": 1.0})]
-    assert len(documents) > 60
-    for document in documents:
-        asked, answer = document.turns
-        assert len(asked.images) == 2 and asked.images[0] != asked.images[1]
-        assert len(answer.text) > 5 and "second" in asked.text
+    rng, album = np.random.default_rng(0), Album(16)
+    first = 0
+    for _ in range(40):
+        scene = sample_varied_scene(rng, "train")
+        edit = sample_edit(rng, scene, "train")
+        if edit is None:
+            continue
+        asked, answer = order_document(rng, album, edit, CANONICAL).turns
+        before, after = asked.images
+        assert before is album.picture(edit.source, CANONICAL) and after is album.picture(edit.target)
+        assert answer.text == edit.text and "second" in asked.text
+        first += isinstance(asked.parts[0], Text)
+    assert 1 <= first < 30
+    assert all(len(d.turns[0].images) == 2 for d in sample_documents(rng, "train", 16, {"order": 1.0}))
     assert not any(len(d.turns[0].images) == 2 for _ in range(40) for d in sample_documents(rng, "train", 16))

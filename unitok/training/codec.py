@@ -41,7 +41,7 @@ class AutoEncoder(nn.Module):
     def forward(self, media: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Media to their reconstructions, codes ``[B, n, K]`` and the quantizer's loss."""
         if all(not weight.requires_grad for weight in self.encoder.parameters()):
-            # An encoder that is kept must find the codes that its tokenizer finds: in float32.
+            # An encoder that is kept must find the codes that its tokenizer finds, which bf16-mixed would round.
             with torch.no_grad(), torch.autocast(media.device.type, enabled=False):
                 x = self.encoder(media)
         else:
@@ -138,7 +138,7 @@ class CodecModule(L.LightningModule):
         averaged = {
             name.removeprefix("average.module."): w for name, w in saved.items() if name.startswith("average.m")
         }
-        self._refuse_other_tokenizer(averaged, "model.init_from")
+        self._refuse_other_tokenizer(averaged, f"model.init_from: {path}")
         try:
             self.model.load_state_dict(averaged)
         except RuntimeError as error:
@@ -147,15 +147,19 @@ class CodecModule(L.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         saved = {name.removeprefix("model."): w for name, w in checkpoint["state_dict"].items()}
-        self._refuse_other_tokenizer(saved, "--ckpt_path")
+        self._refuse_other_tokenizer(saved, "--ckpt_path: its training")
 
-    def _refuse_other_tokenizer(self, weights: Mapping[str, Tensor], option: str) -> None:
+    def _refuse_other_tokenizer(self, weights: Mapping[str, Tensor], whose: str) -> None:
         """Weights of the model's networks must not take the place of the tokenizer that is kept."""
         if self._kept == (None,):
             return
         for name, own in self.model.state_dict().items():
-            if not name.startswith("decoder.") and not torch.equal(weights.get(name, torch.empty(0)).to(own), own):
-                raise InputError(f"{option}: its training kept another tokenizer than that of model.tokenizer_from")
+            saved = weights.get(name)  # what is missing or of another shape is told where it is loaded
+            same_shape = saved is not None and saved.shape == own.shape
+            if same_shape and not name.startswith("decoder.") and not torch.equal(saved.to(own), own):
+                raise InputError(
+                    f"{whose} has another tokenizer than model.tokenizer_from; give the one of that training"
+                )
 
     def configure_optimizers(self) -> Any:
         total = self.schedule_config.total_steps or self.trainer.max_steps

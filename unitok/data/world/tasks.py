@@ -57,7 +57,10 @@ def sample_documents(
     the documents, by task; a family that draws nothing from words shows a scene that is worth asking about,
     with objects that are alike.
     """
-    numbers = {task: int(weights.get(task, 0.0) * DOCUMENTS_PER_FAMILY + rng.random()) for task in TASK_WEIGHTS}
+    numbers = dict.fromkeys(TASK_WEIGHTS, 0)
+    for task in TASK_WEIGHTS:
+        if share := weights.get(task):
+            numbers[task] = int(share * DOCUMENTS_PER_FAMILY + rng.random())
     album = Album(size)
     request = sample_request(rng, split=split) if numbers["request"] else None
     scene = request.scene if request is not None else sample_varied_scene(rng, split)

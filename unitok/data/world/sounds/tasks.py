@@ -87,7 +87,7 @@ def sample_sound_documents(
         found, said = spoken_questions(rng, tape, album, _scene(rng, request.scene, split), style, split)
         documents += found
         heard += said
-    if numbers["conversation"]:
+    for _ in range(numbers["conversation"]):
         talk = sample_spoken_conversation(rng, album, tape, request.scene, style, split)
         documents += [] if talk is None else [talk]
     for _ in range(numbers["reading"]):

@@ -154,9 +154,10 @@ class CodecModule(L.LightningModule):
         if self._kept == (None,):
             return
         for name, own in self.model.state_dict().items():
-            saved = weights.get(name)  # what is missing or of another shape is told where it is loaded
-            same_shape = saved is not None and saved.shape == own.shape
-            if same_shape and not name.startswith("decoder.") and not torch.equal(saved.to(own), own):
+            saved = weights.get(name)
+            if name.startswith("decoder.") or saved is None or saved.shape != own.shape:
+                continue  # what is missing or of another shape is told where it is loaded
+            if not torch.equal(saved.to(own), own):
                 raise InputError(
                     f"{whose} has another tokenizer than model.tokenizer_from; give the one of that training"
                 )

@@ -1,4 +1,4 @@
-"""`python -m unitok.tokenize`: writes documents as a token cache, which training reads."""
+"""`python -m unitok.tokenize`: writes documents as a token cache, which training reads, or chooses some of one."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def build_parser() -> ArgumentParser:
         "--tasks",
         nargs="+",
         metavar="TASK=SHARE",
-        help="shares of the documents without sounds, such as edit=0.6 questions=0.4; tasks are request, edit, "
-        "questions, caption, conversation and order, and those that are not named get none (default: as `tiny` learned "
-        "them at first)",
+        help="shares of the documents without sounds, such as edit=0.6 questions=0.4; tasks are request, edit (or "
+        "single kinds of it, such as edit_move), questions, caption, conversation and order, and those that are not "
+        "named get none (default: as `tiny` learned them at first)",
     )
     world.add_argument(
         "--sound-tasks",
@@ -67,6 +67,17 @@ def build_parser() -> ArgumentParser:
         default="stop",
         help="at a line that cannot be read (default stop)",
     )
+    hardest = kinds.add_parser(
+        "hardest",
+        help="those documents of a cache that a decoder knows least",
+        description="Choose the documents of a cache on which a decoder's loss is highest, for further training.",
+    )
+    hardest.add_argument("cache", metavar="CACHE", help="folder that this command wrote before")
+    hardest.add_argument("--decoder", required=True, metavar="FOLDER", help="a decoder, or a checkpoint such as tiny")
+    hardest.add_argument(
+        "--share", type=number(0, 1, above=True), required=True, metavar="SHARE", help="of the documents, to be kept"
+    )
+    hardest.add_argument("--output", required=True, metavar="FOLDER", help="the new cache; it must not exist")
     for sub in (world, documents):
         sub.add_argument("--checkpoint", required=True, metavar="FOLDER", help="with vocabulary.json and tokenizers")
         sub.add_argument("--output", required=True, metavar="FOLDER", help="the cache; it must not exist")
@@ -149,6 +160,16 @@ def command(argv: Sequence[str]) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
 
     # Imported late, so that --help and mistakes are answered at once.
+    if options.source == "hardest":
+        from unitok.data.hardest import write_hardest
+
+        chosen, losses = write_hardest(options.cache, options.decoder, options.share, options.output)
+        least, mean = chosen.meta["least_loss"], losses.mean()
+        print(
+            f"{chosen.folder}: {len(chosen)} of {len(losses)} documents, {chosen.meta['tokens']} tokens; "
+            f"losses from {least:.2f} nats on (mean of all: {mean:.2f})"
+        )
+        return
     from unitok.data.tokenizing import JsonlSource, write_cache
 
     source: Source

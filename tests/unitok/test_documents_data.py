@@ -249,6 +249,7 @@ def test_wrong_shares_of_tasks_are_one_line(
     common = ["world", "--documents", "12", "--checkpoint", str(checkpoint), "--output", str(tmp_path / "other")]
     wrong = {
         "--tasks edits=1": "no task 'edits'",
+        "--tasks edit_paint=1": "no task 'edit_paint'",
         "--tasks edit=x": "edit=0.5",
         "--tasks edit=-1": "from 0 to",
         "--tasks edit=nan": "from 0 to",

@@ -17,7 +17,7 @@ from unitok.data.world.album import Album
 from unitok.data.world.caption_parser import parse_caption
 from unitok.data.world.conversations import MAX_PICTURES, sample_conversation
 from unitok.data.world.edit import Edit
-from unitok.data.world.edits import KINDS, sample_edit
+from unitok.data.world.edits import KIND_NAMES, KINDS, sample_edit
 from unitok.data.world.edits_of_place import MOVE
 from unitok.data.world.phrases import NUMBER_WORDS
 from unitok.data.world.question import Question
@@ -356,3 +356,27 @@ def test_orders_are_asked_for_between_a_picture_and_its_edited_form() -> None:
     assert 1 <= first < 30
     assert all(len(d.turns[0].images) == 2 for d in sample_documents(rng, "train", 16, {"order": 1.0}))
     assert not any(len(d.turns[0].images) == 2 for _ in range(40) for d in sample_documents(rng, "train", 16))
+
+
+@pytest.mark.parametrize("kind", KIND_NAMES)
+def test_single_kinds_of_edits_can_be_asked_for(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    edits: dict[str, str] = {}
+
+    def noting(*arguments: object) -> Edit | None:
+        edit = sample_edit(*arguments)  # type: ignore[arg-type]
+        if edit is not None:
+            edits[edit.text] = edit.kind
+        return edit
+
+    monkeypatch.setattr(tasks, "sample_edit", noting)
+    rng = np.random.default_rng(5)
+    documents = [d for _ in range(12) for d in sample_documents(rng, "train", 16, {f"edit_{kind}": 1.0})]
+    assert documents
+    for document in documents:
+        asked, answer = document.turns
+        assert edits[asked.text.strip()] == kind and len(asked.images) == len(answer.images) == 1
+
+
+def test_a_kind_of_edits_that_is_not_known() -> None:
+    with pytest.raises(ValueError, match=r"'paint' is not one of .*joined"):
+        sample_edit(np.random.default_rng(0), scene(("small", "red", "circle", 0.5, 0.5)), kind="paint")

@@ -217,7 +217,7 @@ def write_cache(
     key = vocabulary_hash(processor.vocabulary)
     work = output.with_name(output.name + ".shards")
     folders = [work / f"{shard:06d}" for shard in range(source.shards())]
-    _begin(work, {"vocabulary_hash": key, "pictures": processor.image_size, **source.identity()})
+    begin(work, {"vocabulary_hash": key, "pictures": processor.image_size, **source.identity()})
     missing = [shard for shard, folder in enumerate(folders) if not folder.exists()]
     with tqdm(total=len(folders), initial=len(folders) - len(missing), desc="tokenizing", unit="shard") as bar:
         if workers == 0:
@@ -241,7 +241,7 @@ def write_cache(
     return TokenCache(output, key)
 
 
-def _begin(work: Path, identity: dict[str, Any]) -> None:
+def begin(work: Path, identity: dict[str, Any]) -> None:
     """Start a folder of shards, or go on with one that is of the same source and vocabulary."""
     note = work / "source.json"
     text = json.dumps(identity, indent=2)

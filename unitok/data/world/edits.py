@@ -37,6 +37,9 @@ KINDS: dict[str, tuple[float, Maker]] = {
 """How often each kind is drawn, and who makes it."""
 
 _WEIGHTS = {kind: weight for kind, (weight, _) in KINDS.items()}
+KIND_NAMES = (*KINDS, "joined")
+"""All kinds, with two edits in one sentence."""
+
 _EXACT = ("recolor", "reshape", "resize", "remove", "background")
 """Kinds that can be joined in one sentence: their results leave nothing open."""
 _JOINED_RATE = 0.05
@@ -58,10 +61,10 @@ def sample_edit(
     Raises:
         ValueError: The kind is unknown.
     """
-    if kind is not None and kind not in KINDS:
-        raise ValueError(f"edit kind {kind!r} is not one of {', '.join(KINDS)}")
+    if kind is not None and kind not in KIND_NAMES:
+        raise ValueError(f"edit kind {kind!r} is not one of {', '.join(KIND_NAMES)}")
     for _ in range(tries):
-        if kind is None and chance(rng, _JOINED_RATE):
+        if kind == "joined" or (kind is None and chance(rng, _JOINED_RATE)):
             edit = _joined(rng, scene, split)
         else:
             edit = KINDS[kind or pick_weighted(rng, _WEIGHTS)][1](rng, scene, split, focus)

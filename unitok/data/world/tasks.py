@@ -14,7 +14,7 @@ from unitok.data.world.album import Album
 from unitok.data.world.captions import sample_caption
 from unitok.data.world.conversations import sample_conversation
 from unitok.data.world.edit import Edit
-from unitok.data.world.edits import sample_edit
+from unitok.data.world.edits import KIND_NAMES, sample_edit
 from unitok.data.world.questions import sample_questions
 from unitok.data.world.render import CANONICAL, Style
 from unitok.data.world.requests import request_for, sample_request
@@ -31,8 +31,9 @@ TASK_WEIGHTS: dict[str, float] = {
     "caption": 0.08,
     "conversation": 0.18,
     "order": 0.0,
+    **{f"edit_{kind}": 0.0 for kind in KIND_NAMES},
 }
-"""Shares of the documents, unless others are asked for."""
+"""Shares of the documents, unless others are asked for. ``edit`` draws all kinds of edits, ``edit_move`` one."""
 
 WHICH_ORDER = (
     "(Which|which) (request|order) turns the first picture into the second(| one)?",
@@ -75,8 +76,12 @@ def sample_documents(
         other = sample_edit(rng, scene, split) if number else edit
         if other is not None:
             edits += [other] if number else []
-            picture = album.picture(scene, given_style)
-            documents.append(answered(with_words(rng, picture, other.text), album.picture(other.target)))
+            documents.append(edit_document(rng, album, other, given_style))
+    for kind in KIND_NAMES:
+        for _ in range(numbers[f"edit_{kind}"]):
+            other = sample_edit(rng, scene, split, kind)
+            if other is not None:
+                documents.append(edit_document(rng, album, other, given_style))
     for _ in range(numbers["order"] if edits else 0):
         documents.append(order_document(rng, album, pick(rng, edits), given_style))
     shown = [(scene, given_style)] * 2 + [(scene if edit is None else edit.target, CANONICAL)]
@@ -106,6 +111,10 @@ def question_document(
 def caption_document(rng: np.random.Generator, album: Album, scene: Scene, style: Style) -> Document:
     caption = sample_caption(rng, scene)
     return answered(with_words(rng, album.picture(scene, style), caption.demand), Text(caption.text))
+
+
+def edit_document(rng: np.random.Generator, album: Album, edit: Edit, style: Style) -> Document:
+    return answered(with_words(rng, album.picture(edit.source, style), edit.text), album.picture(edit.target))
 
 
 def order_document(rng: np.random.Generator, album: Album, edit: Edit, style: Style) -> Document:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from transformers.utils.quantization_config import QuantizationConfigMixin
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model")
+SCALED_LOGITS = ("final_logit_softcapping", "logits_scaling", "logit_scale")
+"""Settings of decoders whose logits are more than what their head makes of the last hidden state."""
+
 NOISE = 0.1
 """Standard deviation of a new row around the mean of text's rows, relative to theirs."""
 
@@ -99,6 +102,13 @@ def load_for_vocabulary(
         )
     extend(decoder, vocabulary)
     return decoder
+
+
+def refuse_scaled_logits(config: object) -> None:
+    """Raises `InputError` for decoders whose loss cannot be taken from hidden states and head alone."""
+    for name in SCALED_LOGITS:
+        if getattr(config, name, None) not in (None, 1, 1.0):
+            raise InputError(f"decoders with {name} are not supported: the loss takes logits straight from the head")
 
 
 @torch.no_grad()

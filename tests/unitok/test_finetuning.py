@@ -13,7 +13,9 @@ import torch
 from PIL import Image as PILImage
 from transformers import (
     AutoModelForCausalLM,
+    Gemma2Config,
     GemmaConfig,
+    GraniteConfig,
     LlamaConfig,
     MistralConfig,
     PretrainedConfig,
@@ -55,6 +57,11 @@ LANGUAGE_MODELS: dict[str, PretrainedConfig] = {
     "gemma": GemmaConfig(**SIZES),
     "mistral": MistralConfig(**SIZES, sliding_window=None),
 }
+SCALED = {
+    "gemma2": Gemma2Config(**SIZES, final_logit_softcapping=30.0),
+    "granite": GraniteConfig(**SIZES, logits_scaling=2.0),
+}
+"""Their logits are more than what the head makes of hidden states, which the loss relies on."""
 
 
 @pytest.fixture
@@ -63,7 +70,7 @@ def make_language_model(tiny_processor: Processor, tmp_path: Path) -> Callable[.
 
     def make(name: str = "llama") -> Path:
         torch.manual_seed(0)
-        config = LANGUAGE_MODELS[name]
+        config = {**LANGUAGE_MODELS, **SCALED}[name]
         config.vocab_size = tiny_processor.vocabulary.text_size + 4
         config.pad_token_id = None
         folder = tmp_path / name
@@ -87,6 +94,14 @@ def make_module(tiny_processor: Processor, tmp_path: Path) -> Callable[..., Deco
         return module
 
     return make
+
+
+@pytest.mark.parametrize("name", SCALED)
+def test_a_language_model_with_scaled_logits_is_refused(
+    make_language_model: Callable[..., Path], make_module: Callable[..., DecoderModule], name: str
+) -> None:
+    with pytest.raises(InputError, match="logit"):
+        make_module(init_from=str(make_language_model(name)))
 
 
 @pytest.fixture

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from transformers import PreTrainedModel
+from transformers import CohereConfig, CohereForCausalLM, PreTrainedModel
 
 from unitok import tokenize
 from unitok.data import hardest
@@ -21,10 +22,10 @@ from unitok.terminal import run
 DOCUMENTS = 11
 
 
-def write_cache(folder: Path, processor: Processor, documents: int = DOCUMENTS, key: str | None = None) -> TokenCache:
+def write_cache(folder: Path, processor: Processor, documents: int = DOCUMENTS, seed: int = 0) -> TokenCache:
     vocabulary = processor.vocabulary
-    rng = np.random.default_rng(0)
-    with TokenCacheWriter(folder, vocabulary.size, key or vocabulary_hash(vocabulary)) as writer:
+    rng = np.random.default_rng(seed)
+    with TokenCacheWriter(folder, vocabulary.size, vocabulary_hash(vocabulary)) as writer:
         for _ in range(documents):
             length = int(rng.integers(2, 40))
             writer.add(rng.integers(0, vocabulary.size, length), rng.integers(0, 2, length))
@@ -52,7 +53,15 @@ def test_losses_are_those_of_each_document_alone(
     cache: TokenCache, tiny_decoder: PreTrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hardest, "ROW_TOKENS", 100)  # several documents in a batch, and several batches
+    monkeypatch.setattr(hardest, "LOGITS", 7 * tiny_decoder.config.vocab_size)  # and several pieces of one
+    sizes: list[int] = []
+    backbone = tiny_decoder.get_decoder()
+    hook = backbone.register_forward_pre_hook(
+        lambda _module, _args, kwargs: sizes.append(kwargs["input_ids"].numel()), with_kwargs=True
+    )
     losses = document_losses(tiny_decoder, list(cache))
+    hook.remove()
+    assert 2 <= len(sizes) < DOCUMENTS and max(sizes) <= 100
     for (ids, targets), loss in zip(cache, losses, strict=True):
         tokens = torch.from_numpy(ids.astype(np.int64))
         with torch.no_grad():
@@ -76,48 +85,60 @@ def test_the_hardest_documents_are_kept_in_their_order(
     assert {path.name for path in tmp_path.iterdir()} == {"cache", "decoder", "hard"}  # nothing is left over
 
 
-def test_a_run_that_was_stopped_goes_on(
-    cache: TokenCache, decoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert choose(cache, decoder, tmp_path / "whole") == 0
+def test_at_least_one_document_is_kept(cache: TokenCache, decoder: Path, tmp_path: Path) -> None:
+    assert choose(cache, decoder, tmp_path / "hard", "0.01") == 0
+    assert len(TokenCache(tmp_path / "hard")) == 1
+
+
+@pytest.fixture()
+def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Documents that were read, four at a time; the first run is stopped behind the first four, which is a 0."""
+    sizes: list[int] = []
+
+    def found(model: PreTrainedModel, documents: list) -> object:
+        if len(sizes) == 1:
+            sizes.append(0)
+            raise KeyboardInterrupt
+        sizes.append(len(documents))
+        return document_losses(model, documents)
+
     monkeypatch.setattr(hardest, "TOGETHER", 4)
-    read: list[int] = []
+    monkeypatch.setattr(hardest, "document_losses", found)
+    return sizes
 
-    def losses_of(stop: bool) -> Callable[..., object]:
-        def found(model: PreTrainedModel, documents: list) -> object:
-            if stop and read:
-                raise KeyboardInterrupt
-            read.append(len(documents))
-            return document_losses(model, documents)
 
-        return found
-
-    monkeypatch.setattr(hardest, "document_losses", losses_of(stop=True))
+def test_a_run_that_was_stopped_goes_on(cache: TokenCache, decoder: Path, tmp_path: Path, read: list[int]) -> None:
     assert choose(cache, decoder, tmp_path / "hard") == 130
-    assert read == [4] and not (tmp_path / "hard").exists()
-    monkeypatch.setattr(hardest, "document_losses", losses_of(stop=False))
+    assert not (tmp_path / "hard").exists()
     assert choose(cache, decoder, tmp_path / "hard") == 0
-    assert read == [4, 4, 3]  # the first four were not read again
+    assert read == [4, 0, 4, 3]  # the first four were not read again
+    assert choose(cache, decoder, tmp_path / "whole") == 0
     for name in ("tokens.bin", "targets.bin"):
         assert (tmp_path / "hard" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-def test_losses_of_another_decoder_are_not_taken(
+@pytest.mark.parametrize("change", ["decoder", "cache", "together", "damage"])
+def test_losses_of_something_else_are_not_taken(
     cache: TokenCache,
     decoder: Path,
-    make_decoder: Callable[..., PreTrainedModel],
     tiny_processor: Processor,
     tmp_path: Path,
+    read: list[int],
     monkeypatch: pytest.MonkeyPatch,
+    change: str,
 ) -> None:
-    other = tmp_path / "other"
-    make_decoder(tiny_processor.vocabulary.size + 5, seed=1).save_pretrained(other)
-    assert choose(cache, other, tmp_path / "expected") == 0
-    with monkeypatch.context() as patch:
-        patch.setattr(hardest, "TokenCacheWriter", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        assert choose(cache, decoder, tmp_path / "hard") == 130  # all losses are there, the cache is not
-    assert choose(cache, other, tmp_path / "hard") == 0
-    assert (tmp_path / "hard/tokens.bin").read_bytes() == (tmp_path / "expected/tokens.bin").read_bytes()
+    assert choose(cache, decoder, tmp_path / "hard") == 130
+    if change == "decoder":
+        (decoder / "model.safetensors").touch()  # as when it is saved again; of the same size
+    elif change == "cache":
+        shutil.rmtree(cache.folder)
+        write_cache(cache.folder, tiny_processor)
+    elif change == "together":
+        monkeypatch.setattr(hardest, "TOGETHER", 3)
+    else:
+        (tmp_path / "hard.losses" / "000000000.npy").write_bytes(b"")
+    assert choose(cache, decoder, tmp_path / "hard") == 0
+    assert read == [4, 0, *([3, 3, 3, 2] if change == "together" else [4, 4, 3])]
 
 
 def test_what_cannot_be_chosen_from_is_one_line(
@@ -132,6 +153,18 @@ def test_what_cannot_be_chosen_from_is_one_line(
     small = tmp_path / "small"
     make_decoder(tiny_processor.vocabulary.size - 1).save_pretrained(small)
     (tmp_path / "nothing").mkdir()
+    short = tmp_path / "short"
+    make_decoder(tiny_processor.vocabulary.size, max_position_embeddings=8).save_pretrained(short)
+    mad = tmp_path / "mad"
+    broken = make_decoder(tiny_processor.vocabulary.size)
+    torch.nn.init.constant_(broken.get_input_embeddings().weight, float("nan"))
+    broken.save_pretrained(mad)
+    scaled = tmp_path / "scaled"
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    CohereForCausalLM(CohereConfig(vocab_size=tiny_processor.vocabulary.size, **sizes)).save_pretrained(scaled)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "taken.losses").mkdir()
+    (tmp_path / "taken.losses/mine.txt").write_text("")
     wrong = [
         ((cache, decoder, tmp_path / "x", "0"), "above 0"),
         ((cache, decoder, tmp_path / "x", "1.5"), "at most 1"),
@@ -140,9 +173,17 @@ def test_what_cannot_be_chosen_from_is_one_line(
         ((cache, "tiny", tmp_path / "x"), "another vocabulary"),
         ((cache, small, tmp_path / "x"), f"knows {tiny_processor.vocabulary.size - 1} ids"),
         ((empty, decoder, tmp_path / "x"), "no documents"),
+        ((cache, short, tmp_path / "x"), "at most 8 tokens"),
+        ((cache, mad, tmp_path / "x"), f"{DOCUMENTS} of {DOCUMENTS} documents are no numbers"),
+        ((cache, scaled, tmp_path / "x"), "logit_scale"),
+        ((cache, decoder, tmp_path / "file/x"), "cannot be written"),
+        ((cache, decoder, tmp_path / "taken"), "is in the way"),
     ]
     for arguments, message in wrong:
         assert choose(*arguments) == 2
         error = capsys.readouterr().err.splitlines()[-1]
         assert error.startswith("error: ") and message in error
     assert not (tmp_path / "x").exists() and not (tmp_path / "x.losses").exists()
+    assert (tmp_path / "taken.losses/mine.txt").is_file()
+    with pytest.raises(ValueError, match="share"):
+        hardest.write_hardest(cache.folder, decoder, 0.0, tmp_path / "x")

@@ -8,6 +8,8 @@ are less than half; compare "selective backprop" (Jiang et al. 2019), which choo
   documents out of the cache, or they are what is found.
 - The hardest documents alone teach that the first thought is always wrong. Train on others as well.
 
+Losses are sums over a document, so longer ones are harder: a cache of one task is best.
+
 A run that was stopped goes on with the losses that it has.
 """
 
@@ -26,7 +28,7 @@ from tqdm import tqdm
 
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, vocabulary_hash
 from unitok.data.tokenizing import Encoded, begin, find_folder
-from unitok.decoder_folder import load_decoder
+from unitok.decoder_folder import load_decoder, refuse_scaled_logits
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 
@@ -35,6 +37,9 @@ TOGETHER = 2048
 
 ROW_TOKENS = 8192
 """Tokens that are read at once, padding included."""
+
+LOGITS = 2**26
+"""Logits that are computed at once."""
 
 
 def write_hardest(
@@ -52,67 +57,100 @@ def write_hardest(
         The new cache, and the losses of all documents of the old one in nats, float32 ``[documents]``.
 
     Raises:
-        InputError: ``output`` exists, ``source`` is no cache or empty, or the decoder cannot be read or is of another
-            vocabulary.
+        InputError: ``output`` exists or cannot be written; ``source`` is no cache, is empty, or has longer documents
+            than the decoder reads; the decoder cannot be read, is of another vocabulary as far as that can be seen, or
+            has losses that are no numbers.
+        ValueError: ``share`` is out of range.
     """
+    if not 0 < share <= 1:
+        raise ValueError(f"share must be in (0, 1], got {share}")
     output = Path(output)
     if output.exists():
         raise InputError(f"{output} exists already; remove it or choose another output folder")
     cache = TokenCache(source)
     if not len(cache):
         raise InputError(f"{source} has no documents")
-    losses = _losses(cache, _decoder_at(decoder, cache), output.with_name(output.name + ".losses"))
+    work = output.with_name(output.name + ".losses")
+    losses = _losses(cache, _decoder_at(decoder, cache), work)
+    if wrong := int((~np.isfinite(losses)).sum()):
+        shutil.rmtree(work)
+        raise InputError(
+            f"{decoder}: losses of {wrong} of {len(losses)} documents are no numbers; give another decoder"
+        )
     chosen = np.sort(np.argsort(-losses, kind="stable")[: max(1, round(share * len(losses)))])
-    with TokenCacheWriter(output, cache.meta["vocabulary_size"], cache.meta["vocabulary_hash"]) as writer:
+    with TokenCacheWriter(output, cache.vocabulary_size, cache.vocabulary_hash) as writer:
         for number in chosen:
             writer.add(*cache[number])
         origin = {"source": "hardest", "cache": str(source), "decoder": str(decoder), "share": share}
         writer.finish(source=origin, least_loss=float(losses[chosen].min()))
-    shutil.rmtree(output.with_name(output.name + ".losses"))
+    shutil.rmtree(work)
     return TokenCache(output), losses
 
 
 def _decoder_at(name: str | Path, cache: TokenCache) -> Path:
-    """The folder of a decoder, or of a checkpoint's, whose vocabulary is the cache's as far as that can be seen."""
-    if (Path(name) / "config.json").is_file():
-        return Path(name)
-    try:
-        checkpoint = find_folder(name)
-    except InputError:
-        raise InputError(f"{name} is neither a decoder's folder (no config.json) nor a checkpoint") from None
-    if vocabulary_hash(Vocabulary.load(checkpoint / "vocabulary.json")) != cache.meta["vocabulary_hash"]:
-        raise InputError(f"{cache.folder} was made with another vocabulary than that of {name}; build it again with it")
-    return checkpoint / "decoder"
-
-
-def _losses(cache: TokenCache, decoder: Path, work: Path) -> NDArray[np.float32]:
-    """The loss of each document, float32 ``[documents]``, as far as possible from what was found before."""
-    model = load_decoder(decoder, torch.bfloat16)
-    if model.config.vocab_size < cache.meta["vocabulary_size"]:
+    """The folder of a decoder, or of a checkpoint's. A vocabulary that lies with it must be the cache's."""
+    folder = Path(name)
+    if not (folder / "config.json").is_file():
+        try:
+            folder = find_folder(name) / "decoder"
+        except InputError:
+            raise InputError(f"{name} is neither a decoder's folder (no config.json) nor a checkpoint") from None
+    vocabulary = folder.parent / "vocabulary.json"
+    if vocabulary.is_file() and vocabulary_hash(Vocabulary.load(vocabulary)) != cache.vocabulary_hash:
         raise InputError(
-            f"{decoder} knows {model.config.vocab_size} ids, {cache.folder} has {cache.meta['vocabulary_size']}; "
-            "give a decoder of the cache's vocabulary"
+            f"{cache.folder} was made with another vocabulary than {name} has; give a decoder that was trained on such "
+            f"caches, or tokenize the documents with --checkpoint {name}"
         )
-    model.to("cuda" if torch.cuda.is_available() else "cpu")  # pyright: ignore[reportArgumentType]
-    begin(work, {"documents": _identity(cache.folder), "decoder": _identity(decoder)})
+    return folder
+
+
+def _losses(cache: TokenCache, folder: Path, work: Path) -> NDArray[np.float32]:
+    """The loss of each document, float32 ``[documents]``, as far as possible from what was found before."""
+    # What the files are before they are read: one that is replaced meanwhile is another decoder.
+    identity = {"together": TOGETHER, "documents": _identity(cache.folder), "decoder": _identity(folder)}
+    decoder = load_decoder(folder, torch.bfloat16)
+    _check(decoder.config, folder, cache)
+    decoder.to("cuda" if torch.cuda.is_available() else "cpu")  # pyright: ignore[reportArgumentType]
+    begin(work, identity)
     found = []
     with tqdm(total=len(cache), desc="reading", unit="document") as bar:
         for start in range(0, len(cache), TOGETHER):
-            documents = [cache[number] for number in range(start, min(len(cache), start + TOGETHER))]
+            numbers = range(start, min(len(cache), start + TOGETHER))
             place = work / f"{start:09d}.npy"
-            if not place.is_file():
-                partial = work / "partial.npy"
-                np.save(partial, document_losses(model, documents))
-                partial.replace(place)
-            found.append(np.load(place, allow_pickle=False))
-            bar.update(len(documents))
+            losses = _known(place, len(numbers))
+            if losses is None:
+                losses = document_losses(decoder, [cache[number] for number in numbers])
+                np.save(work / "partial.npy", losses)
+                (work / "partial.npy").replace(place)
+            found.append(losses)
+            bar.update(len(numbers))
     return np.concatenate(found)
 
 
+def _known(place: Path, count: int) -> NDArray[np.float32] | None:
+    """Losses that were saved before; None where that did not come to its end."""
+    try:
+        losses: NDArray[np.float32] = np.load(place, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return losses if losses.shape == (count,) else None
+
+
+def _check(config: Any, folder: Path, cache: TokenCache) -> None:
+    """Raises `InputError` where the losses of a decoder on a cache cannot be told."""
+    refuse_scaled_logits(config)
+    known, needed = config.vocab_size, cache.vocabulary_size
+    if known < needed:
+        raise InputError(f"{folder} knows {known} ids, {cache.folder} has {needed}; give a decoder of its vocabulary")
+    context, longest = getattr(config, "max_position_embeddings", None), int(cache.lengths.max())
+    if context is not None and longest > context:
+        raise InputError(f"{folder} reads at most {context} tokens, {cache.folder} has a document of {longest}")
+
+
 def _identity(folder: Path) -> dict[str, Any]:
-    """The sizes and times of a folder's files: losses are used again only where these are the same."""
+    """A folder and its files' sizes and times: losses are used again only where these are the same."""
     files = sorted(path for path in folder.iterdir() if path.is_file())
-    return {path.name: [path.stat().st_size, path.stat().st_mtime_ns] for path in files}
+    return {str(folder.resolve()): {path.name: [path.stat().st_size, path.stat().st_mtime_ns] for path in files}}
 
 
 @torch.inference_mode()
@@ -123,7 +161,8 @@ def document_losses(decoder: Any, documents: Sequence[Encoded]) -> NDArray[np.fl
         decoder: A ``transformers`` causal LM, in eval mode.
         documents: Ids ``[S]`` and targets ``[S]`` of 0 and 1 each, as a cache has them.
     """
-    device = next(decoder.parameters()).device
+    device, head = next(decoder.parameters()).device, decoder.get_output_embeddings()
+    piece = max(1, LOGITS // decoder.config.vocab_size)
     losses = np.zeros(len(documents), dtype=np.float32)
     for chunk in _chunks([len(ids) for ids, _ in documents]):
         size = len(chunk), len(documents[chunk[-1]][0])
@@ -132,12 +171,15 @@ def document_losses(decoder: Any, documents: Sequence[Encoded]) -> NDArray[np.fl
             tokens, targets = (torch.from_numpy(part.astype(np.int64)) for part in documents[number])
             ids[row, : len(tokens)], written[row, : len(tokens)] = tokens, targets.bool()
         # What is behind a row's end is seen by nothing in front of it.
-        hidden = decoder.get_decoder()(input_ids=ids.to(device), use_cache=False).last_hidden_state
-        wanted = written[:, 1:].to(device)
-        logits = decoder.get_output_embeddings()(hidden[:, :-1][wanted]).float()
-        each = cross_entropy(logits, ids[:, 1:].to(device)[wanted], reduction="none")
-        rows = torch.arange(len(chunk), device=device)[:, None].expand_as(wanted)[wanted]
-        losses[chunk] = torch.zeros(len(chunk), device=device).index_add_(0, rows, each).cpu().numpy()
+        hidden = decoder.get_decoder()(input_ids=ids.to(device), use_cache=False).last_hidden_state[:, :-1]
+        wanted = written[:, 1:]
+        labels, rows = ids[:, 1:][wanted], torch.arange(len(chunk))[:, None].expand_as(wanted)[wanted]
+        sums = torch.zeros(len(chunk))
+        parts = (part.split(piece) for part in (hidden[wanted.to(device)], labels, rows))
+        for states, expected, owners in zip(*parts, strict=True):
+            logits = head(states).float()
+            sums.index_add_(0, owners, cross_entropy(logits, expected.to(device), reduction="none").cpu())
+        losses[chunk] = sums.numpy()
     return losses
 
 

@@ -74,7 +74,7 @@ class TokenCacheWriter:
 
     def add_cache(self, cache: TokenCache) -> None:
         """Append every document of another cache."""
-        if cache.meta["vocabulary_hash"] != self.vocabulary_hash:
+        if cache.vocabulary_hash != self.vocabulary_hash:
             raise InputError(f"{cache.folder} was made with another vocabulary; build it again")
         for name, file in (("tokens.bin", self._tokens), ("targets.bin", self._targets)):
             with open(cache.folder / name, "rb") as source:
@@ -141,6 +141,7 @@ class TokenCache(Sequence[tuple[NDArray[np.integer], NDArray[np.uint8]]]):
         try:
             self.offsets: NDArray[np.int64] = np.load(self.folder / "offsets.npy", allow_pickle=False)
             self.dtype = np.dtype(self.meta["dtype"]).newbyteorder("<")
+            self.vocabulary_size, self.vocabulary_hash = self.meta["vocabulary_size"], self.meta["vocabulary_hash"]
             total = int(self.offsets[-1])
             self.tokens: NDArray[np.integer] = self._map("tokens.bin", self.dtype, total)
             self.targets: NDArray[np.uint8] = self._map("targets.bin", np.dtype(np.uint8), total)

@@ -242,13 +242,25 @@ def write_cache(
 
 
 def begin(work: Path, identity: dict[str, Any]) -> None:
-    """Start a folder of shards, or go on with one that is of the same source and vocabulary."""
+    """Start a folder of what a long run has done so far, or go on with one whose run had the same identity.
+
+    Raises:
+        InputError: the folder is of something else, or cannot be written.
+    """
     note = work / "source.json"
     text = json.dumps(identity, indent=2)
-    if not (note.is_file() and note.read_text() == text):
+    try:
+        if note.is_file() and note.read_text() == text:
+            return
+        if work.exists() and not note.is_file() and any(work.iterdir()):
+            raise InputError(f"{work} is in the way; remove it or choose another output folder")
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         note.write_text(text)
+    except OSError as error:
+        raise InputError(
+            f"{work} cannot be written: {error.strerror or error}; choose another output folder"
+        ) from error
 
 
 def _run_workers(

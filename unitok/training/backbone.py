@@ -18,13 +18,11 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, Pre
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
 from unitok.data.tokenizing import find_folder
-from unitok.decoder_folder import load_for_vocabulary, no_progress_bars
+from unitok.decoder_folder import load_for_vocabulary, no_progress_bars, refuse_scaled_logits
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 
 DEFAULT_MODEL_TYPE = "qwen3"
-# Models with these compute logits as more than head(hidden), which the chunked loss relies on.
-SCALED_LOGITS = ("final_logit_softcapping", "logits_scaling", "logit_scale")
 
 
 def load_vocabulary(path: str | Path) -> Vocabulary:
@@ -60,9 +58,7 @@ def decoder_config(settings: Mapping[str, Any], vocabulary: Vocabulary) -> Pretr
 
 def build_decoder(config: PretrainedConfig, attn_implementation: str) -> PreTrainedModel:
     """A causal LM with random weights, on the current default device."""
-    for name in SCALED_LOGITS:
-        if getattr(config, name, None) not in (None, 1, 1.0):
-            raise InputError(f"decoders with {name} are not supported: the loss takes logits straight from the head")
+    refuse_scaled_logits(config)
     return AutoModelForCausalLM.from_config(config, attn_implementation=attn_implementation)
 
 
@@ -72,8 +68,13 @@ def pretrained_decoder(
     attn_implementation: str,
     quantization: QuantizationConfigMixin | None = None,
 ) -> PreTrainedModel:
-    """A pretrained causal LM with rows for the whole vocabulary, in fp32 but for layers that are quantized."""
+    """A pretrained causal LM with rows for the whole vocabulary, in fp32 but for layers that are quantized.
+
+    Raises:
+        InputError: As for `load_for_vocabulary`, or its logits are not those of its head.
+    """
     model = load_for_vocabulary(folder, vocabulary, torch.float32, attn_implementation, quantization).train()
+    refuse_scaled_logits(model.config)
     model.config.use_cache = False
     return model
 

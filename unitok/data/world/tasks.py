@@ -33,7 +33,8 @@ TASK_WEIGHTS: dict[str, float] = {
     "order": 0.0,
     **{f"edit_{kind}": 0.0 for kind in KIND_NAMES},
 }
-"""Shares of the documents, unless others are asked for. ``edit`` draws all kinds of edits, ``edit_move`` one."""
+"""Shares of the documents, unless others are asked for. ``edit`` draws all kinds of edits,
+``edit_move`` and so on one, where a scene allows it: of some kinds there are fewer than asked for."""
 
 WHICH_ORDER = (
     "(Which|which) (request|order) turns the first picture into the second(| one)?",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -157,10 +158,16 @@ def test_what_cannot_be_chosen_from_is_one_line(
     make_decoder(tiny_processor.vocabulary.size, max_position_embeddings=8).save_pretrained(short)
     mad = tmp_path / "mad"
     broken = make_decoder(tiny_processor.vocabulary.size)
-    torch.nn.init.constant_(broken.get_input_embeddings().weight, float("nan"))
+    table: Any = broken.get_input_embeddings()
+    torch.nn.init.constant_(table.weight, float("nan"))
     broken.save_pretrained(mad)
     scaled = tmp_path / "scaled"
-    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    sizes: dict[str, Any] = {
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+    }
     CohereForCausalLM(CohereConfig(vocab_size=tiny_processor.vocabulary.size, **sizes)).save_pretrained(scaled)
     (tmp_path / "file").write_text("")
     (tmp_path / "taken.losses").mkdir()

@@ -101,7 +101,7 @@ def test_a_language_model_with_scaled_logits_is_refused(
     make_language_model: Callable[..., Path], make_module: Callable[..., DecoderModule], name: str
 ) -> None:
     with pytest.raises(InputError, match="logit"):
-        make_module(init_from=str(make_language_model(name)))
+        make_module(init_from=str(make_language_model(name)), attn_implementation="eager")
 
 
 @pytest.fixture

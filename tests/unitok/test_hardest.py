@@ -23,9 +23,9 @@ from unitok.terminal import run
 DOCUMENTS = 11
 
 
-def write_cache(folder: Path, processor: Processor, documents: int = DOCUMENTS, seed: int = 0) -> TokenCache:
+def write_cache(folder: Path, processor: Processor, documents: int = DOCUMENTS) -> TokenCache:
     vocabulary = processor.vocabulary
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     with TokenCacheWriter(folder, vocabulary.size, vocabulary_hash(vocabulary)) as writer:
         for _ in range(documents):
             length = int(rng.integers(2, 40))

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, vocabulary_hash
@@ -67,11 +68,12 @@ def write_hardest(
     output = Path(output)
     if output.exists():
         raise InputError(f"{output} exists already; remove it or choose another output folder")
-    cache = TokenCache(source)
+    folder, key = _decoder_at(decoder)
+    cache = TokenCache(source, key)
     if not len(cache):
         raise InputError(f"{source} has no documents")
     work = output.with_name(output.name + ".losses")
-    losses = _losses(cache, _decoder_at(decoder, cache), work)
+    losses = _losses(cache, folder, work)
     if wrong := int((~np.isfinite(losses)).sum()):
         shutil.rmtree(work)
         raise InputError(
@@ -87,8 +89,8 @@ def write_hardest(
     return TokenCache(output), losses
 
 
-def _decoder_at(name: str | Path, cache: TokenCache) -> Path:
-    """The folder of a decoder, or of a checkpoint's. A vocabulary that lies with it must be the cache's."""
+def _decoder_at(name: str | Path) -> tuple[Path, str | None]:
+    """The folder of a decoder, or of a checkpoint's, and the hash of a vocabulary that lies with it."""
     folder = Path(name)
     if not (folder / "config.json").is_file():
         try:
@@ -96,12 +98,7 @@ def _decoder_at(name: str | Path, cache: TokenCache) -> Path:
         except InputError:
             raise InputError(f"{name} is neither a decoder's folder (no config.json) nor a checkpoint") from None
     vocabulary = folder.parent / "vocabulary.json"
-    if vocabulary.is_file() and vocabulary_hash(Vocabulary.load(vocabulary)) != cache.vocabulary_hash:
-        raise InputError(
-            f"{cache.folder} was made with another vocabulary than {name} has; give a decoder that was trained on such "
-            f"caches, or tokenize the documents with --checkpoint {name}"
-        )
-    return folder
+    return folder, vocabulary_hash(Vocabulary.load(vocabulary)) if vocabulary.is_file() else None
 
 
 def _losses(cache: TokenCache, folder: Path, work: Path) -> NDArray[np.float32]:
@@ -165,11 +162,8 @@ def document_losses(decoder: Any, documents: Sequence[Encoded]) -> NDArray[np.fl
     piece = max(1, LOGITS // decoder.config.vocab_size)
     losses = np.zeros(len(documents), dtype=np.float32)
     for chunk in _chunks([len(ids) for ids, _ in documents]):
-        size = len(chunk), len(documents[chunk[-1]][0])
-        ids, written = torch.zeros(size, dtype=torch.int64), torch.zeros(size, dtype=torch.bool)
-        for row, number in enumerate(chunk):
-            tokens, targets = (torch.from_numpy(part.astype(np.int64)) for part in documents[number])
-            ids[row, : len(tokens)], written[row, : len(tokens)] = tokens, targets.bool()
+        ids = pad_sequence([torch.from_numpy(documents[number][0].astype(np.int64)) for number in chunk], True)
+        written = pad_sequence([torch.from_numpy(documents[number][1].astype(bool)) for number in chunk], True)
         # What is behind a row's end is seen by nothing in front of it.
         hidden = decoder.get_decoder()(input_ids=ids.to(device), use_cache=False).last_hidden_state[:, :-1]
         wanted = written[:, 1:]

@@ -61,12 +61,6 @@ def build_parser() -> ArgumentParser:
     documents.add_argument(
         "file", metavar="FILE.jsonl", help="one list of messages a line; its pictures and sounds lie beside it"
     )
-    documents.add_argument(
-        "--on-error",
-        choices=("stop", "skip"),
-        default="stop",
-        help="at a line that cannot be read (default stop)",
-    )
     hardest = kinds.add_parser(
         "hardest",
         help="those documents of a cache that a decoder knows least",
@@ -78,6 +72,38 @@ def build_parser() -> ArgumentParser:
         "--share", type=number(0, 1, above=True), required=True, metavar="SHARE", help="of the documents, to be kept"
     )
     hardest.add_argument("--output", required=True, metavar="FOLDER", help="the new cache; it must not exist")
+    pairs = kinds.add_parser(
+        "pairs",
+        help="your own pairs of answers, of which one is preferred, a JSONL file",
+        description='Tokenize a JSONL file of pairs of answers: {"prompt": [...], "chosen": [...], "rejected": [...]}, '
+        "lists of messages, a line.",
+    )
+    pairs.add_argument("file", metavar="FILE.jsonl", help="one pair a line; its pictures and sounds lie beside it")
+    pairs.add_argument(
+        "--model",
+        required=True,
+        metavar="FOLDER",
+        help="a checkpoint, such as tiny, whose decoder training starts from",
+    )
+    pairs.add_argument("--output", required=True, metavar="FOLDER", help="the cache of pairs; it must not exist")
+    for sub in (documents, pairs):
+        sub.add_argument(
+            "--on-error",
+            choices=("stop", "skip"),
+            default="stop",
+            help="at a line that cannot be read (default stop)",
+        )
+    mistakes = kinds.add_parser(
+        "mistakes",
+        help="pairs of a right answer and a model's own wrong one",
+        description="Have a model answer tasks about scenes, and keep what it gets wrong beside what is right, as pairs "
+        "of answers to train on.",
+    )
+    mistakes.add_argument("kind", choices=("pictures", "questions", "captions", "edits"), help="what it is asked")
+    mistakes.add_argument("--model", required=True, metavar="FOLDER", help="a checkpoint, such as tiny")
+    mistakes.add_argument("--answers", type=integer(1), required=True, metavar="N", help="number of answers")
+    mistakes.add_argument("--seed", type=integer(0), default=0, help="of everything that is drawn (default 0)")
+    mistakes.add_argument("--output", required=True, metavar="FOLDER", help="the cache of pairs; it must not exist")
     for sub in (world, documents):
         sub.add_argument("--checkpoint", required=True, metavar="FOLDER", help="with vocabulary.json and tokenizers")
         sub.add_argument("--output", required=True, metavar="FOLDER", help="the cache; it must not exist")
@@ -169,6 +195,22 @@ def command(argv: Sequence[str]) -> None:
             f"{chosen.folder}: {len(chosen)} of {len(losses)} documents, {chosen.meta['tokens']} tokens; "
             f"losses from {least:.2f} nats on (mean of all: {mean:.2f})"
         )
+        return
+    if options.source == "pairs":
+        from unitok.data.preference_files import write_file
+
+        pairs, left_out = write_file(options.file, options.model, options.output, options.on_error)
+        skipped = f", {left_out} left out" if left_out else ""
+        print(f"{pairs.cache.folder}: {len(pairs)} pairs, {pairs.cache.meta['tokens']} tokens{skipped}")
+        return
+    if options.source == "mistakes":
+        from unitok.evaluation.mistakes import write_mistakes
+        from unitok.model import UniTok
+
+        model = UniTok.from_pretrained(options.model)
+        pairs = write_mistakes(model, options.model, options.kind, options.answers, options.seed, options.output)
+        share = len(pairs) / options.answers
+        print(f"{pairs.cache.folder}: {len(pairs)} pairs; {share:.1%} of {options.answers} answers were wrong")
         return
     from unitok.data.tokenizing import JsonlSource, write_cache
 

@@ -20,12 +20,24 @@ from unitok.training.decoder import DecoderModule
 from unitok.training.finetuning import FreezeConfig
 from unitok.training.loss import LossConfig
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
+from unitok.training.preferences import PreferenceConfig, PreferenceModule
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.image import ImageTokenizer
 from unitok_tokenizers.spec import CodebookSpec
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "decoder"
-NAMES = ("smoke", "tiny", "tiny_refit", "tiny_further", "1b", "7b", "llm_stage1", "llm_stage2", "lora")
+NAMES = (
+    "smoke",
+    "tiny",
+    "tiny_refit",
+    "tiny_further",
+    "tiny_preferences",
+    "1b",
+    "7b",
+    "llm_stage1",
+    "llm_stage2",
+    "lora",
+)
 
 
 def read(name: str) -> tuple[str, dict[str, Any]]:
@@ -97,12 +109,15 @@ def test_tiny_is_built_as_configured(tmp_path: Path) -> None:
         assert len(table) == module.vocabulary.size and bool(table.isfinite().all())
 
 
-def test_tiny_further_trains_all_of_what_ships() -> None:
-    _, config = read("tiny_further")
+@pytest.mark.parametrize(("name", "kind"), [("tiny_further", DecoderModule), ("tiny_preferences", PreferenceModule)])
+def test_what_ships_learns_further_with_all_its_weights(name: str, kind: type[DecoderModule]) -> None:
+    _, config = read(name)
+    assert config["model"]["class_path"] == f"{kind.__module__}.{kind.__name__}"
     options = dict(config["model"]["init_args"], vocabulary="tiny", init_from="tiny", compile=False)
     kinds = {"loss": LossConfig, "optimizer": OptimizerConfig, "schedule": ScheduleConfig}
-    options.update({key: kind(**options[key]) for key, kind in kinds.items()})
-    module = DecoderModule(**options)
+    kinds["preference"] = PreferenceConfig
+    options.update({key: made(**options[key]) for key, made in kinds.items() if key in options})
+    module = kind(**options)
     module.configure_model()
     shipped = load_for_vocabulary(find_folder("tiny") / "decoder", module.vocabulary)
     for name, parameter in module.decoder.named_parameters():

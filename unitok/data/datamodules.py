@@ -70,7 +70,7 @@ class _PackedDataModule(L.LightningDataModule):
             "rank": 0,
         }
 
-    def _loader(self, dataset: Dataset[PackedBatch], sampler: DistributedSampler[Any]) -> DataLoader[PackedBatch]:
+    def _loader(self, dataset: Dataset[Any], sampler: DistributedSampler[Any]) -> DataLoader[Any]:
         pin = bool(self.trainer and self.trainer.strategy.root_device.type == "cuda")
         workers = self.num_workers
         return DataLoader(dataset, batch_size=None, sampler=sampler, num_workers=workers, pin_memory=pin)

@@ -6,14 +6,17 @@ Each line is one document: a list of messages, or an object with `messages`. Pat
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from unitok.document import Document
 from unitok_tokenizers.errors import InputError
 
 OnError = Literal["skip", "stop"]
+
+
+Parsed = TypeVar("Parsed")
 
 
 def parse_line(line: str, where: str, base: Path) -> Document:
@@ -27,16 +30,26 @@ def parse_line(line: str, where: str, base: Path) -> Document:
     Raises:
         InputError: not JSON, not the messages form, a file that cannot be read, or nothing in it.
     """
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not JSON ({error})") from error
+    value = parse_json(line, where)
     if isinstance(value, dict):
         if "messages" not in value:
             raise InputError(f'{where}: expected a list of messages or an object with "messages"')
         value = value["messages"]
+    return parse_messages(value, where, base)
+
+
+def parse_json(line: str, where: str) -> Any:
+    """A line's value. Raises `InputError`, which names the line."""
     try:
-        document = Document.from_messages(value, base)
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not JSON ({error})") from error
+
+
+def parse_messages(messages: Any, where: str, base: Path) -> Document:
+    """Messages with something in them, as for `parse_line`."""
+    try:
+        document = Document.from_messages(messages, base)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
     if not any(turn.parts for turn in document.turns):
@@ -72,10 +85,23 @@ def read_documents(
     block: tuple[int, int] = (0, 1),
     lines: int | None = None,
 ) -> Iterator[Document]:
-    """The documents of a JSONL file; blank lines are passed over.
+    """The documents of a JSONL file, as for `read_lines`."""
+    return read_lines(path, parse_line, on_error, skipped, block, lines)
+
+
+def read_lines(
+    path: str | Path,
+    parse: Callable[[str, str, Path], Parsed],
+    on_error: OnError = "stop",
+    skipped: list[str] | None = None,
+    block: tuple[int, int] = (0, 1),
+    lines: int | None = None,
+) -> Iterator[Parsed]:
+    """What a JSONL file holds; blank lines are passed over.
 
     Args:
         path: the file.
+        parse: reads a line, given what names it in errors and the folder that paths start from; raises `InputError`.
         on_error: `stop` raises at the first unreadable line, `skip` leaves it out.
         skipped: receives one message for each line that was left out, naming it.
         block: start here, an entry of `line_blocks`.
@@ -96,7 +122,7 @@ def read_documents(
                     line = raw.decode("utf-8-sig" if number + index == 1 else "utf-8")
                 except UnicodeDecodeError as error:
                     raise InputError(f"{where}: not UTF-8 ({error.reason} at byte {error.start})") from error
-                yield parse_line(line, where, path.parent)
+                yield parse(line, where, path.parent)
             except InputError as error:
                 if on_error == "stop":
                     raise

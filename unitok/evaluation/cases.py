@@ -106,7 +106,8 @@ def answer(setup: Setup, name: str, tasks: Sequence[Task]) -> list[Case]:
     turns: list[Turn] = []
     if not tasks:
         return []
-    with tqdm(total=len(tasks), desc=name, bar_format=_BAR, file=sys.stderr) as bar:
+    # Where it is inside another bar, it does not stay.
+    with tqdm(total=len(tasks), desc=name, bar_format=_BAR, file=sys.stderr, leave=None) as bar:
         for start in range(0, len(tasks), setup.batch_size):
             batch = tasks[start : start + setup.batch_size]
 

@@ -25,6 +25,7 @@ class Setup:
     samples: How many of each kind of task are given.
     seed: Decides all tasks and all draws; a task depends on its own number alone, not on how many there are.
     batch_size: Answers generated at once; results do not depend on it.
+    stream: Not empty for tasks that are no evaluation's, such as those to train on: none of these is any of those.
     """
 
     model: UniTok
@@ -32,6 +33,7 @@ class Setup:
     samples: int
     seed: int = 0
     batch_size: int = 64
+    stream: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -55,4 +57,4 @@ class Setup:
         return max(1, round(self.samples * share))
 
     def _sequence(self, name: str, index: int) -> np.random.SeedSequence:
-        return np.random.SeedSequence([SEED_SPACE, self.seed, zlib.crc32(name.encode()), index])
+        return np.random.SeedSequence([SEED_SPACE, self.seed, zlib.crc32(name.encode()), index, *self.stream])

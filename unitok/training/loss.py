@@ -120,6 +120,33 @@ def chunked_cross_entropy(
     )
 
 
+def log_likelihoods(
+    hidden: Tensor, targets: Tensor, wanted: Tensor, head: Callable[[Tensor], Tensor], chunk: int = 8192
+) -> Tensor:
+    """The sum of the log probabilities of each row's wanted targets, float32 [B].
+
+    Args:
+        hidden: [B, S, D], the backbone's output at the positions that predict `targets`.
+        targets: [B, S] int64, the next token at each position.
+        wanted: [B, S] bool, which positions count.
+        head: maps [n, D] to logits [n, V].
+        chunk: most positions whose logits exist at one time.
+    """
+    rows, _ = places = wanted.nonzero(as_tuple=True)
+    hidden, targets = hidden[places], targets[places]
+
+    def piece(hidden: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(head(hidden).float(), targets, reduction="none")
+
+    parts = zip(hidden.split(chunk), targets.split(chunk), strict=True)
+    if len(rows) > chunk and torch.is_grad_enabled():
+        losses = [cast(Tensor, checkpoint(piece, *part, use_reentrant=False)) for part in parts]
+    else:
+        losses = [piece(*part) for part in parts]
+    sums = torch.zeros(len(wanted), dtype=torch.float32, device=hidden.device)
+    return sums.index_add(0, rows, -torch.cat(losses))
+
+
 def full_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor, z_loss: float = 0.0) -> Tensor:
     """The same loss from all logits [B, S, V]: the plain definition, for tests and tiny models."""
     logits = logits.float()

@@ -1,0 +1,95 @@
+"""A user's own pairs of answers: a JSONL file, each line of which holds a prompt and two answers to it.
+
+    {"prompt": [messages], "chosen": [messages], "rejected": [messages]}
+
+The messages are those of documents (:mod:`unitok.data.documents`), pictures and sounds included; paths start at the
+file's folder.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from unitok.data.documents import OnError, line_blocks, parse_json, parse_messages, read_lines
+from unitok.data.preferences import Pair, Preferences, scored, write_parts
+from unitok.data.tokenizing import JsonlSource, encode_documents, find_folder, load_processor
+from unitok.decoder_folder import load_decoder, refuse_scaled_logits
+from unitok.document import Document
+from unitok_tokenizers.errors import InputError
+
+log = logging.getLogger(__name__)
+
+KEYS = ("prompt", "chosen", "rejected")
+TOGETHER = 256
+"""Lines that are read, and kept, in one go."""
+
+
+def parse_pair(line: str, where: str, base: Path) -> tuple[Document, Document]:
+    """The documents with the chosen and with the rejected answer.
+
+    Args:
+        line: JSON.
+        where: Names the line in errors, such as ``pairs.jsonl:12``.
+        base: The folder that paths of pictures and sounds start from.
+
+    Raises:
+        InputError: Not JSON, not the form above, or a file that cannot be read; the message names the line.
+    """
+    value = parse_json(line, where)
+    if not isinstance(value, Mapping) or set(value) != set(KEYS):
+        raise InputError(f'{where}: expected an object with "prompt", "chosen" and "rejected", and nothing else')
+    for key in KEYS:
+        if not isinstance(value[key], list) or not value[key]:
+            raise InputError(f'{where}: "{key}" must be a list of at least one message')
+    for key in KEYS[1:]:
+        wrong = [message for message in value[key] if not isinstance(message, Mapping) or _role(message) != "assistant"]
+        if wrong:
+            raise InputError(f'{where}: "{key}" must hold what the assistant says, messages of the role assistant')
+    chosen, rejected = (parse_messages([*value["prompt"], *value[key]], where, base) for key in KEYS[1:])
+    return chosen, rejected
+
+
+def _role(message: Mapping[str, object]) -> object:
+    return message.get("role")
+
+
+def write_file(
+    file: str | Path, checkpoint: str | Path, output: str | Path, on_error: OnError = "stop"
+) -> tuple[Preferences, int]:
+    """Tokenize a file of pairs; shows a progress bar, and names the lines that are left out.
+
+    Args:
+        file: The JSONL file.
+        checkpoint: Has the tokenizers, and the decoder that is the pairs' reference.
+        output: The cache's folder, which must not exist.
+        on_error: At a line that cannot be read: ``stop``, or ``skip`` it.
+
+    Returns:
+        The cache, and how many lines were left out.
+
+    Raises:
+        InputError: ``output`` exists, the checkpoint has no decoder, or a line cannot be read and is not skipped.
+    """
+    folder = find_folder(checkpoint)
+    processor = load_processor(checkpoint)
+    decoder = load_decoder(folder / "decoder", torch.bfloat16)
+    refuse_scaled_logits(decoder.config)
+    decoder.to("cuda" if torch.cuda.is_available() else "cpu")  # pyright: ignore[reportArgumentType]
+    blocks = line_blocks(file, TOGETHER)
+    skipped: list[str] = []
+
+    def find(part: int) -> list[Pair]:
+        known = len(skipped)
+        read = list(read_lines(file, parse_pair, on_error, skipped, blocks[part], TOGETHER))
+        for line in skipped[known:]:
+            log.warning("left out: %s", line)
+        documents = encode_documents(processor, [one for pair in read for one in pair])
+        return scored(decoder, documents[0::2], documents[1::2])
+
+    identity = {**JsonlSource(str(file), on_error, TOGETHER).identity(), "source": "preferences"}
+    identity["checkpoint"] = str(checkpoint)
+    return write_parts(output, processor.vocabulary, identity, [TOGETHER] * len(blocks), find), len(skipped)

@@ -96,8 +96,8 @@ def build_parser() -> ArgumentParser:
     mistakes = kinds.add_parser(
         "mistakes",
         help="pairs of a right answer and a model's own wrong one",
-        description="Have a model answer tasks about scenes, and keep what it gets wrong beside what is right, as pairs "
-        "of answers to train on.",
+        description="Have a model answer tasks about scenes, and keep what it gets wrong beside what is right, as "
+        "pairs of answers to train on.",
     )
     mistakes.add_argument("kind", choices=("pictures", "questions", "captions", "edits"), help="what it is asked")
     mistakes.add_argument("--model", required=True, metavar="FOLDER", help="a checkpoint, such as tiny")
@@ -209,8 +209,8 @@ def command(argv: Sequence[str]) -> None:
 
         model = UniTok.from_pretrained(options.model)
         pairs = write_mistakes(model, options.model, options.kind, options.answers, options.seed, options.output)
-        share = len(pairs) / options.answers
-        print(f"{pairs.cache.folder}: {len(pairs)} pairs; {share:.1%} of {options.answers} answers were wrong")
+        wrong = len(pairs) / options.answers
+        print(f"{pairs.cache.folder}: {len(pairs)} pairs from {options.answers} answers ({wrong:.1%})")
         return
     from unitok.data.tokenizing import JsonlSource, write_cache
 

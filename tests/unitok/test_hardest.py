@@ -13,8 +13,9 @@ import torch
 from transformers import CohereConfig, CohereForCausalLM, PreTrainedModel
 
 from unitok import tokenize
+from unitok.data import document_losses as reading
 from unitok.data import hardest
-from unitok.data.hardest import document_losses
+from unitok.data.document_losses import document_losses
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, vocabulary_hash
 from unitok.decoder_folder import load_decoder
 from unitok.processor import Processor
@@ -53,8 +54,8 @@ def choose(cache: TokenCache, decoder: object, output: Path, share: str = "0.4")
 def test_losses_are_those_of_each_document_alone(
     cache: TokenCache, tiny_decoder: PreTrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hardest, "ROW_TOKENS", 100)  # several documents in a batch, and several batches
-    monkeypatch.setattr(hardest, "LOGITS", 7 * tiny_decoder.config.vocab_size)  # and several pieces of one
+    monkeypatch.setattr(reading, "ROW_TOKENS", 100)  # several documents in a batch, and several batches
+    monkeypatch.setattr(reading, "LOGITS", 7 * tiny_decoder.config.vocab_size)  # and several pieces of one
     sizes: list[int] = []
     backbone = tiny_decoder.get_decoder()
     hook = backbone.register_forward_pre_hook(

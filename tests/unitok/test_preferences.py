@@ -16,8 +16,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from unitok import tokenize
-from unitok.data.preferences import PreferenceBatch, PreferenceBatches, Preferences, PreferencesDataModule
+from unitok.data.preference_batches import PreferenceBatch, PreferenceBatches, PreferencesDataModule
+from unitok.data.preferences import Preferences
 from unitok.data.token_cache import TokenCacheWriter, vocabulary_hash
+from unitok.engine import Sampling
 from unitok.evaluation import mistakes
 from unitok.evaluation.cases import Case
 from unitok.evaluation.edits import tasks
@@ -37,7 +39,7 @@ WORDS = ("circle", "square", "star")
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory, tiny_processor: Processor, tiny_decoder: Any) -> Path:
     folder = tmp_path_factory.mktemp("preferences") / "model"
-    UniTok(tiny_processor, tiny_decoder).save_pretrained(folder)
+    UniTok(tiny_processor, tiny_decoder, Sampling(max_tokens=40)).save_pretrained(folder)
     return folder
 
 
@@ -272,6 +274,28 @@ def test_a_line_that_cannot_be_read_is_named_or_left_out(
     assert len(Preferences(tmp_path / "cache")) == 2
 
 
+def test_what_a_decoder_cannot_judge_is_said(
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    tiny_processor: Processor,
+    make_decoder: Any,
+) -> None:
+    file = tmp_path / "pairs.jsonl"
+    file.write_text(line("a" * 300, "b", "c") + "\n" + line("a", "b", "c"))
+    assert tokenize_pairs(file, checkpoint, tmp_path / "short") == 0
+    assert len(Preferences(tmp_path / "short")) == 1 and "1 pairs longer than the 256 tokens" in caplog.text
+    broken = make_decoder(tiny_processor.vocabulary.size)
+    with torch.no_grad():
+        broken.get_input_embeddings().weight.fill_(float("nan"))
+    UniTok(tiny_processor, broken).save_pretrained(tmp_path / "broken")
+    file.write_text(line("a", "b", "c"))
+    assert tokenize_pairs(file, tmp_path / "broken", tmp_path / "cache") == 2
+    assert "the decoder's losses are no numbers" in capsys.readouterr().err
+    assert not (tmp_path / "cache").exists()
+
+
 def test_pictures_may_be_what_is_preferred(checkpoint: Path, tmp_path: Path, tiny_processor: Processor) -> None:
     for name, color in (("red", (255, 0, 0)), ("blue", (0, 0, 255))):
         PillowImage.new("RGB", (16, 16), color).save(tmp_path / f"{name}.png")
@@ -338,7 +362,7 @@ def test_what_a_model_gets_wrong_is_kept_beside_what_is_right(
 ) -> None:
     assert find_mistakes(checkpoint, tmp_path / "cache", kind=kind) == 0
     pairs = Preferences(tmp_path / "cache", vocabulary_hash(tiny_processor.vocabulary))
-    assert f"{len(pairs)} pairs; {len(pairs) / 6:.1%} of 6 answers were wrong" in capsys.readouterr().out
+    assert f"{len(pairs)} pairs from 6 answers" in capsys.readouterr().out
     assert len(pairs) >= 5  # random weights know nothing
     boi = tiny_processor.vocabulary.boi
     for (chosen, targets), (rejected, other_targets), _ in pairs:

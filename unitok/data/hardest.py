@@ -16,31 +16,23 @@ A run that was stopped goes on with the losses that it has.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn.functional import cross_entropy
-from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
+from unitok.data.document_losses import document_losses
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, vocabulary_hash
-from unitok.data.tokenizing import Encoded, begin, find_folder
+from unitok.data.tokenizing import begin, files_identity, find_folder
 from unitok.decoder_folder import load_decoder, refuse_scaled_logits
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 
 TOGETHER = 2048
 """Documents whose losses are found, and kept, in one go."""
-
-ROW_TOKENS = 8192
-"""Tokens that are read at once, padding included."""
-
-LOGITS = 2**26
-"""Logits that are computed at once."""
 
 
 def write_hardest(
@@ -104,7 +96,7 @@ def _decoder_at(name: str | Path) -> tuple[Path, str | None]:
 def _losses(cache: TokenCache, folder: Path, work: Path) -> NDArray[np.float32]:
     """The loss of each document, float32 ``[documents]``, as far as possible from what was found before."""
     # What the files are before they are read: one that is replaced meanwhile is another decoder.
-    identity = {"together": TOGETHER, "documents": _identity(cache.folder), "decoder": _identity(folder)}
+    identity = {"together": TOGETHER, "documents": files_identity(cache.folder), "decoder": files_identity(folder)}
     decoder = load_decoder(folder, torch.bfloat16)
     _check(decoder.config, folder, cache)
     decoder.to("cuda" if torch.cuda.is_available() else "cpu")  # pyright: ignore[reportArgumentType]
@@ -142,46 +134,3 @@ def _check(config: Any, folder: Path, cache: TokenCache) -> None:
     context, longest = getattr(config, "max_position_embeddings", None), int(cache.lengths.max())
     if context is not None and longest > context:
         raise InputError(f"{folder} reads at most {context} tokens, {cache.folder} has a document of {longest}")
-
-
-def _identity(folder: Path) -> dict[str, Any]:
-    """A folder and its files' sizes and times: losses are used again only where these are the same."""
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    return {str(folder.resolve()): {path.name: [path.stat().st_size, path.stat().st_mtime_ns] for path in files}}
-
-
-@torch.inference_mode()
-def document_losses(decoder: Any, documents: Sequence[Encoded]) -> NDArray[np.float32]:
-    """The sum of the losses of all tokens that a decoder must write, in nats, float32 ``[documents]``.
-
-    Args:
-        decoder: A ``transformers`` causal LM, in eval mode.
-        documents: Ids ``[S]`` and targets ``[S]`` of 0 and 1 each, as a cache has them.
-    """
-    device, head = next(decoder.parameters()).device, decoder.get_output_embeddings()
-    piece = max(1, LOGITS // decoder.config.vocab_size)
-    losses = np.zeros(len(documents), dtype=np.float32)
-    for chunk in _chunks([len(ids) for ids, _ in documents]):
-        ids = pad_sequence([torch.from_numpy(documents[number][0].astype(np.int64)) for number in chunk], True)
-        written = pad_sequence([torch.from_numpy(documents[number][1].astype(bool)) for number in chunk], True)
-        # What is behind a row's end is seen by nothing in front of it.
-        hidden = decoder.get_decoder()(input_ids=ids.to(device), use_cache=False).last_hidden_state[:, :-1]
-        wanted = written[:, 1:]
-        labels, rows = ids[:, 1:][wanted], torch.arange(len(chunk))[:, None].expand_as(wanted)[wanted]
-        sums = torch.zeros(len(chunk))
-        parts = (part.split(piece) for part in (hidden[wanted.to(device)], labels, rows))
-        for states, expected, owners in zip(*parts, strict=True):
-            logits = head(states).float()
-            sums.index_add_(0, owners, cross_entropy(logits, expected.to(device), reduction="none").cpu())
-        losses[chunk] = sums.numpy()
-    return losses
-
-
-def _chunks(lengths: Sequence[int]) -> list[list[int]]:
-    """Numbers of documents that are read together, those of about one length, the longest last."""
-    chunks: list[list[int]] = []
-    for number in sorted(range(len(lengths)), key=lambda number: lengths[number]):
-        if not chunks or (len(chunks[-1]) + 1) * lengths[number] > ROW_TOKENS:
-            chunks.append([])
-        chunks[-1].append(number)
-    return chunks

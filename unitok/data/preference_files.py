@@ -16,8 +16,8 @@ import torch
 
 from unitok.data.documents import OnError, line_blocks, parse_json, parse_messages, read_lines
 from unitok.data.preferences import Pair, Preferences, scored, write_parts
-from unitok.data.tokenizing import JsonlSource, encode_documents, find_folder, load_processor
-from unitok.decoder_folder import load_decoder, refuse_scaled_logits
+from unitok.data.tokenizing import JsonlSource, encode_documents, files_identity, find_folder, load_processor
+from unitok.decoder_folder import load_decoder
 from unitok.document import Document
 from unitok_tokenizers.errors import InputError
 
@@ -77,7 +77,6 @@ def write_file(
     folder = find_folder(checkpoint)
     processor = load_processor(checkpoint)
     decoder = load_decoder(folder / "decoder", torch.bfloat16)
-    refuse_scaled_logits(decoder.config)
     decoder.to("cuda" if torch.cuda.is_available() else "cpu")  # pyright: ignore[reportArgumentType]
     blocks = line_blocks(file, TOGETHER)
     skipped: list[str] = []
@@ -88,8 +87,8 @@ def write_file(
         for line in skipped[known:]:
             log.warning("left out: %s", line)
         documents = encode_documents(processor, [one for pair in read for one in pair])
-        return scored(decoder, documents[0::2], documents[1::2])
+        return scored(decoder, list(zip(documents[0::2], documents[1::2], strict=True)))
 
     identity = {**JsonlSource(str(file), on_error, TOGETHER).identity(), "source": "preferences"}
-    identity["checkpoint"] = str(checkpoint)
+    identity["decoder"] = files_identity(folder / "decoder")
     return write_parts(output, processor.vocabulary, identity, [TOGETHER] * len(blocks), find), len(skipped)

@@ -3,31 +3,25 @@
 Document ``2 i`` ends with the answer that was chosen, document ``2 i + 1`` with the one that was rejected; beside the
 cache's own files lies ``margins.npy``, float32 ``[pairs]``: how much likelier the reference, the decoder that training
 is held close to, finds the chosen answer, in nats.
-
-Shapes: P pairs, L row length.
 """
 
 from __future__ import annotations
 
 import logging
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from unitok.data.datamodules import CountingSampler, TokenCacheDataModule
-from unitok.data.hardest import document_losses
-from unitok.data.packing import PackedBatch, build_batch
-from unitok.data.sampling_plan import Position
+from unitok.data.document_losses import document_losses
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, vocabulary_hash
 from unitok.data.tokenizing import Encoded, begin
+from unitok.decoder_folder import refuse_scaled_logits
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 
@@ -42,13 +36,6 @@ class Pair(NamedTuple):
     chosen: Encoded
     rejected: Encoded
     margin: float
-
-
-class PreferenceBatch(NamedTuple):
-    """Pairs as rows of one document each: chosen and rejected ones in turn, ``[2 P, L]``, and margins ``[P]``."""
-
-    rows: PackedBatch
-    margins: Tensor
 
 
 class Preferences(Sequence[Pair]):
@@ -142,122 +129,23 @@ def write_parts(
     return Preferences(output, key)
 
 
-def scored(decoder: Any, chosen: Sequence[Encoded], rejected: Sequence[Encoded]) -> list[Pair]:
-    """Pairs of documents with the margins of a decoder, a ``transformers`` causal LM in eval mode, as the reference."""
-    losses = document_losses(decoder, [*chosen, *rejected])
-    margins = losses[len(chosen) :] - losses[: len(chosen)]
-    return [Pair(*pair) for pair in zip(chosen, rejected, margins.tolist(), strict=True)]
-
-
-class PreferenceBatches(Dataset[PreferenceBatch]):
-    """Batch n of pairs, a function of the seed and n: passes over all pairs, one behind the other.
+def scored(decoder: Any, answers: Sequence[tuple[Encoded, Encoded]]) -> list[Pair]:
+    """Pairs with the margins of the reference; those that it cannot read are left out, with a warning.
 
     Args:
-        preferences: At least one cache.
-        row_length: Tokens of a row; a pair with a longer document is left out.
-        batch_pairs: Pairs of a batch.
-        pad: Id of ``<pad>``.
-        seed: Of the order, which is another in each pass; None: their own order.
+        decoder: The reference, a ``transformers`` causal LM in eval mode.
+        answers: The documents with the chosen and with the rejected answer of each pair.
+
+    Raises:
+        InputError: The decoder's logits are scaled behind its head, or its losses are no numbers.
     """
-
-    def __init__(
-        self, preferences: Sequence[Preferences], row_length: int, batch_pairs: int, pad: int, seed: int | None
-    ) -> None:
-        self.preferences, self.row_length, self.batch_pairs, self.pad = preferences, row_length, batch_pairs, pad
-        self.seed = seed
-        fitting = [np.flatnonzero(own.lengths <= row_length) for own in preferences]
-        self.pairs = [(cache, int(number)) for cache, numbers in enumerate(fitting) for number in numbers]
-        if not sum(map(len, preferences)):
-            raise InputError(
-                "there are no pairs of answers in " + ", ".join(str(own.cache.folder) for own in preferences)
-            )
-        if not self.pairs:
-            raise InputError(f"no pair of answers fits a row of {row_length} tokens; raise data.pair_length")
-        if long := sum(map(len, preferences)) - len(self.pairs):
-            log.warning("%d pairs are longer than data.pair_length %d and are left out", long, row_length)
-
-    def __len__(self) -> int:
-        """Batches of one pass, the last of which may be smaller where the order is their own."""
-        return -(-len(self.pairs) // self.batch_pairs)
-
-    def _number(self, place: int) -> int:
-        """The pair at a place of the endless stream."""
-        epoch, place = divmod(place, len(self.pairs))
-        return int(np.random.default_rng([self.seed or 0, epoch]).permutation(len(self.pairs))[place])
-
-    def __getitem__(self, number: int) -> PreferenceBatch:
-        places = range(number * self.batch_pairs, (number + 1) * self.batch_pairs)
-        if self.seed is None:
-            numbers = [place for place in places if place < len(self.pairs)]
-        else:
-            numbers = [self._number(place) for place in places]
-        pairs = [self.preferences[cache][index] for cache, index in (self.pairs[one] for one in numbers)]
-        rows = [[document] for pair in pairs for document in (pair.chosen, pair.rejected)]
-        return PreferenceBatch(
-            build_batch(rows, self.row_length, self.pad), torch.tensor([pair.margin for pair in pairs])
-        )
-
-
-class PreferencesDataModule(TokenCacheDataModule):
-    """Pairs of answers, and beside them documents of all that is to stay as it is.
-
-    Args:
-        pairs: Folders of caches of pairs.
-        train: Folders of caches of documents; each batch of pairs comes with one of theirs. None: pairs alone.
-        val_pairs: Folders of caches of pairs to validate and test on.
-        pair_length: Tokens of a row of one document; pairs with longer ones are left out.
-        batch_pairs: Pairs per batch and device.
-        row_length: Tokens of a packed row of documents.
-        batch_rows: Rows of documents per batch and device.
-        condition_dropout: Probability that a document with a picture or a sound in a reply loses what is before it.
-        seed: Of the order of pairs and documents and of condition dropout.
-        shorter_rows: As for :class:`TokenCacheDataModule`.
-    """
-
-    def __init__(
-        self,
-        pairs: list[str],
-        train: list[str] | None = None,
-        val_pairs: list[str] | None = None,
-        pair_length: int = 384,
-        batch_pairs: int = 16,
-        row_length: int = 384,
-        batch_rows: int = 8,
-        condition_dropout: float = 0.1,
-        seed: int = 0,
-        shorter_rows: list[int] | None = None,
-    ) -> None:
-        super().__init__(train or [], None, row_length, batch_rows, condition_dropout, seed, shorter_rows=shorter_rows)
-        if pair_length < 2 or batch_pairs < 1:
-            raise InputError("data.pair_length must be at least 2 and data.batch_pairs at least 1")
-        self.pair_folders, self.val_pair_folders = list(pairs), list(val_pairs or [])
-        self.pair_length, self.batch_pairs = pair_length, batch_pairs
-        self._pairs_done = 0
-
-    def _batches(self, folders: Sequence[str], seed: int | None) -> PreferenceBatches:
-        vocabulary = self.vocabulary
-        caches = [Preferences(folder, vocabulary_hash(vocabulary)) for folder in folders]
-        return PreferenceBatches(caches, self.pair_length, self.batch_pairs, vocabulary.pad, seed)
-
-    def train_dataloader(self) -> dict[str, DataLoader[Any]]:  # type: ignore[override]
-        batches = self._batches(self.pair_folders, self.seed)
-        sampler = CountingSampler(batches, Position(0, self._pairs_done), None, **self._ranks)
-        loaders: dict[str, DataLoader[Any]] = {"pairs": self._loader(batches, sampler)}
-        if self.train_folders:
-            loaders["documents"] = super().train_dataloader()
-        else:
-            self._begin_stream(sampler)
-        return loaders
-
-    def val_dataloader(self) -> DataLoader[Any] | list[Any]:
-        if not self.val_pair_folders:
-            return []
-        batches = self._batches(self.val_pair_folders, None)
-        return self._loader(batches, CountingSampler(batches, Position(), len(batches), **self._ranks))
-
-    def state_dict(self) -> dict[str, Any]:
-        return {**super().state_dict(), "pairs": self._batches_done()}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        super().load_state_dict(state_dict)
-        self._pairs_done = state_dict["pairs"]
+    refuse_scaled_logits(decoder.config)
+    context = getattr(decoder.config, "max_position_embeddings", None) or sys.maxsize
+    read = [pair for pair in answers if max(len(ids) for ids, _ in pair) <= context]
+    if len(read) < len(answers):
+        log.warning("left out: %d pairs longer than the %d tokens that are read", len(answers) - len(read), context)
+    losses = document_losses(decoder, [document for pair in read for document in pair])
+    margins = losses[1::2] - losses[0::2]
+    if not np.isfinite(margins).all():
+        raise InputError("the decoder's losses are no numbers; give another checkpoint")
+    return [Pair(*pair, margin) for pair, margin in zip(read, margins.tolist(), strict=True)]

@@ -263,6 +263,12 @@ def begin(work: Path, identity: dict[str, Any]) -> None:
         ) from error
 
 
+def files_identity(folder: Path) -> dict[str, Any]:
+    """A folder and its files' sizes and times: what was made from them is used again only where these are the same."""
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    return {str(folder.resolve()): {path.name: [path.stat().st_size, path.stat().st_mtime_ns] for path in files}}
+
+
 def _run_workers(
     start: tuple[str | Path, int | None],
     jobs: Iterable[tuple[Source, int, Path, str]],

@@ -12,11 +12,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from unitok.data.preferences import Pair, Preferences, scored, write_parts
-from unitok.data.tokenizing import encode_documents
+from unitok.data.tokenizing import encode_documents, files_identity
 from unitok.data.world.render import CANONICAL
 from unitok.data.world.scene import Scene
 from unitok.document import Document, Image, Part, Text, Turn
@@ -25,6 +26,7 @@ from unitok.evaluation import captions, edits, pictures, questions
 from unitok.evaluation.cases import Case, Task, answer, picture
 from unitok.evaluation.setup import Setup
 from unitok.model import UniTok
+from unitok.shipped import find_checkpoint
 
 TASKS: dict[str, tuple[Callable[[Setup, str, int], list[Task]], int]] = {
     "pictures": (pictures.tasks, len(pictures.TARGETS)),
@@ -48,7 +50,7 @@ def write_mistakes(
 
     Args:
         model: Answers, and is the reference of the pairs.
-        name: Its name or folder: a run that was stopped goes on only with the same.
+        name: Its name or folder.
         kind: One of :data:`TASKS`.
         answers: How many are judged.
         seed: Of all tasks and draws.
@@ -71,7 +73,8 @@ def write_mistakes(
         cases = answer(setup, kind, [tasks[number] for number in order[: sizes[shard]]])
         return _pairs(model, setup, [case for case in cases if not case.right])
 
-    identity = {"source": "mistakes", "model": name, "kind": kind, "answers": answers, "seed": seed}
+    identity: dict[str, Any] = {"source": "mistakes", "kind": kind, "answers": answers, "seed": seed}
+    identity["model"] = files_identity(find_checkpoint(name))
     return write_parts(output, model.processor.vocabulary, identity, sizes, find)
 
 
@@ -84,7 +87,7 @@ def _pairs(model: UniTok, setup: Setup, wrong: Sequence[Case]) -> list[Pair]:
     """A right and the wrong answer of each case."""
     right = [Document((*case.task.document.turns, _right_turn(case.task, setup))) for case in wrong]
     documents = encode_documents(model.processor, [*right, *(case.document for case in wrong)])
-    return scored(model.decoder, documents[: len(wrong)], documents[len(wrong) :])
+    return scored(model.decoder, list(zip(documents[: len(wrong)], documents[len(wrong) :], strict=True)))
 
 
 def _right_turn(task: Task, setup: Setup) -> Turn:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from unitok.data.packing import TARGET, PackedBatch
-from unitok.data.preferences import PreferenceBatch
+from unitok.data.preference_batches import PreferenceBatch
 from unitok.training.decoder import DecoderModule
 from unitok.training.loss import log_likelihoods
 from unitok_tokenizers.errors import InputError

@@ -1,0 +1,57 @@
+"""What a decoder loses on whole documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import pad_sequence
+
+from unitok.data.tokenizing import Encoded
+
+ROW_TOKENS = 8192
+"""Tokens that are read at once, padding included."""
+
+LOGITS = 2**26
+"""Logits that are computed at once."""
+
+
+@torch.inference_mode()
+def document_losses(decoder: Any, documents: Sequence[Encoded]) -> NDArray[np.float32]:
+    """The sum of the losses of all tokens that a decoder must write, in nats, float32 ``[documents]``.
+
+    Args:
+        decoder: A ``transformers`` causal LM, in eval mode.
+        documents: Ids ``[S]`` and targets ``[S]`` of 0 and 1 each, as a cache has them.
+    """
+    device, head = next(decoder.parameters()).device, decoder.get_output_embeddings()
+    piece = max(1, LOGITS // decoder.config.vocab_size)
+    losses = np.zeros(len(documents), dtype=np.float32)
+    for chunk in _chunks([len(ids) for ids, _ in documents]):
+        ids = pad_sequence([torch.from_numpy(documents[number][0].astype(np.int64)) for number in chunk], True)
+        written = pad_sequence([torch.from_numpy(documents[number][1].astype(bool)) for number in chunk], True)
+        # What is behind a row's end is seen by nothing in front of it.
+        hidden = decoder.get_decoder()(input_ids=ids.to(device), use_cache=False).last_hidden_state[:, :-1]
+        wanted = written[:, 1:]
+        labels, rows = ids[:, 1:][wanted], torch.arange(len(chunk))[:, None].expand_as(wanted)[wanted]
+        sums = torch.zeros(len(chunk))
+        parts = (part.split(piece) for part in (hidden[wanted.to(device)], labels, rows))
+        for states, expected, owners in zip(*parts, strict=True):
+            logits = head(states).float()
+            sums.index_add_(0, owners, cross_entropy(logits, expected.to(device), reduction="none").cpu())
+        losses[chunk] = sums.numpy()
+    return losses
+
+
+def _chunks(lengths: Sequence[int]) -> list[list[int]]:
+    """Numbers of documents that are read together, those of about one length, the longest last."""
+    chunks: list[list[int]] = []
+    for number in sorted(range(len(lengths)), key=lambda number: lengths[number]):
+        if not chunks or (len(chunks[-1]) + 1) * lengths[number] > ROW_TOKENS:
+            chunks.append([])
+        chunks[-1].append(number)
+    return chunks

@@ -328,7 +328,7 @@ def test_documents_are_no_pairs(cache: Path, tmp_path: Path, tiny_processor: Pro
         ({"documents": -1.0}, "preference.documents must be at least 0"),
     ],
 )
-def test_settings_out_of_range_are_named(options: dict[str, float], message: str) -> None:
+def test_settings_out_of_range_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         PreferenceConfig(**options)
 

@@ -172,15 +172,19 @@ def test_training_makes_the_chosen_answers_the_likelier(
     assert found["val/preferred"] == 1.0 and found["val/gained"] > 2.0
 
 
-def test_documents_are_learned_beside_pairs(
-    cache: Path, checkpoint: Path, tmp_path: Path, tiny_processor: Processor
-) -> None:
-    vocabulary = tiny_processor.vocabulary
-    with TokenCacheWriter(tmp_path / "documents", vocabulary.size, vocabulary_hash(vocabulary)) as writer:
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory, tiny_processor: Processor) -> Path:
+    """Forty documents, all the same."""
+    v = tiny_processor.vocabulary
+    folder = tmp_path_factory.mktemp("documents") / "cache"
+    with TokenCacheWriter(folder, v.size, vocabulary_hash(v)) as writer:
         for _ in range(40):
-            writer.add([vocabulary.bos, vocabulary.user, 5, vocabulary.eot, vocabulary.assistant, 7, vocabulary.eot],
-                       [0, 0, 0, 0, 0, 1, 1])  # fmt: skip
+            writer.add([v.bos, v.user, 5, v.eot, v.assistant, 7, v.eot], [0, 0, 0, 0, 0, 1, 1])
         writer.finish()
+    return folder
+
+
+def test_documents_are_learned_beside_pairs(cache: Path, checkpoint: Path, documents: Path, tmp_path: Path) -> None:
     losses: list[float] = []
 
     class Record(Callback):
@@ -189,7 +193,7 @@ def test_documents_are_learned_beside_pairs(
 
     made = module(checkpoint, preference=PreferenceConfig(beta=1.0, reference=False, documents=5.0))
     data = PreferencesDataModule(
-        [str(cache)], [str(tmp_path / "documents")], pair_length=48, batch_pairs=6, row_length=32, batch_rows=2
+        [str(cache)], [str(documents)], pair_length=48, batch_pairs=6, row_length=32, batch_rows=2
     )
     trainer(tmp_path, Record(), max_steps=30).fit(made, data)
     assert len(losses) == 30 and losses[-1] < 0.2 * losses[0]
@@ -198,13 +202,11 @@ def test_documents_are_learned_beside_pairs(
 
 @pytest.mark.parametrize("with_documents", [True, False])
 def test_training_in_two_parts_equals_training_at_once(
-    cache: Path, checkpoint: Path, tmp_path: Path, with_documents: bool
+    cache: Path, checkpoint: Path, documents: Path, tmp_path: Path, with_documents: bool
 ) -> None:
     def data() -> PreferencesDataModule:
-        documents = [str(cache)] if with_documents else None
-        return PreferencesDataModule(
-            [str(cache)], documents, pair_length=48, batch_pairs=5, row_length=48, batch_rows=2
-        )
+        train = [str(documents)] if with_documents else None
+        return PreferencesDataModule([str(cache)], train, pair_length=48, batch_pairs=5, row_length=48, batch_rows=2)
 
     whole, first, second = (module(checkpoint) for _ in range(3))
     trainer(tmp_path, max_steps=7).fit(whole, data())
@@ -247,6 +249,7 @@ def test_pairs_that_are_too_long_are_left_out(cache: Path, caplog: pytest.LogCap
         ('{"messages": []}', 'pairs.jsonl:2: expected an object with "prompt", "chosen" and "rejected"'),
         (line("a", "b", "c", score=1), 'pairs.jsonl:2: expected an object with "prompt", "chosen" and "rejected"'),
         ('{"prompt": "a", "chosen": [], "rejected": []}', 'pairs.jsonl:2: "prompt" must be a list'),
+        (line("a", "b", "b"), 'pairs.jsonl:2: "chosen" and "rejected" are the same'),
         (
             json.dumps({name: [{"role": "user", "content": "a"}] for name in ("prompt", "chosen", "rejected")}),
             'pairs.jsonl:2: "chosen" must hold what the assistant says',
@@ -311,13 +314,14 @@ def test_pictures_may_be_what_is_preferred(checkpoint: Path, tmp_path: Path, tin
     assert all(tiny_processor.vocabulary.boi in ids for ids in (chosen, rejected))
 
 
-def test_documents_are_no_pairs(cache: Path, tmp_path: Path, tiny_processor: Processor) -> None:
-    vocabulary = tiny_processor.vocabulary
-    with TokenCacheWriter(tmp_path / "documents", vocabulary.size, vocabulary_hash(vocabulary)) as writer:
-        writer.add([1, 2], [0, 1])
-        writer.finish()
+def test_documents_are_no_pairs_and_pairs_no_documents(
+    cache: Path, documents: Path, checkpoint: Path, tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match="holds documents, but no pairs of answers; make them with"):
-        Preferences(tmp_path / "documents")
+        Preferences(documents)
+    data = PreferencesDataModule([str(cache)], [str(cache)], pair_length=48, batch_pairs=2, row_length=48)
+    with pytest.raises(InputError, match=r"holds pairs of answers; give it as data\.pairs"):
+        trainer(tmp_path, max_steps=1).fit(module(checkpoint), data)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from unitok.data.condition_dropout import ControlIds, drop_condition, find_media_replies
 from unitok.data.documents import OnError
 from unitok.data.packing import PackedBatch, build_batch, pack
+from unitok.data.preferences import MARGINS
 from unitok.data.sampling_plan import PackedCaches, PackingSampler, Position
 from unitok.data.token_cache import TokenCache, vocabulary_hash
 from unitok.data.tokenizing import (
@@ -132,6 +133,11 @@ class TokenCacheDataModule(_PackedDataModule):
     def _packed(self, folders: Sequence[str], **options: Any) -> PackingSampler:
         key = vocabulary_hash(self.vocabulary)
         caches = [TokenCache(folder, key) for folder in folders]
+        for cache in caches:
+            if (cache.folder / MARGINS).exists():  # half of its documents are what not to say
+                raise InputError(
+                    f"{cache.folder} holds pairs of answers; give it as data.pairs of PreferencesDataModule"
+                )
         if not sum(len(cache) for cache in caches):
             raise InputError(f"there are no documents in {', '.join(folders) or 'data.train'}")
         dataset = PackedCaches(caches, self.vocabulary, self.row_lengths)

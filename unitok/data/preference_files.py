@@ -49,6 +49,8 @@ def parse_pair(line: str, where: str, base: Path) -> tuple[Document, Document]:
         wrong = [message for message in value[key] if not isinstance(message, Mapping) or _role(message) != "assistant"]
         if wrong:
             raise InputError(f'{where}: "{key}" must hold what the assistant says, messages of the role assistant')
+    if value["chosen"] == value["rejected"]:
+        raise InputError(f'{where}: "chosen" and "rejected" are the same, which leaves nothing to prefer')
     chosen, rejected = (parse_messages([*value["prompt"], *value[key]], where, base) for key in KEYS[1:])
     return chosen, rejected
 

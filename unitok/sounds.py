@@ -6,6 +6,7 @@ Shape letters: N samples.
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import soundfile
@@ -25,10 +26,11 @@ def load_sound(source: str | Path | bytes) -> Audio:
     Raises:
         InputError: As :func:`unitok_tokenizers.audio_io.load_audio`.
     """
-    try:
+    rate = 1  # `load_audio` says what is wrong with what has no rate
+    if not isinstance(source, bytes) and not Path(source).is_file():  # a named pipe would be waited for
+        return Audio(load_audio(source, rate), rate)
+    with suppress(Exception):  # headers that contradict themselves raise nearly anything
         rate = soundfile.info(io.BytesIO(source) if isinstance(source, bytes) else source).samplerate
-    except Exception:  # headers that contradict themselves raise nearly anything
-        rate = 1  # `load_audio` says what is wrong with them
     return Audio(load_audio(source, rate), rate)
 
 

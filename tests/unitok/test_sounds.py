@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import islice
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from unitok.data.sounds import FilePieces, FolderSounds, SoundPool, ToneSounds, tone
+from unitok.sounds import load_sound
 from unitok_tokenizers.audio_io import save_audio
 from unitok_tokenizers.errors import InputError
 
@@ -17,6 +19,13 @@ from unitok_tokenizers.errors import InputError
 def ramp(samples: int, offset: float = 0.0) -> np.ndarray:
     """Samples that tell where they were."""
     return (offset + np.arange(samples) / 32767).astype(np.float32)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(InputError, match=r"pipe\.wav.* is not a file"):
+        load_sound(tmp_path / "pipe.wav")
 
 
 def test_a_pool_covers_every_sound_in_pieces() -> None:

@@ -116,7 +116,8 @@ def write_parts(
         for part, size in enumerate(sizes):
             folder = work / f"{part:06d}"
             if not folder.exists():
-                write_preferences(TokenCacheWriter(folder, vocabulary.size, key), find(part))
+                pairs = list(find(part))  # before a writer is opened, which what goes wrong here would leave behind
+                write_preferences(TokenCacheWriter(folder, vocabulary.size, key), pairs)
             parts.append(Preferences(folder, key))
             bar.set_postfix(pairs=sum(map(len, parts)), refresh=False)
             bar.update(size)

@@ -27,10 +27,9 @@ def load_sound(source: str | Path | bytes) -> Audio:
         InputError: As :func:`unitok_tokenizers.audio_io.load_audio`.
     """
     rate = 1  # `load_audio` says what is wrong with what has no rate
-    if not isinstance(source, bytes) and not Path(source).is_file():  # a named pipe would be waited for
-        return Audio(load_audio(source, rate), rate)
-    with suppress(Exception):  # headers that contradict themselves raise nearly anything
-        rate = soundfile.info(io.BytesIO(source) if isinstance(source, bytes) else source).samplerate
+    if isinstance(source, bytes) or Path(source).is_file():  # a named pipe would be waited for
+        with suppress(Exception):  # headers that contradict themselves raise nearly anything
+            rate = soundfile.info(io.BytesIO(source) if isinstance(source, bytes) else source).samplerate
     return Audio(load_audio(source, rate), rate)
 
 

@@ -14,8 +14,6 @@ from unitok.document import Document
 from unitok_tokenizers.errors import InputError
 
 OnError = Literal["skip", "stop"]
-
-
 Parsed = TypeVar("Parsed")
 
 

@@ -62,18 +62,19 @@ class PreferenceBatches(Dataset[PreferenceBatch]):
         """Batches of one pass, the last of which may be smaller where the order is their own."""
         return -(-len(self.pairs) // self.batch_pairs)
 
-    def _number(self, place: int) -> int:
-        """The pair at a place of the endless stream."""
-        epoch, place = divmod(place, len(self.pairs))
-        return int(np.random.default_rng([self.seed or 0, epoch]).permutation(len(self.pairs))[place])
+    def _numbers(self, places: range) -> list[int]:
+        """The pairs at places of the endless stream, or of a single pass where the order is their own."""
+        count = len(self.pairs)
+        if self.seed is None:
+            return [place for place in places if place < count]
+        epochs = {place // count for place in places}
+        orders = {epoch: np.random.default_rng([self.seed, epoch]).permutation(count) for epoch in epochs}
+        return [int(orders[place // count][place % count]) for place in places]
 
     def __getitem__(self, number: int) -> PreferenceBatch:
         places = range(number * self.batch_pairs, (number + 1) * self.batch_pairs)
-        if self.seed is None:
-            numbers = [place for place in places if place < len(self.pairs)]
-        else:
-            numbers = [self._number(place) for place in places]
-        pairs = [self.preferences[cache][index] for cache, index in (self.pairs[one] for one in numbers)]
+        chosen = (self.pairs[number] for number in self._numbers(places))
+        pairs = [self.preferences[cache][index] for cache, index in chosen]
         rows = [[document] for pair in pairs for document in (pair.chosen, pair.rejected)]
         return PreferenceBatch(
             build_batch(rows, self.row_length, self.pad), torch.tensor([pair.margin for pair in pairs])

@@ -46,17 +46,12 @@ def parse_pair(line: str, where: str, base: Path) -> tuple[Document, Document]:
         if not isinstance(value[key], list) or not value[key]:
             raise InputError(f'{where}: "{key}" must be a list of at least one message')
     for key in KEYS[1:]:
-        wrong = [message for message in value[key] if not isinstance(message, Mapping) or _role(message) != "assistant"]
-        if wrong:
+        if any(not isinstance(message, Mapping) or message.get("role") != "assistant" for message in value[key]):
             raise InputError(f'{where}: "{key}" must hold what the assistant says, messages of the role assistant')
     if value["chosen"] == value["rejected"]:
         raise InputError(f'{where}: "chosen" and "rejected" are the same, which leaves nothing to prefer')
     chosen, rejected = (parse_messages([*value["prompt"], *value[key]], where, base) for key in KEYS[1:])
     return chosen, rejected
-
-
-def _role(message: Mapping[str, object]) -> object:
-    return message.get("role")
 
 
 def write_file(

@@ -71,12 +71,12 @@ def test_the_discriminator_scores_every_resolution() -> None:
 
 def module(**options: Any) -> AudioTokenizerModule:
     torch.manual_seed(0)
+    options.setdefault("schedule", ScheduleConfig(name="constant", warmup_steps=5))
     return AudioTokenizerModule(
         AudioTokenizerConfig(hop_length=320, width=32, blocks=[1, 0], mels=40),
         AudioDetokenizerConfig(hop_length=320, width=32, blocks=[0, 1]),
         ResidualQuantizer(2, size=32, channels=8, decay=0.9, dead_below=1.0, quantize_dropout=True),
         optimizer=OptimizerConfig(name="muon", lr=3e-3, muon_lr=1e-2, weight_decay=0.0),
-        schedule=ScheduleConfig(name="constant", warmup_steps=5),
         windows=(512, 128),
         ema=0.9,
         **options,
@@ -131,6 +131,32 @@ def test_the_discriminator_is_heard_from_its_start_on(tmp_path: Path) -> None:
     figures = fit(model, tmp_path, 6).callback_metrics
     assert {"train/discriminator", "train/adversarial_weight"} <= figures.keys()
     assert not torch.equal(next(model.discriminator.parameters()).detach(), first)
+
+
+def test_a_discriminator_takes_no_steps_from_the_trainer(tmp_path: Path) -> None:
+    schedule = ScheduleConfig(name="cosine", warmup_steps=2, final_ratio=0.1)
+    model = module(discriminator=SpectrogramDiscriminator((256,), 4), discriminator_start=4, schedule=schedule)
+    trainer = L.Trainer(
+        accelerator="cpu",
+        max_steps=8,
+        val_check_interval=4,
+        check_val_every_n_epoch=None,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        default_root_dir=tmp_path,
+    )
+    trainer.fit(model, ToneSounds(sounds=32, validation=8, seconds=1.0, batch_size=4))
+    assert 0 < float(trainer.callback_metrics["val/stoi"]) < 1  # of sounds that are long enough for it
+    assert trainer.global_step == model.steps_done == 8
+    assert sorted(path.stem for path in (tmp_path / "pictures").iterdir()) == ["step-000004", "step-000008"]
+    codec, judge = trainer.optimizers
+    for optimizer, peak in ((codec, 1e-2), (judge, 3e-3)):  # both end with the training
+        assert max(group["lr"] for group in optimizer.param_groups) == pytest.approx(0.1 * peak)
+    judged = trainer.optimizers[1].state_dict()["state"][0]["step"]
+    assert int(judged) == 4
 
 
 def test_tokenizer_and_detokenizer_must_have_one_rate() -> None:

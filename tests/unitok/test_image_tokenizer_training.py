@@ -61,7 +61,7 @@ def module(quantizer: Quantizer, **options: object) -> ImageTokenizerModule:
 
 
 def fit(model: ImageTokenizerModule, folder: Path, steps: int) -> L.Trainer:
-    batches = 16 * (2 if model.discriminator is not None else 1)
+    batches = 16
     trainer = L.Trainer(
         accelerator="cpu",
         max_epochs=max(1, steps // batches),

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import pickle
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import lightning as L
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from unitok.training.adversary import adaptive_weight, discriminator_loss
@@ -62,7 +64,7 @@ class CodecModule(L.LightningModule):
         clip: largest norm of the gradient.
         ema: decay of the moving average of the weights that is validated and exported.
         discriminator: judges whether media are real: a tensor of scores, high for real ones; None trains without.
-        discriminator_start: first step at which the discriminator is heard.
+        discriminator_start: first step at which the discriminator is heard. Its learning rate warms up from there.
         discriminator_weight: of the adversarial loss, on top of its adaptive weight.
         export: folder that receives the tokenizer's folder and the detokenizer's after each validation and at the end.
         export_dtype: of the exported weights: `float32`, or `float16` for half the size. They are read as float32.
@@ -168,9 +170,12 @@ class CodecModule(L.LightningModule):
             raise InputError("the learning rate's schedule needs trainer.max_steps (or model.schedule.total_steps)")
         ends = [*self.model.decoder.ends, *self.model.encoder.ends]
         optimizers = [build_optimizer(self.model, self.optimizer_config, ends)]
+        schedules = [build_schedule(optimizers[0], self.schedule_config, total)]
         if self.discriminator is not None:
             optimizers.append(build_optimizer(self.discriminator, replace(self.optimizer_config, name="adamw")))
-        return optimizers, [build_schedule(o, self.schedule_config, total) for o in optimizers]
+            heard = max(1, total - self.discriminator_start)  # it warms up when it joins, and ends with the rest
+            schedules.append(build_schedule(optimizers[1], self.schedule_config, heard))
+        return optimizers, schedules
 
     def training_step(self, batch: Tensor, batch_idx: int) -> None:
         optimizers, schedulers = self._list(self.optimizers()), self._list(self.lr_schedulers())
@@ -184,13 +189,14 @@ class CodecModule(L.LightningModule):
             weight = adaptive_weight(reconstruction, adversarial, self.last_weight)
             loss = loss + self.discriminator_weight * weight * adversarial
             self.log_dict({"train/adversarial": adversarial, "train/adversarial_weight": weight})
-        self._step(optimizers[0], schedulers[0], loss, self.model)
+        self._step(optimizers[0].step, schedulers[0], loss, self.model)
         self.average.update_parameters(self.model)
         for name, buffer in self.model.named_buffers():  # the codebook is an average already
             self.average.module.get_buffer(name).copy_(buffer)
         if judge is not None:
             loss_d = discriminator_loss(judge(batch).float(), judge(output.detach()).float())
-            self._step(optimizers[1], schedulers[1], loss_d, judge)
+            # The trainer counts every step of its wrapped optimizers, and would end after half of its batches.
+            self._step(partial(self._uncounted_step, optimizers[1].optimizer), schedulers[1], loss_d, judge)
             self.log("train/discriminator", loss_d)
         used = len(codes[..., 0].unique())
         self.log_dict({"train/quantizer": quantizer_loss, "train/batch_codes": float(used)})
@@ -204,12 +210,15 @@ class CodecModule(L.LightningModule):
     def _list(value: Any) -> list[Any]:
         return list(value) if isinstance(value, (list, tuple)) else [value]
 
-    def _step(self, optimizer: Any, scheduler: Any, loss: Tensor, module: nn.Module) -> None:
-        optimizer.zero_grad()
+    def _uncounted_step(self, optimizer: Optimizer) -> None:
+        self.trainer.strategy.optimizer_step(optimizer, lambda: None)
+
+    def _step(self, update: Callable[[], Any], scheduler: Any, loss: Tensor, module: nn.Module) -> None:
+        module.zero_grad()
         self.manual_backward(loss)
         norm = nn.utils.clip_grad_norm_(module.parameters(), self.clip)
         if torch.isfinite(norm):
-            optimizer.step()
+            update()
             self.skipped_in_a_row = 0
         else:
             self.skipped_in_a_row += 1

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from unitok.audio_stream import AudioChunk, AudioFinished, AudioStarted
 from unitok.document import Audio, Document
-from unitok.outputs import Media, slug, write_media
+from unitok.outputs import Media, SoundFormat, slug, write_media
 from unitok.prompt import AUDIO_PLACE, PLACE, message_parts
 from unitok.sounds import load_sound
 from unitok.stream import Event, ImageFinished, ImageRow, ImageStarted, SpeechHeard, TextDelta, TurnFinished
@@ -48,6 +48,7 @@ class Chat:
         output: The folder for pictures and sounds.
         seed: Answer `n` (from 0) is drawn with `seed + n`.
         seconds: Length of a sound at most.
+        sound_format: Of the files of sounds.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Chat:
         output: Path,
         seed: int,
         seconds: float | None = None,
+        sound_format: SoundFormat = "wav",
     ) -> None:
         self.document = Document()
         self._model = model
@@ -66,6 +68,7 @@ class Chat:
         self._output = output
         self._seed = seed
         self._seconds = seconds
+        self._sound_format: SoundFormat = sound_format
         self._images: list[PILImage.Image] = []  # for the next message
         self._sounds: list[Audio] = []
 
@@ -132,7 +135,8 @@ class Chat:
         """Answers a message. The conversation grows by the message and the whole answer, or not at all."""
         asked = self.document.ask(*parts)
         answers = sum(turn.role == "assistant" for turn in asked.turns)
-        display = _Display(self._output, slug(" ".join(part for part in parts if isinstance(part, str))))
+        stem = slug(" ".join(part for part in parts if isinstance(part, str)))
+        display = _Display(self._output, stem, self._sound_format)
         seed = self._seed + answers
         try:
             for event in self._model.stream(asked, self._modality, self._sampling, seed, seconds=self._seconds):
@@ -167,9 +171,10 @@ class Chat:
 class _Display:
     """Shows an answer as it comes; pictures and sounds become files whose names begin with `stem`."""
 
-    def __init__(self, output: Path, stem: str) -> None:
+    def __init__(self, output: Path, stem: str, sound_format: SoundFormat) -> None:
         self._output = output
         self._stem = stem
+        self._sound_format: SoundFormat = sound_format
         self._bar: tqdm | None = None
         self._line_open = False
 
@@ -200,7 +205,7 @@ class _Display:
 
     def _write(self, media: Media) -> None:
         self.close()
-        paths, _ = write_media(self._output, self._stem, [[media]])
+        paths, _ = write_media(self._output, self._stem, [[media]], self._sound_format)
         print(paths[0][0], flush=True)
 
     def close(self) -> None:

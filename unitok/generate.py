@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from unitok.document import Document, Turn
     from unitok.engine.sampling import Sampling
     from unitok.model import Modality, UniTok
-    from unitok.outputs import Media
+    from unitok.outputs import Media, SoundFormat
 
 MAX_ANSWERS = 256  # all of them are made in one batch
 
@@ -38,6 +38,7 @@ class Options:
     model: str
     adapter: Path | None
     output: Path
+    sound_format: SoundFormat
     num: int
     seed: int
     temperature: float | None
@@ -102,6 +103,7 @@ def parser() -> ArgumentParser:
         default=Path("outputs"),
         help="where pictures and sounds go; nothing that is there is replaced (default: outputs)",
     )
+    add("--sound-format", choices=("wav", "flac"), default="wav", help="of the files of sounds (default: wav)")
     add("--num", metavar="N", type=integer(1, MAX_ANSWERS), default=1, help="how many answers (default: 1)")
     add(
         "--seed",
@@ -157,6 +159,10 @@ def parse(argv: Sequence[str]) -> Options:
         )
     if options.prompt is not None and not options.prompt.strip():
         raise InputError("--prompt is empty; say what you want")
+    if options.seconds is not None and options.modality in ("text", "image"):
+        raise InputError(
+            f"--seconds is for sounds, and --modality {options.modality} makes none; leave one of them out"
+        )
     if options.chat and options.prompt is None and options.images:
         raise InputError("--image needs a --prompt; in a conversation, use /image FILE")
     return options
@@ -200,7 +206,9 @@ def generate(argv: Sequence[str]) -> None:
     if options.chat:
         from unitok.chat import Chat
 
-        Chat(model, sampling, options.modality, options.output, options.seed, options.seconds).run(parts)
+        Chat(
+            model, sampling, options.modality, options.output, options.seed, options.seconds, options.sound_format
+        ).run(parts)
         return
 
     from unitok.document import Document
@@ -273,7 +281,7 @@ def report(
     asked = " ".join(heard_in(documents[0])) if options.prompt is None else options.prompt
     words = asked.replace(PLACE, " ").replace(AUDIO_PLACE, " ")
     stem = f"{slug(words, 'sound' if turns[0].sounds else 'picture')}-seed{options.seed}"
-    paths, sheet = write_media(options.output, stem, [media_of(turn) for turn in turns])
+    paths, sheet = write_media(options.output, stem, [media_of(turn) for turn in turns], options.sound_format)
     if options.json:
         result = as_json(options, sampling, documents, paths, sheet, load_seconds, seconds)
         print(json.dumps(result))  # ASCII, so that no locale can spoil it

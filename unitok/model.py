@@ -24,6 +24,7 @@ from unitok.model_card import model_card
 from unitok.processor import Processor
 from unitok.refining import refine_answers
 from unitok.shipped import find_checkpoint
+from unitok.sound_room import check_room, sounds_in
 from unitok.stream import Event, EventReader, SpeechHeard
 from unitok_tokenizers.errors import InputError
 
@@ -285,6 +286,8 @@ class UniTok:
     def _prompts(self, documents: Sequence[Document]) -> list[Tensor]:
         if not all(any(turn.parts for turn in document.turns) for document in documents):
             raise InputError("a document is empty; give it some text, a picture or a sound")
+        for document in documents:
+            check_room(self.processor, self.engine.context, document)
         return self.processor.encode_batch(documents, generation_prompt=True)
 
     def _seeds(self, seed: int | Sequence[int], documents: int, num: int) -> list[list[int]]:
@@ -316,7 +319,8 @@ class UniTok:
             try:
                 fitted[id(row.prompt)] = self.engine.fit(wanted, row.prompt, sampling, unconditional)
             except InputError as error:
-                raise InputError(f"document {row.number + 1}: {error}" if rows[-1].number else str(error)) from None
+                message = "; ".join(filter(None, [str(error), sounds_in(self.processor, row.document)]))
+                raise InputError(f"document {row.number + 1}: {message}" if rows[-1].number else message) from None
         return [fitted[id(row.prompt)] for row in rows]
 
     def _grid(self) -> tuple[int, int] | None:

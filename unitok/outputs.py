@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image as PILImage
 
@@ -19,6 +20,8 @@ from unitok_tokenizers.image_io import save_image
 
 SLUG_LENGTH = 60
 
+SoundFormat = Literal["wav", "flac"]
+MEDIA_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".wav", ".flac", ".ogg", ".mp3")
 
 Media = PILImage.Image | Audio
 
@@ -41,6 +44,8 @@ def slug(text: str, otherwise: str = "picture") -> str:
 
 def check_folder(folder: Path) -> None:
     """Raises `InputError` when `folder` cannot take files. Creates nothing, so it can be asked first."""
+    if folder.suffix.lower() in MEDIA_SUFFIXES and not folder.exists():
+        raise InputError(f"--output {folder} is named like a file; name a folder, in which files get their own names")
     existing = next(path for path in (folder, *folder.absolute().parents) if os.path.exists(path))
     if not existing.is_dir():
         raise InputError(f"--output {folder}: {existing} is a file; name a folder")
@@ -48,13 +53,16 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"--output {folder}: {existing} is not writable; name another folder")
 
 
-def write_media(folder: Path, stem: str, answers: Sequence[Sequence[Media]]) -> tuple[list[list[Path]], Path | None]:
-    """Writes each answer's pictures (PNG) and sounds (WAV), and a contact sheet of the pictures of several answers.
+def write_media(
+    folder: Path, stem: str, answers: Sequence[Sequence[Media]], sound_format: SoundFormat = "wav"
+) -> tuple[list[list[Path]], Path | None]:
+    """Writes each answer's pictures (PNG) and sounds, and a contact sheet of the pictures of several answers.
 
     Args:
         folder: created when there is something to write.
         stem: the files' common name; `-2`, `-3`, ... is added when a file of that name is there already.
         answers: the pictures (RGB) and the sounds (with samples) of each answer; an answer may have none.
+        sound_format: of the sounds' files; both have 16 bits a sample.
 
     Returns:
         The paths, nested like `answers`, and the contact sheet's path or None.
@@ -67,7 +75,7 @@ def write_media(folder: Path, stem: str, answers: Sequence[Sequence[Media]]) -> 
         return [[] for _ in answers], None
     pictures = [one for one in media if not isinstance(one, Audio)]
     endings = [
-        f"{f'_{number}' if len(media) > 1 else ''}{'.wav' if isinstance(one, Audio) else '.png'}"
+        f"{f'_{number}' if len(media) > 1 else ''}.{sound_format if isinstance(one, Audio) else 'png'}"
         for number, one in enumerate(media, 1)
     ]
     sheet_ending = "_sheet.png" if len(answers) > 1 and len(pictures) > 1 else None

@@ -6,14 +6,13 @@ Shape letters: N samples.
 from __future__ import annotations
 
 import io
-from contextlib import suppress
 from pathlib import Path
 
 import soundfile
 from torch import Tensor
 
 from unitok.parts import Audio
-from unitok_tokenizers.audio_io import RATES, load_audio, resample
+from unitok_tokenizers.audio_io import RATES, read_audio, resample
 from unitok_tokenizers.errors import InputError
 
 
@@ -24,13 +23,9 @@ def load_sound(source: str | Path | bytes) -> Audio:
         source: A path, or the bytes of a file.
 
     Raises:
-        InputError: As :func:`unitok_tokenizers.audio_io.load_audio`.
+        InputError: As :func:`unitok_tokenizers.audio_io.read_audio`.
     """
-    rate = 1  # `load_audio` says what is wrong with what has no rate
-    if isinstance(source, bytes) or Path(source).is_file():  # a named pipe would be waited for
-        with suppress(Exception):  # headers that contradict themselves raise nearly anything
-            rate = soundfile.info(io.BytesIO(source) if isinstance(source, bytes) else source).samplerate
-    return Audio(load_audio(source, rate), rate)
+    return Audio(*read_audio(source))
 
 
 def to_wav(sound: Audio) -> bytes:

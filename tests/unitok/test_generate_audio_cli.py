@@ -21,6 +21,7 @@ from unitok.engine import Sampling, SamplingParams
 from unitok.generate import main
 from unitok.grammar import Modality
 from unitok.model import UniTok
+from unitok.processor import Processor
 from unitok.prompt import message_parts
 from unitok.terminal import printable
 from unitok_tokenizers.audio_io import load_audio
@@ -98,6 +99,14 @@ def test_nothing_is_overwritten(cli) -> None:
     second = cli("--prompt", PROMPT, "--modality", "audio", "--seconds", "1")
     assert second.files == ["draw-two-green-stars-seed0-2.wav", "draw-two-green-stars-seed0.wav"]
     assert path.read_bytes() == b"mine"
+
+
+def test_a_sound_may_be_flac(cli) -> None:
+    asked = ["--prompt", PROMPT, "--modality", "audio", "--seconds", "0.5"]
+    wav, flac = cli(*asked), cli(*asked, "--sound-format", "flac", "--json")
+    (path,) = json.loads(flac.out)["answers"][0]["audio"]
+    assert path.endswith("-seed0.flac") and soundfile.info(path).format == "FLAC"
+    assert torch.equal(load_audio(path, RATE), load_audio(wav.out.strip(), RATE))
 
 
 def test_several_sounds_have_no_contact_sheet(cli) -> None:
@@ -223,6 +232,23 @@ def test_a_bad_sound_is_one_line(cli, tmp_path: Path, tone: Path) -> None:
     cli("--prompt", "what is it?", "--audio", str(tmp_path)).assert_refused(tmp_path.name)
 
 
+def test_a_sound_that_the_context_cannot_hold_is_refused_by_its_length(
+    cli, tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Processor, "encode_sounds", lambda *_: pytest.fail("a sound was encoded"))
+    soundfile.write(tmp_path / "long.flac", np.zeros(240 * 8000, np.int16), 8000)
+    asked = ["--prompt", "what is it?", "--audio", str(tmp_path / "long.flac")]
+    cli(*asked).assert_refused("the sound is 240.0 seconds long", "room for less than", "cut it")
+    cli(*asked[:2], "--audio", str(tone), *asked[2:]).assert_refused("sound 2 is 240.0 seconds long")
+
+
+def test_sounds_that_are_too_long_together_are_refused_with_their_lengths(cli, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(8000 * 8, np.int16), 8000)
+    sounds = ["--audio", str(tmp_path / "a.wav")] * 2
+    run = cli("--prompt", "what is it?", *sounds, "--modality", "text")
+    run.assert_refused("16.0 seconds of sound are 324 of its tokens", "shorten the prompt")
+
+
 def test_one_sample_and_eight_channels_are_heard(cli, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "one.wav", np.zeros(1), 8000)
     soundfile.write(tmp_path / "eight.wav", np.zeros((100, 8)), 8000)
@@ -240,6 +266,8 @@ def test_one_sample_and_eight_channels_are_heard(cli, tmp_path: Path) -> None:
         (["--prompt", "x", "--modality", "audio", "--max-tokens", "4"], ["a sound needs 5 tokens"]),
         (["--prompt", "x {audio}"], ["{audio}"]),
         (["--chat", "--image", "x.png"], ["/image"]),
+        (["--prompt", "x", "--seconds", "2", "--modality", "image"], ["--seconds", "--modality image makes none"]),
+        (["--prompt", "x", "--sound-format", "mp3"], ["--sound-format", "flac"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

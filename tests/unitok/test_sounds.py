@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import random
+import sys
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from unitok.data.sounds import FilePieces, FolderSounds, SoundPool, ToneSounds, tone
@@ -26,6 +31,22 @@ def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.wav")
     with pytest.raises(InputError, match=r"pipe\.wav.* is not a file"):
         load_sound(tmp_path / "pipe.wav")
+
+
+def test_damaged_files_print_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where libsndfile is sent before a file's beginning, a traceback of its callbacks could not be caught."""
+    printed: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", printed.append)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, 0.5 * np.sin(np.arange(400) / 10), 16_000, format="AIFF")
+    original = buffer.getvalue()
+    for seed in range(50):
+        chance, data = random.Random(seed), bytearray(original)
+        for _ in range(chance.randint(1, 6)):
+            data[chance.randrange(200)] = chance.randrange(256)
+        with contextlib.suppress(InputError):
+            load_sound(bytes(data))
+    assert not printed
 
 
 def test_a_pool_covers_every_sound_in_pieces() -> None:

@@ -47,7 +47,17 @@ def load_audio(source: str | Path | bytes | IO[bytes], sample_rate: int, max_sec
         InputError: The file is missing, empty, unreadable, broken, too long, without a sample, no sound, of a rate
             outside of ``RATES``, or it holds values that are not finite.
     """
-    return _load(source, sample_rate, max_seconds, None)
+    samples, own_rate = read_audio(source, max_seconds)
+    return resample(samples, own_rate, sample_rate).clamp(-1, 1)
+
+
+def read_audio(source: str | Path | bytes | IO[bytes], max_seconds: float = MAX_SECONDS) -> tuple[Tensor, int]:
+    """Reads a sound as :func:`load_audio` does, but at the rate that its file has: float32 ``[1, N]``, and that rate.
+
+    Raises:
+        InputError: As there.
+    """
+    return _read_file(source, max_seconds, None)
 
 
 def load_excerpt(
@@ -64,7 +74,8 @@ def load_excerpt(
     Raises:
         InputError: As there.
     """
-    piece = _load(source, sample_rate, seconds, where)[:, : round(seconds * sample_rate)]
+    samples, own_rate = _read_file(source, seconds, where)
+    piece = resample(samples, own_rate, sample_rate).clamp(-1, 1)[:, : round(seconds * sample_rate)]
     return torch.nn.functional.pad(piece, (0, round(seconds * sample_rate) - piece.shape[1]))
 
 
@@ -119,19 +130,20 @@ def save_audio(samples: Tensor, sample_rate: int, path: str | Path, overwrite: b
     return write_media(path, "sound", write, overwrite)
 
 
-def _load(source: str | Path | bytes | IO[bytes], rate: int, seconds: float, where: float | None) -> Tensor:
-    """The whole of a sound of at most ``seconds``, or ``seconds`` of it from ``where``."""
+def _read_file(source: str | Path | bytes | IO[bytes], seconds: float, where: float | None) -> tuple[Tensor, int]:
+    """The whole of a sound of at most ``seconds``, or ``seconds`` of it from ``where``; and its rate."""
     with open_media(source, "sound") as (file, name):
         try:
             steady: Any = _Steady(file)
             with soundfile.SoundFile(steady) as sound:
-                samples = _read(sound, name, seconds, where)
-                own_rate = sound.samplerate
+                samples = torch.from_numpy(_read(sound, name, seconds, where))
+                return samples.clamp(-1, 1)[None], sound.samplerate
         except InputError:
             raise
         except Exception as error:  # headers that contradict themselves raise nearly anything
-            raise InputError(f"{name} is damaged, or no sound that can be read: {_reason(error)}") from error
-    return resample(torch.from_numpy(samples), own_rate, rate).clamp(-1, 1)[None]
+            raise InputError(
+                f"{name} is damaged, or no sound that can be read: {_reason(error)}; give WAV, FLAC, OGG or MP3"
+            ) from error
 
 
 class _Steady:
@@ -152,7 +164,7 @@ def _read(sound: soundfile.SoundFile, name: str, seconds: float, where: float | 
     """The mean of the channels, float32 ``[N]`` at the file's own rate."""
     rate, frames = sound.samplerate, sound.frames
     if not RATES[0] <= rate <= RATES[1]:
-        raise InputError(f"{name} has a sample rate of {rate} Hz; it must be from {RATES[0]} to {RATES[1]}")
+        raise InputError(f"{name} has a sample rate of {rate} Hz; it must be from {RATES[0]} to {RATES[1]}; convert it")
     if frames == _UNKNOWN:
         raise InputError(f"{name} does not say how long it is; write it to a file anew")
     limit = min(math.ceil(seconds * rate), MAX_FRAMES)
@@ -160,7 +172,9 @@ def _read(sound: soundfile.SoundFile, name: str, seconds: float, where: float | 
         sound.seek(round(where * max(0, frames - limit)))
         frames = min(frames, limit)
     elif frames > limit:
-        raise InputError(f"{name} is {frames / rate:.0f} seconds long, above the limit of {limit / rate:g}; cut it")
+        raise InputError(
+            f"{name} is {frames / rate:.0f} seconds long, above the {limit / rate:g} that are read at most; cut it"
+        )
     mono, done = np.empty(frames, np.float32), 0
     while done < frames:
         block = sound.read(min(max(1, _BLOCK // sound.channels), frames - done), dtype="float32", always_2d=True)
@@ -169,9 +183,9 @@ def _read(sound: soundfile.SoundFile, name: str, seconds: float, where: float | 
         mono[done : done + len(block)] = block.mean(axis=1)
         done += len(block)
     if not done:
-        raise InputError(f"{name} holds no samples")
+        raise InputError(f"{name} holds no samples; record it again")
     if not np.isfinite(mono[:done]).all():
-        raise InputError(f"{name} holds values that are not finite")
+        raise InputError(f"{name} holds values that are not finite (NaN or infinite); write it to a file anew")
     return mono[:done]
 
 

@@ -78,7 +78,7 @@ def _decode(file: IO[bytes], name: str, max_pixels: int) -> Image.Image:
         except Exception as error:
             # Pillow's readers raise nearly anything on damaged files: OSError, SyntaxError, struct.error, ...
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise InputError(f"{name} is damaged or cut off: {reason}") from error
+            raise InputError(f"{name} is damaged or cut off: {reason}; save it anew") from error
     rgb.info.clear()  # the file's metadata must not travel on into other files
     return rgb
 

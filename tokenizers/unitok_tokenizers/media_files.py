@@ -25,12 +25,12 @@ def open_media(source: str | Path | bytes | IO[bytes], kind: str) -> Iterator[tu
         InputError: The file is missing, empty, no file, or cannot be opened.
     """
     if isinstance(source, bytes):
-        yield _not_empty(io.BytesIO(source), kind), kind
+        yield _not_empty(io.BytesIO(source), kind, kind), kind
         return
     if not isinstance(source, (str, Path)):
         file_name = getattr(source, "name", None)
         name = f"{kind} {file_name!r}" if isinstance(file_name, str) else kind
-        yield _not_empty(source, name), name
+        yield _not_empty(source, name, kind), name
         return
     name = f"{kind} {str(source)!r}"
     try:
@@ -38,16 +38,16 @@ def open_media(source: str | Path | bytes | IO[bytes], kind: str) -> Iterator[tu
         if path.exists() and not path.is_file():
             raise InputError(f"{name} is not a file; give the path of a file that holds a {kind}")
         with path.open("rb") as file:
-            yield _not_empty(file, name), name
+            yield _not_empty(file, name, kind), name
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{name} cannot be opened: {_reason(error)}") from error
+        raise InputError(f"{name} cannot be opened: {_reason(error)}; give the path of a file") from error
 
 
-def _not_empty(file: IO[bytes], name: str) -> IO[bytes]:
+def _not_empty(file: IO[bytes], name: str, kind: str) -> IO[bytes]:
     if not file.read(1):
-        raise InputError(f"{name} is empty")
+        raise InputError(f"{name} is empty; give a file that holds a {kind}")
     file.seek(0)
     return file
 

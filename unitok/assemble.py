@@ -23,13 +23,16 @@ def build_parser() -> ArgumentParser:
         description="Make a base from trained codecs and a text tokenizer.",
     )
     base.add_argument(
-        "--image-codec", required=True, metavar="FOLDER", help="with image_tokenizer/ and image_detokenizer/"
+        "--image-codec",
+        required=True,
+        metavar="FOLDER",
+        help="with image_tokenizer/ and image_detokenizer/; or tiny, for those of the checkpoint that ships",
     )
     base.add_argument(
         "--audio-codec",
         metavar="NAME",
-        help="a folder with audio_tokenizer/ and audio_detokenizer/, or a codec of transformers: a folder or a name on "
-        "the Hub, such as kyutai/mimi (default: no sound)",
+        help="a folder with audio_tokenizer/ and audio_detokenizer/, or tiny; or a codec of transformers (EnCodec, "
+        "Mimi, DAC), a folder or a name on the Hub, such as kyutai/mimi (default: no sound)",
     )
     base.add_argument(
         "--audio-codebooks", type=integer(1), metavar="N", help="of a codec of transformers (default: all)"

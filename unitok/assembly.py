@@ -10,7 +10,7 @@ import numpy as np
 
 from unitok import checkpoint
 from unitok.components import COMPONENTS
-from unitok.data.tokenizing import load_processor
+from unitok.data.tokenizing import codec_folder, load_processor
 from unitok.data.world.sounds.corpus import sound_corpus
 from unitok.data.world.tasks import corpus
 from unitok.decoder_folder import load_mean
@@ -43,7 +43,8 @@ def make_base(
     """Write a base: a checkpoint without a decoder.
 
     Args:
-        image_codec: Folder that holds the trained ``image_tokenizer/`` and ``image_detokenizer/``.
+        image_codec: Folder that holds the trained ``image_tokenizer/`` and ``image_detokenizer/``, or the name of a
+            checkpoint that ships.
         output: The base's folder, which must not exist.
         text_tokenizer: A pretrained tokenizer of `transformers`; by default a byte-level BPE is trained on the
             world's language.
@@ -51,8 +52,9 @@ def make_base(
         image_size: Side of the square pictures that the decoder will know, in pixels; None for any size.
         numbered_rows: Each row of a picture's codes begins with its number; see
             :class:`~unitok.syntax.SizedImages`.
-        audio_codec: Folder that holds the trained ``audio_tokenizer/`` and ``audio_detokenizer/``, or a codec of
-            `transformers` (EnCodec, Mimi, DAC) by its folder or its name on the Hub; None: without sound.
+        audio_codec: Folder that holds the trained ``audio_tokenizer/`` and ``audio_detokenizer/``, or the name of a
+            checkpoint that ships, or a codec of `transformers` (EnCodec, Mimi, DAC) by its folder or its name on the
+            Hub; None: without sound.
         audio_order: How the codebooks of sounds follow each other; see :class:`~unitok.syntax.FramedAudio`.
         audio_codebooks: How many codebooks of a codec of `transformers` are used; None: all.
 
@@ -62,8 +64,9 @@ def make_base(
     output = Path(output)
     if output.exists():
         raise InputError(f"{output} exists already; remove it or choose another output folder")
-    images = ImageTokenizer.from_pretrained(Path(image_codec) / "image_tokenizer")
-    pictures = ImageDetokenizer.from_pretrained(Path(image_codec) / "image_detokenizer")
+    codec = codec_folder(image_codec, "image_tokenizer")
+    images = ImageTokenizer.from_pretrained(codec / "image_tokenizer")
+    pictures = ImageDetokenizer.from_pretrained(codec / "image_detokenizer")
     if text_tokenizer is None:
         text = TextTokenizer.train(_texts(with_sounds=audio_codec is not None), text_size)
     else:
@@ -88,7 +91,10 @@ def _audio_codec(name_or_folder: str | Path, codebooks: int | None) -> dict[str,
     names = "audio_tokenizer", "audio_detokenizer"
     folder = Path(name_or_folder)
     if not any((folder / name).is_dir() for name in names):
-        return dict(zip(names, load_frozen_codec(name_or_folder, codebooks), strict=True))
+        try:
+            folder = codec_folder(name_or_folder, names[0])
+        except InputError:  # none of ours
+            return dict(zip(names, load_frozen_codec(name_or_folder, codebooks), strict=True))
     if codebooks is not None:
         raise InputError("a trained audio codec is used with all its codebooks; leave their number out")
     return {name: next(iter(COMPONENTS[name].values()))(folder / name) for name in names}

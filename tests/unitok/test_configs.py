@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 from transformers import AutoConfig
 
 from unitok import checkpoint
+from unitok.assemble import build_parser
 from unitok.data.tokenizing import find_folder, load_processor
 from unitok.decoder_folder import load_for_vocabulary
 from unitok.engine.sampling import Sampling
@@ -34,6 +36,7 @@ NAMES = (
     "tiny_preferences",
     "1b",
     "7b",
+    "frozen_audio",
     "llm_stage1",
     "llm_stage2",
     "lora",
@@ -91,6 +94,25 @@ def test_a_small_decoder_is_built(name: str, tmp_path: Path) -> None:
     settings = config["model"]["init_args"]["decoder"]
     assert module.decoder.config.num_hidden_layers == settings["num_hidden_layers"]
     assert module.decoder.config.max_position_embeddings >= config["data"]["init_args"]["row_length"]
+
+
+def test_a_decoder_over_a_frozen_codec_holds_a_row_of_its_sounds(tmp_path: Path) -> None:
+    text, config = read("frozen_audio")
+    mimi = CodebookSpec("audio", 2048, 8, sample_rate=24_000, hop_length=1920)  # as kyutai/mimi with 8 codebooks
+    vocabulary = Vocabulary(1024, [CodebookSpec("image", 2048, 2, downsample=10), mimi])
+    module = build(config, vocabulary, tmp_path)
+    data = config["data"]["init_args"]
+    assert module.decoder.config.max_position_embeddings >= data["row_length"] > 20 * 100
+    assert data["checkpoint"] == config["model"]["init_args"]["vocabulary"] and data["checkpoint"] in text
+    build_parser().parse_args(shlex.split(commands(text)[0])[3:])  # of `python -m unitok.assemble`
+    assert [kind for kind in ("kyutai/mimi", "facebook/encodec", "descript/dac") if kind not in text] == []
+
+
+def commands(comment: str) -> list[str]:
+    """Those of a configuration's head, each on one line."""
+    lines = [line.removeprefix("#") for line in comment.splitlines() if line.startswith("#")]
+    joined = "\n".join(lines).replace("\n     ", " ")
+    return [line.strip() for line in joined.splitlines() if line.strip().startswith("python -m")]
 
 
 def test_tiny_is_built_as_configured(tmp_path: Path) -> None:

@@ -10,13 +10,27 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from transformers import DacConfig, DacModel, EncodecConfig, EncodecModel, MimiConfig, MimiModel
+from transformers import (
+    DacConfig,
+    DacModel,
+    EncodecConfig,
+    EncodecModel,
+    MimiConfig,
+    MimiModel,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
-from unitok.components import COMPONENTS
+from unitok import assembly
+from unitok.assemble import main
+from unitok.document import Audio, Document
+from unitok.model import UniTok
+from unitok.vocabulary import Vocabulary
 from unitok_detokenizers.audio_stream import AudioStream
-from unitok_detokenizers.frozen_audio import PAIRS, EncodecAudioDetokenizer, MimiAudioDetokenizer, load_frozen_codec
+from unitok_detokenizers.frozen_audio import EncodecAudioDetokenizer, MimiAudioDetokenizer, load_frozen_codec
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.frozen_audio import EncodecAudioTokenizer
+from unitok_tokenizers.spec import CodebookSpec
 
 HOPS = {"encodec": 40, "mimi": 80, "dac": 40}
 
@@ -152,10 +166,34 @@ def test_each_half_is_alone_and_frozen(model: Any, source: Path) -> None:
         assert not any(module.training for module in component.train().modules())
 
 
-def test_a_checkpoint_may_hold_them() -> None:
-    for tokenizer, detokenizer in PAIRS.values():
-        assert COMPONENTS["audio_tokenizer"][tokenizer.__name__] == tokenizer.read
-        assert COMPONENTS["audio_detokenizer"][detokenizer.__name__] == detokenizer.read
+@pytest.mark.parametrize("order", ["flattened", "delayed"])
+def test_a_checkpoint_with_them_hears_and_sounds_as_they_do(
+    model: Any, source: Path, order: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assembly, "CORPUS_DOCUMENTS", 50)
+    kind, base, whole = model.config.model_type, tmp_path / "base", tmp_path / "whole"
+    codecs = ["--image-codec", "tiny", "--audio-codec", str(source), "--audio-codebooks", "2", "--audio-order", order]
+    assert main(["base", *codecs, "--text-size", "300", "--output", str(base)]) == 0
+    vocabulary = Vocabulary.load(base / "vocabulary.json")
+    assert vocabulary.specs["audio"] == CodebookSpec("audio", 16, 2, sample_rate=2000, hop_length=HOPS[kind])
+    torch.manual_seed(0)
+    sizes: Any = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "max_position_embeddings": 256}
+    heads: Any = {"num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16}
+    Qwen3ForCausalLM(Qwen3Config(vocab_size=vocabulary.size, **sizes, **heads)).save_pretrained(tmp_path / "decoder")
+    parts = ["--base", str(base), "--decoder", str(tmp_path / "decoder"), "--output", str(whole)]
+    assert main(["checkpoint", *parts]) == 0
+
+    unitok = UniTok.from_pretrained(whole)
+    samples = noise(400, batch=1)
+    answer = unitok.generate(Document.user(Audio(samples[0], 2000), "again"), modality="audio", seconds=0.4)[0]
+    heard = unitok.processor.parse(unitok.processor.encode(answer)).turns[0].sounds[0].codes
+    (sound,) = answer.turns[-1].sounds
+    assert heard is not None and sound.codes is not None and sound.samples is not None
+    with torch.no_grad():
+        assert torch.equal(heard, expected_codes(model, samples, 2)[0])
+        waveform = expected_samples(model, sound.codes[None])[0].clamp(-1, 1)
+    assert sound.samples.shape[1] == HOPS[kind] * sound.codes.shape[1]
+    torch.testing.assert_close(sound.samples[:, : waveform.shape[1]], waveform)
 
 
 def test_streaming_gives_the_sound_of_the_whole(model: Any, source: Path) -> None:

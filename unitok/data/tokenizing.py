@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from itertools import islice
@@ -56,6 +57,25 @@ def find_folder(name_or_folder: str | Path) -> Path:
         if (folder / "vocabulary.json").is_file():
             return folder
     raise InputError(f"{name_or_folder} is not a checkpoint folder: it has no vocabulary.json")
+
+
+def codec_folder(name_or_folder: str | Path, tokenizer: str) -> Path:
+    """The folder of a codec, base or checkpoint, or of a shipped one by its name.
+
+    Args:
+        name_or_folder: what is looked for.
+        tokenizer: the folder that it must hold, such as ``image_tokenizer``.
+
+    Raises:
+        InputError: it does not.
+    """
+    folder = Path(name_or_folder)
+    if not (folder / tokenizer).is_dir():
+        with suppress(InputError):
+            folder = find_folder(name_or_folder)
+    if not (folder / tokenizer).is_dir():
+        raise InputError(f"{str(name_or_folder)!r} has no {tokenizer}/, and is no checkpoint that ships")
+    return folder
 
 
 def load_processor(folder: str | Path, image_size: int | None = None, detokenizers: bool = False) -> Processor:

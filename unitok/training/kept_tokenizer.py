@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unitok.data.tokenizing import find_folder
+from unitok.data.tokenizing import codec_folder
 from unitok.training.quantizers import FixedQuantizer
 from unitok_tokenizers.errors import InputError
-
-
-def codec_folder(name_or_folder: str | Path, tokenizer: str) -> Path:
-    """The folder of a codec, base or checkpoint, or of a shipped one by its name.
-
-    Args:
-        name_or_folder: what is looked for.
-        tokenizer: the folder that it must hold, such as ``image_tokenizer``.
-
-    Raises:
-        InputError: it does not.
-    """
-    folder = Path(name_or_folder)
-    if not (folder / tokenizer).is_dir():
-        with suppress(InputError):
-            folder = find_folder(name_or_folder)
-    if not (folder / tokenizer).is_dir():
-        raise InputError(f"{str(name_or_folder)!r} has no {tokenizer}/, and is no checkpoint that ships")
-    return folder
 
 
 class KeptTokenizer(NamedTuple):

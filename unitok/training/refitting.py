@@ -21,9 +21,9 @@ from tqdm import tqdm
 
 from unitok.data.drawing import draw_many
 from unitok.data.pictures import FolderPictures, PicturePool, scene_picture, texture
+from unitok.data.tokenizing import codec_folder
 from unitok.evaluation.metrics import usage
 from unitok.training.code_moves import Cells, cells_of, check_moves, moved
-from unitok.training.kept_tokenizer import codec_folder
 from unitok_detokenizers.image import ImageDetokenizer
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import ImageTokenizer

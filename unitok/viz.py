@@ -59,7 +59,11 @@ def contact_sheet(
 
 
 def rows_sheet(
-    rows: Sequence[Sequence[PILImage.Image]], gap: int = 8, color: Color = PAPER, headings: Sequence[str] = ()
+    rows: Sequence[Sequence[PILImage.Image]],
+    gap: int = 8,
+    color: Color = PAPER,
+    headings: Sequence[str] = (),
+    labels: Sequence[str] = (),
 ) -> PILImage.Image:
     """Each row of pictures side by side at their own size, one row below the other.
 
@@ -68,18 +72,23 @@ def rows_sheet(
         gap: Pixels around each picture.
         color: Of what lies between them.
         headings: Words above the pictures of the first row.
+        labels: Words above each row.
     """
-    line = HEADING if headings else 0
-    width = max(sum(p.width + gap for p in row) for row in rows) + gap
-    height = sum(max(p.height for p in row) + gap for row in rows) + gap + line
+    font = ImageFont.load_default(11)
+    line, label = HEADING if headings else 0, HEADING if labels else 0
+    widths = [sum(p.width + gap for p in row) for row in rows]
+    width = max([*widths, *(math.ceil(font.getlength(words)) + gap for words in labels)]) + gap
+    height = sum(max(p.height for p in row) + gap + label for row in rows) + gap + line
     sheet = PILImage.new("RGB", (width, height), color)
-    if headings:
-        draw, font, x = ImageDraw.Draw(sheet), ImageFont.load_default(11), gap
-        for picture, words in zip(rows[0], headings, strict=False):
-            draw.text((x, gap), words, fill=INK, font=font)
-            x += picture.width + gap
+    draw, x = ImageDraw.Draw(sheet), gap
+    for picture, words in zip(rows[0], headings, strict=False):
+        draw.text((x, gap), words, fill=INK, font=font)
+        x += picture.width + gap
     y = gap + line
-    for row in rows:
+    for number, row in enumerate(rows):
+        if labels:
+            draw.text((gap, y), labels[number], fill=INK, font=font)
+            y += label
         x = gap
         for picture in row:
             sheet.paste(picture, (x, y))

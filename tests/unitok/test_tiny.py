@@ -30,13 +30,15 @@ from unitok.data.world.sounds.spoken import speakable
 from unitok.data.world.sounds.tape import users_speech
 from unitok.document import Audio, Document, Image
 from unitok.engine import SamplingParams
-from unitok.evaluation import oracle
+from unitok.evaluation import oracle, speaking, spoken
 from unitok.evaluation.captions import names_exactly
 from unitok.evaluation.cases import Task, judge
 from unitok.evaluation.events import making_task
+from unitok.evaluation.melodies import naming_task, playing_task
 from unitok.evaluation.melody_oracle import read_melody
 from unitok.evaluation.metrics import psnr, sharpness
-from unitok.evaluation.sound_setup import error_rate, heard_words, sentence
+from unitok.evaluation.setup import Setup
+from unitok.evaluation.sound_setup import case_error_rate, error_rate, heard_words, sentence
 from unitok.evaluation.words import is_one_of
 from unitok.grammar import Modality
 from unitok.hearing import Row
@@ -50,6 +52,7 @@ MEGABYTE = 10**6
 PSNR, SAME_SCENE, DRAWN, NEVER_SHOWN, ANSWERED, DESCRIBED, EDITED = 39.0, 0.96, 0.94, 0.88, 0.90, 0.75, 0.65
 REFINED, SHARP = 2.5, (0.85, 1.1)
 NOTES_KEPT, MADE, MISHEARD, SAID = 0.8, 0.80, 8.0, 0.75
+PLAYED, NAMED, UNREAD, CAPTIONED, ANSWERED_ALOUD = 0.8, 0.85, 15.0, 0.6, 0.6
 
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
 
@@ -229,11 +232,32 @@ def test_it_makes_as_many_sounds_as_it_is_told(tiny: UniTok) -> None:
     assert share_right(tiny, [making_task(rng) for _ in range(20)], "audio") > MADE
 
 
+def test_it_plays_melodies_and_names_them(tiny: UniTok) -> None:
+    rng = np.random.default_rng(1_000_121)
+    assert share_right(tiny, [playing_task(rng) for _ in range(20)], "audio") > PLAYED
+    assert share_right(tiny, [naming_task(rng) for _ in range(20)], "text") > NAMED
+
+
+@needs_espeak
+def test_it_reads_aloud(tiny: UniTok) -> None:
+    tasks = speaking.tasks(Setup(tiny, "tiny", samples=16, seed=1_000_123), "heldout", 16)
+    answers = tiny.generate([task.document for task in tasks], modality="audio")
+    cases = [judge(task, answer.turns[-1]) for task, answer in zip(tasks, answers, strict=True)]
+    assert case_error_rate(cases) < UNREAD
+
+
+@needs_espeak
+def test_it_describes_pictures_and_answers_questions_aloud(tiny: UniTok) -> None:
+    setup = Setup(tiny, "tiny", samples=12, seed=1_000_127)
+    assert share_right(tiny, spoken.caption_tasks(setup, "train", 12), "audio") > CAPTIONED
+    assert share_right(tiny, spoken.question_tasks(setup, 12, aloud=True), "audio") > ANSWERED_ALOUD
+
+
 @needs_espeak
 def test_it_writes_down_what_is_said(tiny: UniTok) -> None:
     texts = [sentence(np.random.default_rng([1_000_099, n]), "heldout") for n in range(24)]
-    spoken = [users_speech(np.random.default_rng([1_000_100, n]), text, "heldout") for n, text in enumerate(texts)]
-    written = tiny.generate([Document.user(one, "write down what is said") for one in spoken], modality="text")
+    said = [users_speech(np.random.default_rng([1_000_100, n]), text, "heldout") for n, text in enumerate(texts)]
+    written = tiny.generate([Document.user(one, "write down what is said") for one in said], modality="text")
     read = [heard_words(answer.turns[-1].text) for answer in written]
     assert error_rate(read, [heard_words(text) for text in texts]) < MISHEARD
 
@@ -242,9 +266,7 @@ def test_it_writes_down_what_is_said(tiny: UniTok) -> None:
 def test_it_draws_what_is_said(tiny: UniTok) -> None:
     rng = np.random.default_rng(1_000_101)
     requests = [one for one in (sample_request(rng, "two_objects") for _ in range(60)) if speakable(one.text)][:16]
-    spoken = [
-        users_speech(np.random.default_rng([1_000_102, n]), one.text, "heldout") for n, one in enumerate(requests)
-    ]
-    answers = tiny.generate([Document.user(one) for one in spoken])
+    said = [users_speech(np.random.default_rng([1_000_102, n]), one.text, "heldout") for n, one in enumerate(requests)]
+    answers = tiny.generate([Document.user(one) for one in said])
     right = [r.spec.satisfied_by(oracle.read(drawn(one))) for r, one in zip(requests, answers, strict=True)]
     assert np.mean(right) > SAID

@@ -45,6 +45,17 @@ def test_headings_stand_above_the_first_row() -> None:
     assert all(above[:, start : start + 40].min() < 100 for start in (8, 56))
 
 
+def test_labels_stand_above_their_rows() -> None:
+    rows = [[square("red", 40), square("lime", 40)], [square("blue", 40)]]
+    sheet = rows_sheet(rows, labels=("one", "two, with words that are longer than all of its pictures"))
+    pixels = np.asarray(sheet.convert("L"))
+    assert sheet.width > 8 + 48 * 2 and sheet.height == 8 + 2 * (HEADING + 48)
+    for number, color in enumerate(((255, 0, 0), (0, 0, 255))):
+        top = 8 + number * (HEADING + 48)
+        assert pixels[top : top + HEADING].min() < 100
+        assert sheet.getpixel((10, top + HEADING + 1)) == color
+
+
 def test_a_code_grid_has_a_cell_for_each_code() -> None:
     codes = torch.arange(6).view(1, 2, 3)
     bare = code_grid(square("white", 24), codes, side=20, numbers=False)

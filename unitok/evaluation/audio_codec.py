@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from unitok.data.world.sounds.event_documents import events_by_user
-from unitok.data.world.sounds.events import sample_events
+from unitok.data.world.sounds.events import events_text, sample_events
 from unitok.data.world.sounds.instruments import play
 from unitok.data.world.sounds.melody_documents import played_by_user
 from unitok.data.world.sounds.notes import melody_text, sample_melody
@@ -39,9 +39,6 @@ from unitok_tokenizers import CodebookSpec, Detokenizer, Tokenizer
 from unitok_tokenizers.errors import InputError
 
 SECTION = "audio_codec"
-EXAMPLES = 1
-"""Sounds of each group that are shown."""
-
 STOI_TARGET, USAGE_TARGET = 0.88, 90.0
 
 
@@ -95,6 +92,7 @@ def measure(setup: Setup) -> Findings:
     wanted = [heard_words(one.name) for one in own]
     got = [hear(_at_oracles_rate(one.other, rate)) for one in own]
     right = [melody_text(read_melody(_at_oracles_rate(one.other, rate))) == one.name for one in melodies]
+    shown = {name: one for name, group in groups.items() for one in [_example(group)] if one is not None}
     return Findings(
         [
             _intelligibility(VOICES, voices, rate, STOI_TARGET),
@@ -104,13 +102,15 @@ def measure(setup: Setup) -> Findings:
             share(SECTION, "the oracle reads the same notes", right),
             *_codebooks(codec.tokenizer.spec, [one for group in groups.values() for one in group]),
         ],
-        pictures=[
-            (spectrogram(one.sound[0, 0], rate), spectrogram(one.other[0, 0], rate))
-            for group in groups.values()
-            for one in group[:EXAMPLES]
-        ],
-        headings=("what went in", "what came back"),
+        pictures=[(spectrogram(one.sound[0, 0], rate), spectrogram(one.other[0, 0], rate)) for one in shown.values()],
+        headings=("what went in, and what came back",),
+        labels=tuple(f"{name}: {one.name}" for name, one in shown.items()),
     )
+
+
+def _example(group: list[Through]) -> Through | None:
+    """The first sound of a group that has words or notes to be named by."""
+    return next((one for one in group if one.name), None)
 
 
 def _speech(rng: np.random.Generator, voice: Voice) -> tuple[str, Audio]:
@@ -124,10 +124,11 @@ def _melody(rng: np.random.Generator) -> tuple[str, Audio]:
 
 
 def _other(rng: np.random.Generator) -> tuple[str, Audio]:
-    """Events, and melodies and speech as users record them: here only their codes are counted."""
+    """Events, and melodies and speech as users record them, without their names: here only their codes are counted."""
     draw = rng.random()
     if draw < 0.3:
-        return "", events_by_user(rng, *sample_events(rng))
+        kind, count = sample_events(rng)
+        return events_text(kind, count), events_by_user(rng, kind, count)
     return "", played_by_user(rng, sample_melody(rng)) if draw < 0.6 else users_speech(rng, sample_text(rng))
 
 

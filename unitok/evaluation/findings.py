@@ -14,10 +14,11 @@ from unitok.evaluation.figures import Figure
 class Findings:
     """The figures, and what people can look at: the cases behind them, and rows of pictures to compare.
 
-    The pictures of a row stand under the headings.
+    The pictures of a row stand under the headings, and each row under its label.
     """
 
     figures: list[Figure]
     cases: list[Case] = field(default_factory=list)
     pictures: list[tuple[PillowImage.Image, ...]] = field(default_factory=list)
     headings: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()

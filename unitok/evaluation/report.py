@@ -96,7 +96,7 @@ class Report:
         self._save_sheet(f"{name}_examples", _spread(cases, MOST_EXAMPLES))
         self._save_sheet(f"{name}_failures", [case for case in cases if not case.right][:MOST_FAILURES])
         if findings.pictures:
-            self._save(name, rows_sheet(findings.pictures, headings=findings.headings))
+            self._save(name, rows_sheet(findings.pictures, headings=findings.headings, labels=findings.labels))
         self._save_sounds(name, findings.cases)
 
     def to_dict(self) -> dict[str, Any]:

@@ -26,6 +26,7 @@ SECTIONS = {
     "listening": "speech to text",
     "speaking": "text to speech, by an oracle that knows espeak-ng's words",
     "spoken": "spoken requests, captions read aloud, spoken questions",
+    "spoken_conversations": "several turns, all that the user says said aloud",
     "melodies": "melodies and chords from names, to names, and going on",
     "events": "what sound is it and how many, and making them",
     "speed": "seconds for a picture, for a second of speech, and for the first command",

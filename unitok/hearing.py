@@ -47,9 +47,11 @@ def hear(
 ) -> list[Row]:
     """The rows; in the prompts of those about pictures, words stand in the place of the last turn's sounds.
 
-    About pictures are answers that begin with one; and all answers to sounds that stand beside a picture, or alone in
-    their turn behind one. There the sounds are taken for speech. They get their :attr:`~unitok.parts.Audio.words` in
-    the row's document, and keep them: where a sound of an earlier turn has words, these stand in its place as well.
+    About pictures are answers that begin with one; all answers to sounds that stand beside a picture, or alone in their
+    turn behind one; and answers that begin with a sound to sounds behind a picture, beside which words may stand, such
+    as that it is to be answered aloud. There the sounds are taken for speech. They get their
+    :attr:`~unitok.parts.Audio.words` in the row's document, and keep them: where a sound of an earlier turn has words,
+    these stand in its place as well.
 
     Args:
         processor: Knows the vocabulary.
@@ -64,12 +66,15 @@ def hear(
         InputError: A sound is too long for the decoder's context.
     """
     spoken = {place for place, row in enumerate(rows) if row.document.turns[-1].sounds}
+    behind = {place for place in spoken if any(turn.images for turn in rows[place].document.turns[:-1])}
     chosen = {place for place in spoken if wanted.modality == "image" or _stands_by_picture(rows[place].document)}
+    chosen |= behind if wanted.modality == "audio" else set()
     unknown = sorted(spoken - chosen)
     if unknown and wanted.modality == "auto" and "image" in processor.vocabulary.specs:
         firsts = first_tokens(processor, engine, [rows[place] for place in unknown], wanted, sampling, batch_size)
-        boi = processor.vocabulary.boi
-        chosen |= {place for place, first in zip(unknown, firsts, strict=True) if first == boi}
+        boi, boa = processor.vocabulary.boi, processor.vocabulary.boa
+        begun = zip(unknown, firsts, strict=True)
+        chosen |= {place for place, first in begun if first == boi or (first == boa and place in behind)}
     asked = (sound for place in sorted(chosen) for sound in rows[place].document.turns[-1].sounds)
     sounds = {id(sound): sound for sound in asked if not sound.words}
     written = transcribe(processor, engine, list(sounds.values()), sampling, batch_size)

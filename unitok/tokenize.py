@@ -15,7 +15,7 @@ from unitok_tokenizers.errors import InputError
 if TYPE_CHECKING:
     from unitok.data.tokenizing import Source, WorldSource
 
-DESCRIPTION = "Write documents as a token cache, which training reads without any tokenizer."
+DESCRIPTION = "Write documents, or pairs of answers, as a token cache, which training reads without any tokenizer."
 MOST = 1e6  # of a share: sums of them are finite
 
 
@@ -199,8 +199,8 @@ def command(argv: Sequence[str]) -> None:
     if options.source == "pairs":
         from unitok.data.preference_files import write_file
 
-        pairs, left_out = write_file(options.file, options.model, options.output, options.on_error)
-        skipped = f", {left_out} left out" if left_out else ""
+        pairs = write_file(options.file, options.model, options.output, options.on_error)
+        skipped = f", {pairs.cache.meta['left_out']} left out" if pairs.cache.meta["left_out"] else ""
         print(f"{pairs.cache.folder}: {len(pairs)} pairs, {pairs.cache.meta['tokens']} tokens{skipped}")
         return
     if options.source == "mistakes":
@@ -209,7 +209,7 @@ def command(argv: Sequence[str]) -> None:
 
         model = UniTok.from_pretrained(options.model)
         pairs = write_mistakes(model, options.model, options.kind, options.answers, options.seed, options.output)
-        wrong = len(pairs) / options.answers
+        wrong = (len(pairs) + pairs.cache.meta["left_out"]) / options.answers
         print(f"{pairs.cache.folder}: {len(pairs)} pairs from {options.answers} answers ({wrong:.1%})")
         return
     from unitok.data.tokenizing import JsonlSource, write_cache

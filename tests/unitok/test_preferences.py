@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from unitok import tokenize
+from unitok.data import preference_files
+from unitok.data.datamodules import CountingSampler
+from unitok.data.hardest import write_hardest
 from unitok.data.preference_batches import PreferenceBatch, PreferenceBatches, PreferencesDataModule
-from unitok.data.preferences import Preferences
+from unitok.data.preferences import Preferences, scored
+from unitok.data.sampling_plan import Position
 from unitok.data.token_cache import TokenCacheWriter, vocabulary_hash
 from unitok.engine import Sampling
 from unitok.evaluation import mistakes
@@ -300,11 +305,11 @@ def test_what_a_decoder_cannot_judge_is_said(
 
 
 def test_pictures_may_be_what_is_preferred(checkpoint: Path, tmp_path: Path, tiny_processor: Processor) -> None:
-    for name, color in (("red", (255, 0, 0)), ("blue", (0, 0, 255))):
-        PillowImage.new("RGB", (16, 16), color).save(tmp_path / f"{name}.png")
+    PillowImage.new("RGB", (16, 16), "red").save(tmp_path / "red.png")
+    PillowImage.effect_noise((16, 16), 200).save(tmp_path / "noise.png")
     answers = {
         key: [{"role": "assistant", "content": [{"type": "image", "path": f"{name}.png"}]}]
-        for key, name in (("chosen", "red"), ("rejected", "blue"))
+        for key, name in (("chosen", "red"), ("rejected", "noise"))
     }
     prompt = [{"role": "user", "content": "a red picture"}]
     (tmp_path / "pairs.jsonl").write_text(json.dumps({"prompt": prompt, **answers}))
@@ -314,14 +319,88 @@ def test_pictures_may_be_what_is_preferred(checkpoint: Path, tmp_path: Path, tin
     assert all(tiny_processor.vocabulary.boi in ids for ids in (chosen, rejected))
 
 
+def test_answers_that_become_the_same_tokens_are_left_out(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    file, prompt = tmp_path / "pairs.jsonl", [{"role": "user", "content": "say a"}]
+    answers = [[{"role": "assistant", "content": content}] for content in ("a", [{"type": "text", "text": "a"}])]
+    alike = json.dumps({"prompt": prompt, "chosen": answers[0], "rejected": answers[1]})
+    file.write_text("\n".join([line("a", "b", "c"), alike, "no JSON"]))
+    assert tokenize_pairs(file, checkpoint, tmp_path / "cache", "--on-error", "skip") == 0
+    assert "1 pairs, " in (said := capsys.readouterr().out) and "2 left out" in said
+    assert "1 pairs of equal answers" in caplog.text
+    file.write_text(alike)
+    assert tokenize_pairs(file, checkpoint, tmp_path / "none") == 2
+    assert "there are no pairs of answers to write (1 were left out)" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["cache"]
+
+
+def test_lines_left_out_are_counted_after_a_stop_too(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preference_files, "TOGETHER", 2)
+    file = tmp_path / "pairs.jsonl"
+    file.write_text("\n".join([line("a", "b", "c"), "no JSON", line("d", "e", "f"), "nor this", line("g", "h", "i")]))
+    judged = []
+
+    def stopping(*arguments: Any) -> Any:
+        judged.append(arguments)
+        if len(judged) == 3:
+            raise KeyboardInterrupt
+        return scored(*arguments)
+
+    monkeypatch.setattr(preference_files, "scored", stopping)
+    output = str(tmp_path / "cache")
+    arguments = "pairs", str(file), "--model", str(checkpoint), "--output", output, "--on-error", "skip"
+    with pytest.raises(KeyboardInterrupt):
+        tokenize.command(arguments)
+    tokenize.command(arguments)
+    assert len(judged) == 4
+    assert "3 pairs, " in (said := capsys.readouterr().out) and "2 left out" in said
+
+
+def test_a_decoder_that_does_not_know_all_ids_is_named(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], make_decoder: Any
+) -> None:
+    shutil.copytree(checkpoint, tmp_path / "model")
+    make_decoder(50).save_pretrained(tmp_path / "model" / "decoder")
+    (tmp_path / "pairs.jsonl").write_text(line("a", "b", "c"))
+    assert tokenize_pairs(tmp_path / "pairs.jsonl", tmp_path / "model", tmp_path / "cache") == 2
+    assert "the decoder knows 50 ids, a pair of answers has" in capsys.readouterr().err
+
+
+def test_margins_of_other_weights_are_told(
+    checkpoint: Path, cache: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, tiny_processor: Processor,
+    make_decoder: Any,
+) -> None:  # fmt: skip
+    other = make_decoder(tiny_processor.vocabulary.size, seed=5)
+    UniTok(tiny_processor, other).save_pretrained(tmp_path / "other")
+    data: dict[str, Any] = {"pair_length": 48, "batch_pairs": 2}
+    for start, told in ((checkpoint, 0), (tmp_path / "other", 1)):
+        caplog.clear()
+        trainer(tmp_path, max_steps=1).fit(module(start), PreferencesDataModule([str(cache)], **data))
+        assert caplog.text.count("are those of other weights than model.init_from") == told
+
+
+def test_every_rank_validates_as_many_batches(cache: Path) -> None:
+    batches = PreferenceBatches([Preferences(cache)], 48, 5, 0, None)
+    assert len(batches) == 3
+    ranks = [list(CountingSampler(batches, Position(), 3, num_replicas=2, rank=rank)) for rank in range(2)]
+    assert ranks == [[0, 2], [1, 0]]
+
+
 def test_documents_are_no_pairs_and_pairs_no_documents(
     cache: Path, documents: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match="holds documents, but no pairs of answers; make them with"):
+    with pytest.raises(InputError, match="holds documents, no pairs of answers; make them with"):
         Preferences(documents)
     data = PreferencesDataModule([str(cache)], [str(cache)], pair_length=48, batch_pairs=2, row_length=48)
     with pytest.raises(InputError, match=r"holds pairs of answers; give it as data\.pairs"):
         trainer(tmp_path, max_steps=1).fit(module(checkpoint), data)
+    with pytest.raises(InputError, match=r"holds pairs of answers; give it as data\.pairs"):
+        write_hardest(cache, checkpoint, 0.5, tmp_path / "hardest")
+    with pytest.raises(InputError, match=r"data\.pairs is empty"):
+        PreferencesDataModule([])
 
 
 @pytest.mark.parametrize(

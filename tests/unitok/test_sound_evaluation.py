@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image as PillowImage
 
 from unitok import evaluate
 from unitok.data.world.phrases import NUMBER_WORDS
+from unitok.data.world.render import render
 from unitok.data.world.scene import Scene
 from unitok.data.world.sounds import tape
 from unitok.data.world.sounds.events import EVENTS_OF_TEXT, sound_events
@@ -27,7 +29,16 @@ from unitok.data.world.sounds.spoken import spoken_words
 from unitok.data.world.sounds.voices import ASSISTANT, Voice
 from unitok.document import Audio, Document, Image, Text, Turn
 from unitok.engine.sampling import Sampling
-from unitok.evaluation import audio_codec, events, listening, melodies, sound_setup, speaking, spoken
+from unitok.evaluation import (
+    audio_codec,
+    events,
+    listening,
+    melodies,
+    sound_setup,
+    speaking,
+    spoken,
+    spoken_conversations,
+)
 from unitok.evaluation.cases import Case, Task, judge
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.report import Report
@@ -133,6 +144,33 @@ def test_requests_are_the_same_spoken_and_written(setup: Setup, said: list[tuple
     assert len({task.asked for task in by_eye}) == len(by_eye)
 
 
+def test_a_spoken_conversation_follows_what_the_model_drew(setup: Setup, said: list[tuple[str, Voice]]) -> None:
+    whole = 0
+    for index in range(8):
+        asked = spoken_conversations.first(setup, index)
+        drew = judge(asked, drawn(asked))
+        edit = spoken_conversations.second(setup.rng("2", index), drew)
+        assert drew.right and edit is not None and edit.document.turns[:2] == drew.document.turns
+        edited = judge(edit, drawn(edit))
+        question = spoken_conversations.third(setup.rng("3", index), edited)
+        assert edited.right
+        if question is not None:
+            assert question.document.turns[:4] == edited.document.turns
+            assert takes(question, str(question.wanted)) and not takes(question, "surely not")
+            assert not judge(question, saying(str(question.wanted))).right  # it was to be said aloud
+            tasks = (asked, edit, question)
+            assert [len(task.document.turns[-1].sounds) for task in tasks] == [1, 1, 1]
+            assert [text for text, _ in said][-3:] == [task.asked for task in tasks]
+            whole += 1
+    assert whole >= 4 and all(voice.held_out for _, voice in said)
+
+
+def drawn(task: Task) -> Turn:
+    """The right picture."""
+    assert isinstance(task.wanted, Scene)
+    return Turn((Image(PillowImage.fromarray(render(task.wanted, 64))),), "assistant")
+
+
 def rendered(task: Task) -> Turn:
     """The right answer, made by the world."""
     assert isinstance(task.wanted, str)
@@ -197,7 +235,7 @@ def test_sounds_of_other_rates_and_channels_are_heard() -> None:
         assert judge(task, Turn((Audio(resample(both, SAMPLE_RATE, rate), rate),), "assistant")).right
 
 
-@pytest.mark.parametrize("section", [listening, speaking, spoken, melodies, events])
+@pytest.mark.parametrize("section", [listening, speaking, spoken, spoken_conversations, melodies, events])
 def test_models_without_sounds_have_no_such_figures(section: Any, setup: Setup) -> None:
     assert section.measure(setup) == Findings([])
 

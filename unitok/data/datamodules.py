@@ -20,7 +20,6 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from unitok.data.condition_dropout import ControlIds, drop_condition, find_media_replies
 from unitok.data.documents import OnError
 from unitok.data.packing import PackedBatch, build_batch, pack
-from unitok.data.preferences import MARGINS
 from unitok.data.sampling_plan import PackedCaches, PackingSampler, Position
 from unitok.data.token_cache import TokenCache, vocabulary_hash
 from unitok.data.tokenizing import (
@@ -133,11 +132,6 @@ class TokenCacheDataModule(_PackedDataModule):
     def _packed(self, folders: Sequence[str], **options: Any) -> PackingSampler:
         key = vocabulary_hash(self.vocabulary)
         caches = [TokenCache(folder, key) for folder in folders]
-        for cache in caches:
-            if (cache.folder / MARGINS).exists():  # half of its documents are what not to say
-                raise InputError(
-                    f"{cache.folder} holds pairs of answers; give it as data.pairs of PreferencesDataModule"
-                )
         if not sum(len(cache) for cache in caches):
             raise InputError(f"there are no documents in {', '.join(folders) or 'data.train'}")
         dataset = PackedCaches(caches, self.vocabulary, self.row_lengths)
@@ -361,7 +355,8 @@ class CountingSampler(DistributedSampler[int]):
     Args:
         dataset: what is sampled.
         start: batches that are done.
-        count: batches over all ranks, or none for an endless stream.
+        count: batches over all ranks, or none for an endless stream. Where they do not go up, the first ones come
+            again, so that all ranks have as many.
     """
 
     def __init__(
@@ -372,14 +367,15 @@ class CountingSampler(DistributedSampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         number = self.start.batch
-        while self.count is None or number < self.count // self.num_replicas:
-            yield number * self.num_replicas + self.rank
+        while self.count is None or number < -(-self.count // self.num_replicas):
+            place = number * self.num_replicas + self.rank
+            yield place if self.count is None else place % self.count
             number += 1
 
     def __len__(self) -> int:
         if self.count is None:
             raise TypeError("an endless sampler has no length")
-        return self.count // self.num_replicas - self.start.batch
+        return -(-self.count // self.num_replicas) - self.start.batch
 
     def position(self, done: int) -> Position:
         """Where the stream stands after `done` batches from `start`."""

@@ -60,7 +60,7 @@ def write_hardest(
     output = Path(output)
     if output.exists():
         raise InputError(f"{output} exists already; remove it or choose another output folder")
-    folder, key = _decoder_at(decoder)
+    folder, key = decoder_at(decoder)
     cache = TokenCache(source, key)
     if not len(cache):
         raise InputError(f"{source} has no documents")
@@ -81,7 +81,7 @@ def write_hardest(
     return TokenCache(output), losses
 
 
-def _decoder_at(name: str | Path) -> tuple[Path, str | None]:
+def decoder_at(name: str | Path) -> tuple[Path, str | None]:
     """The folder of a decoder, or of a checkpoint's, and the hash of a vocabulary that lies with it."""
     folder = Path(name)
     if not (folder / "config.json").is_file():

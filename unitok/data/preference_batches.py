@@ -110,6 +110,8 @@ class PreferencesDataModule(TokenCacheDataModule):
         seed: int = 0,
         shorter_rows: list[int] | None = None,
     ) -> None:
+        if not pairs:
+            raise InputError("data.pairs is empty; give folders that python -m unitok.tokenize pairs or mistakes wrote")
         super().__init__(train or [], None, row_length, batch_rows, condition_dropout, seed, shorter_rows=shorter_rows)
         if pair_length < 2 or batch_pairs < 1:
             raise InputError("data.pair_length must be at least 2 and data.batch_pairs at least 1")

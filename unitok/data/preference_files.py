@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 
 from unitok.data.documents import OnError, line_blocks, parse_json, parse_messages, read_lines
-from unitok.data.preferences import Pair, Preferences, scored, write_parts
-from unitok.data.tokenizing import JsonlSource, encode_documents, files_identity, find_folder, load_processor
+from unitok.data.preferences import Found, Preferences, scored, write_parts
+from unitok.data.tokenizing import JsonlSource, encode_documents, find_folder, load_processor
 from unitok.decoder_folder import load_decoder
 from unitok.document import Document
 from unitok_tokenizers.errors import InputError
@@ -48,16 +48,18 @@ def parse_pair(line: str, where: str, base: Path) -> tuple[Document, Document]:
     for key in KEYS[1:]:
         if any(not isinstance(message, Mapping) or message.get("role") != "assistant" for message in value[key]):
             raise InputError(f'{where}: "{key}" must hold what the assistant says, messages of the role assistant')
+        if not any(message.get("content") for message in value[key]):
+            raise InputError(f'{where}: "{key}" is empty; give what the assistant says')
     if value["chosen"] == value["rejected"]:
         raise InputError(f'{where}: "chosen" and "rejected" are the same, which leaves nothing to prefer')
     chosen, rejected = (parse_messages([*value["prompt"], *value[key]], where, base) for key in KEYS[1:])
     return chosen, rejected
 
 
-def write_file(
-    file: str | Path, checkpoint: str | Path, output: str | Path, on_error: OnError = "stop"
-) -> tuple[Preferences, int]:
+def write_file(file: str | Path, checkpoint: str | Path, output: str | Path, on_error: OnError = "stop") -> Preferences:
     """Tokenize a file of pairs; shows a progress bar, and names the lines that are left out.
+
+    Pairs that the decoder cannot read, or whose answers become the same tokens, are left out and counted.
 
     Args:
         file: The JSONL file.
@@ -66,7 +68,7 @@ def write_file(
         on_error: At a line that cannot be read: ``stop``, or ``skip`` it.
 
     Returns:
-        The cache, and how many lines were left out.
+        The cache.
 
     Raises:
         InputError: ``output`` exists, the checkpoint has no decoder, or a line cannot be read and is not skipped.
@@ -76,16 +78,16 @@ def write_file(
     decoder = load_decoder(folder / "decoder", torch.bfloat16)
     decoder.to("cuda" if torch.cuda.is_available() else "cpu")  # pyright: ignore[reportArgumentType]
     blocks = line_blocks(file, TOGETHER)
-    skipped: list[str] = []
 
-    def find(part: int) -> list[Pair]:
-        known = len(skipped)
+    def find(part: int) -> Found:
+        skipped: list[str] = []
         read = list(read_lines(file, parse_pair, on_error, skipped, blocks[part], TOGETHER))
-        for line in skipped[known:]:
+        for line in skipped:
             log.warning("left out: %s", line)
         documents = encode_documents(processor, [one for pair in read for one in pair])
-        return scored(decoder, list(zip(documents[0::2], documents[1::2], strict=True)))
+        found = scored(decoder, list(zip(documents[0::2], documents[1::2], strict=True)))
+        return found._replace(left_out=found.left_out + len(skipped))
 
     identity = {**JsonlSource(str(file), on_error, TOGETHER).identity(), "source": "preferences"}
-    identity["decoder"] = files_identity(folder / "decoder")
-    return write_parts(output, processor.vocabulary, identity, [TOGETHER] * len(blocks), find), len(skipped)
+    sizes = [TOGETHER] * len(blocks)
+    return write_parts(output, processor.vocabulary, identity, folder / "decoder", sizes, find, "line")

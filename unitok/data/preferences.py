@@ -7,6 +7,7 @@ is held close to, finds the chosen answer, in nats.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import shutil
 import sys
@@ -19,15 +20,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from unitok.data.document_losses import document_losses
-from unitok.data.token_cache import TokenCache, TokenCacheWriter, vocabulary_hash
+from unitok.data.token_cache import COPY_BYTES, MARGINS, TokenCache, TokenCacheWriter, vocabulary_hash
 from unitok.data.tokenizing import Encoded, begin
 from unitok.decoder_folder import refuse_scaled_logits
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 
 log = logging.getLogger(__name__)
-
-MARGINS = "margins.npy"
 
 
 class Pair(NamedTuple):
@@ -50,12 +49,8 @@ class Preferences(Sequence[Pair]):
     """
 
     def __init__(self, folder: str | Path, vocabulary_hash: str | None = None) -> None:
-        self.cache = TokenCache(folder, vocabulary_hash)
+        self.cache = TokenCache(folder, vocabulary_hash, pairs=True)
         file = self.cache.folder / MARGINS
-        if not file.is_file():
-            raise InputError(
-                f"{folder} holds documents, but no pairs of answers; make them with python -m unitok.tokenize pairs"
-            )
         try:
             self.margins: NDArray[np.float32] = np.load(file, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
@@ -87,66 +82,108 @@ def write_preferences(writer: TokenCacheWriter, pairs: Iterable[Pair], **extra: 
         writer.finish(**extra)
 
 
+class Found(NamedTuple):
+    """Pairs, and how many others were left out."""
+
+    pairs: list[Pair]
+    left_out: int = 0
+
+
 def write_parts(
     output: str | Path,
     vocabulary: Vocabulary,
     identity: dict[str, Any],
+    reference: str | Path,
     sizes: Sequence[int],
-    find: Callable[[int], Iterable[Pair]],
+    find: Callable[[int], Found],
+    unit: str,
 ) -> Preferences:
     """Write pairs that take long to find, part by part, with a progress bar; a run that was stopped goes on.
 
     Args:
         output: The cache's folder, which must not exist; parts are kept beside it until it is complete.
         vocabulary: The documents'.
-        identity: What the pairs depend on, as JSON: parts are used again only where it is the same.
+        identity: What else the pairs depend on, as JSON: parts are used again only where it is the same.
+        reference: The folder of the decoder whose margins they have.
         sizes: How much each part is made from.
         find: The pairs of a part, by its number.
+        unit: What the bar counts.
+
+    Returns:
+        The cache; its meta.json has the pairs that were ``left_out``, and what they were made from.
 
     Raises:
-        InputError: ``output`` exists or cannot be written.
+        InputError: ``output`` exists or cannot be written, or there are no pairs.
     """
     output, key = Path(output), vocabulary_hash(vocabulary)
     if output.exists():
         raise InputError(f"{output} exists already; remove it or choose another output folder")
     work = output.with_name(output.name + ".shards")
+    identity = {**identity, "reference": weights_hash(reference)}
     begin(work, {"vocabulary_hash": key, **identity})
     parts: list[Preferences] = []
-    with tqdm(total=sum(sizes), desc="pairs of answers", unit="task") as bar:
+    with tqdm(total=sum(sizes), desc="pairs of answers", unit=unit) as bar:
         for part, size in enumerate(sizes):
             folder = work / f"{part:06d}"
             if not folder.exists():
-                pairs = list(find(part))  # before a writer is opened, which what goes wrong here would leave behind
-                write_preferences(TokenCacheWriter(folder, vocabulary.size, key), pairs)
+                found = find(part)  # before a writer is opened, which what goes wrong here would leave behind
+                writer = TokenCacheWriter(folder, vocabulary.size, key)
+                write_preferences(writer, found.pairs, left_out=found.left_out)
             parts.append(Preferences(folder, key))
             bar.set_postfix(pairs=sum(map(len, parts)), refresh=False)
             bar.update(size)
+    left_out = sum(part.cache.meta["left_out"] for part in parts)
+    if not any(map(len, parts)):
+        shutil.rmtree(work)
+        raise InputError(f"there are no pairs of answers to write ({left_out} were left out)")
     with TokenCacheWriter(output, vocabulary.size, key) as writer:
         for part in parts:
             writer.add_cache(part.cache)
         np.save(writer.work / MARGINS, np.concatenate([part.margins for part in parts]), allow_pickle=False)
-        writer.finish(source=identity)
+        writer.finish(source=identity, left_out=left_out)
     shutil.rmtree(work)
     return Preferences(output, key)
 
 
-def scored(decoder: Any, answers: Sequence[tuple[Encoded, Encoded]]) -> list[Pair]:
-    """Pairs with the margins of the reference; those that it cannot read are left out, with a warning.
+def weights_hash(decoder: str | Path) -> str:
+    """SHA-256 of the weights in a decoder's folder."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(decoder).glob("*.safetensors")):
+        with file.open("rb") as weights:
+            while block := weights.read(COPY_BYTES):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def scored(decoder: Any, answers: Sequence[tuple[Encoded, Encoded]]) -> Found:
+    """Pairs with the margins of the reference, with a warning where some are left out.
+
+    These are pairs that it cannot read, and those whose answers are the same tokens, such as two pictures that a codec
+    cannot tell apart.
 
     Args:
         decoder: The reference, a ``transformers`` causal LM in eval mode.
         answers: The documents with the chosen and with the rejected answer of each pair.
 
     Raises:
-        InputError: The decoder's logits are scaled behind its head, or its losses are no numbers.
+        InputError: The decoder does not know all ids, its logits are scaled behind its head, or its losses are no
+            numbers.
     """
     refuse_scaled_logits(decoder.config)
+    highest = max((int(ids.max()) for pair in answers for ids, _ in pair), default=0)
+    if highest >= decoder.config.vocab_size:
+        known = decoder.config.vocab_size
+        raise InputError(f"the decoder knows {known} ids, a pair of answers has {highest}; give its own checkpoint")
     context = getattr(decoder.config, "max_position_embeddings", None) or sys.maxsize
-    read = [pair for pair in answers if max(len(ids) for ids, _ in pair) <= context]
-    if len(read) < len(answers):
-        log.warning("left out: %d pairs longer than the %d tokens that are read", len(answers) - len(read), context)
+    apart = [pair for pair in answers if not np.array_equal(pair[0][0], pair[1][0])]
+    if len(apart) < len(answers):
+        log.warning("left out: %d pairs of equal answers", len(answers) - len(apart))
+    read = [pair for pair in apart if max(len(ids) for ids, _ in pair) <= context]
+    if len(read) < len(apart):
+        log.warning("left out: %d pairs longer than the %d tokens that are read", len(apart) - len(read), context)
     losses = document_losses(decoder, [document for pair in read for document in pair])
     margins = losses[1::2] - losses[0::2]
     if not np.isfinite(margins).all():
         raise InputError("the decoder's losses are no numbers; give another checkpoint")
-    return [Pair(*pair, margin) for pair, margin in zip(read, margins.tolist(), strict=True)]
+    pairs = [Pair(*pair, margin) for pair, margin in zip(read, margins.tolist(), strict=True)]
+    return Found(pairs, len(answers) - len(read))

@@ -27,6 +27,8 @@ from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 
 FORMAT_VERSION = 1
+MARGINS = "margins.npy"
+"""What a cache of pairs of answers (:mod:`unitok.data.preferences`) has beside these files."""
 COPY_BYTES = 1 << 24
 
 
@@ -120,13 +122,15 @@ class TokenCache(Sequence[tuple[NDArray[np.integer], NDArray[np.uint8]]]):
     Args:
         folder: the cache.
         vocabulary_hash: where given, the cache must have been made with this vocabulary.
+        pairs: whether its documents are to be pairs of answers.
 
     Raises:
-        InputError: not a cache, from a newer format, incomplete, or made with another vocabulary.
+        InputError: not a cache, from a newer format, incomplete, made with another vocabulary, or of pairs of answers
+            where documents are wanted, or the other way round.
     """
 
-    def __init__(self, folder: str | Path, vocabulary_hash: str | None = None) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: str | Path, vocabulary_hash: str | None = None, pairs: bool = False) -> None:
+        self.folder, self.pairs = Path(folder), pairs
         try:
             self.meta: dict[str, Any] = json.loads((self.folder / "meta.json").read_text())
             version = self.meta["format_version"]
@@ -136,6 +140,12 @@ class TokenCache(Sequence[tuple[NDArray[np.integer], NDArray[np.uint8]]]):
             ) from error
         if version != FORMAT_VERSION:
             raise InputError(f"{self.folder} has cache format {version}, this version reads {FORMAT_VERSION}")
+        if (self.folder / MARGINS).is_file() and not pairs:  # half of its documents are what not to say
+            raise InputError(f"{self.folder} holds pairs of answers; give it as data.pairs of PreferencesDataModule")
+        if pairs and not (self.folder / MARGINS).is_file():
+            raise InputError(
+                f"{self.folder} holds documents, no pairs of answers; make them with python -m unitok.tokenize pairs"
+            )
         if vocabulary_hash is not None and self.meta.get("vocabulary_hash") != vocabulary_hash:
             raise InputError(f"{self.folder} was made with another vocabulary; build it again with this one")
         try:
@@ -169,7 +179,7 @@ class TokenCache(Sequence[tuple[NDArray[np.integer], NDArray[np.uint8]]]):
         return self.tokens[part], self.targets[part]
 
     def __reduce__(self) -> tuple[Any, ...]:  # a worker process maps the files itself
-        return TokenCache, (self.folder,)
+        return TokenCache, (self.folder, None, self.pairs)
 
 
 def merge_caches(parts: Iterable[TokenCache], writer: TokenCacheWriter, **extra: Any) -> None:

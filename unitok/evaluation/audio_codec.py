@@ -35,6 +35,7 @@ from unitok.evaluation.setup import Setup
 from unitok.evaluation.sound_setup import error_rate, hear, heard_words, with_sounds
 from unitok.sounds import samples_at
 from unitok.viz import spectrogram
+from unitok_detokenizers.audio import AudioDetokenizer
 from unitok_tokenizers import CodebookSpec, Detokenizer, Tokenizer
 from unitok_tokenizers.errors import InputError
 
@@ -60,9 +61,12 @@ class AudioCodec(NamedTuple):
         """Codes ``[K, T]``, the sound and its reconstruction ``[1, 1, N]`` at the codec's rate, on the CPU."""
         assert self.tokenizer.spec.sample_rate
         samples = samples_at(sound, self.tokenizer.spec.sample_rate)[None]
-        codes = self.tokenizer.encode(samples.to(self.device))
-        other = self.detokenizer.decode(codes)[..., : samples.shape[-1]].clamp(-1, 1).cpu()
-        return codes[0].cpu(), samples, other
+        codes = self.tokenizer.encode(samples.to(self.device))[0].cpu()
+        return codes, samples, self.back(codes, samples.shape[-1])
+
+    def back(self, codes: Tensor, length: int) -> Tensor:
+        """The sound ``[1, 1, N]`` of codes ``[K, T]``, or of those of the first codebooks, cut to a length."""
+        return self.detokenizer.decode(codes[None].to(self.device))[..., :length].clamp(-1, 1).cpu()
 
 
 class Through(NamedTuple):
@@ -97,6 +101,7 @@ def measure(setup: Setup) -> Findings:
         [
             _intelligibility(VOICES, voices, rate, STOI_TARGET),
             _intelligibility(OWN, own, rate),
+            *_coarsely(codec, voices, rate),
             *_distances(voices, rate),
             Figure(SECTION, "words recognized, the model's voice", 100 - error_rate(got, wanted), "%", count=len(own)),
             share(SECTION, "the oracle reads the same notes", right),
@@ -155,6 +160,20 @@ def _intelligibility(name: str, group: list[Through], rate: int, target: float |
     known = values[~values.isnan()]  # a short word is no case for it
     mean = known.mean().item() if len(known) else None
     return Figure(SECTION, name, mean, target=target, count=len(known), note="" if len(known) else "too short")
+
+
+def _coarsely(codec: AudioCodec, group: list[Through], rate: int) -> list[Figure]:
+    """Intelligibility at the lower bit rates of one of our residual codecs: with the first codebooks alone."""
+    if not isinstance(codec.detokenizer, AudioDetokenizer) or codec.detokenizer.config.codebook.combine != "sum":
+        return []
+    return [
+        _intelligibility(
+            f"{VOICES}, {kept} of {codec.tokenizer.spec.num_codebooks} codebooks",
+            [one._replace(other=codec.back(one.codes[:kept], one.sound.shape[-1])) for one in group],
+            rate,
+        )
+        for kept in range(1, codec.tokenizer.spec.num_codebooks)
+    ]
 
 
 def _distances(group: list[Through], rate: int) -> list[Figure]:

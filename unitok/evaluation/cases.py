@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,7 +103,7 @@ def judge(task: Task, turn: Turn) -> Case:
 
 def answer(setup: Setup, name: str, tasks: Sequence[Task]) -> list[Case]:
     """Lets the model answer all tasks, as it sees fit (words or a picture), and judges the answers."""
-    turns: list[Turn] = []
+    cases: list[Case] = []
     if not tasks:
         return []
     # Where it is inside another bar, it does not stay.
@@ -120,9 +120,11 @@ def answer(setup: Setup, name: str, tasks: Sequence[Task]) -> list[Case]:
                 batch_size=setup.batch_size,
                 progress=progress,
             )
-            turns += [document.turns[-1] for document in documents]
-            bar.update(len(turns) - bar.n)
-    return [judge(task, turn) for task, turn in zip(tasks, turns, strict=True)]
+            for task, document in zip(batch, documents, strict=True):
+                *asked, turn = document.turns  # with what was written down of sounds, which a conversation keeps
+                cases.append(judge(replace(task, document=Document(tuple(asked))), turn))
+            bar.update(len(cases) - bar.n)
+    return cases
 
 
 def shares_by_tag(section: str, cases: Sequence[Case], targets: dict[str, float] | None = None) -> list[Figure]:

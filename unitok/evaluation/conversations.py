@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 
 from unitok.data.world.edits import sample_edit
+from unitok.data.world.question import Question
 from unitok.data.world.questions import sample_questions
 from unitok.data.world.requests import sample_request
 from unitok.data.world.scene import Scene
@@ -43,35 +45,58 @@ def second(rng: np.random.Generator, before: Case) -> Task | None:
 
 def third(rng: np.random.Generator, before: Case) -> Task | None:
     """A question about the edited picture; None when there is nothing to ask about."""
-    scene = _shown(before)
-    questions = sample_questions(rng, scene, 1) if scene.objects else []
-    if not questions:
+    question = question_about(rng, before)
+    if question is None:
         return None
-    question = questions[0]
     accepts = partial(is_one_of, right=question.answers)
     return Task(before.document.ask(question.text), question.text, (STEPS[2],), question.answers[0], accepts)
 
 
+def question_about(rng: np.random.Generator, before: Case) -> Question | None:
+    """A question about the picture that was drawn; None when there is nothing to ask about."""
+    scene = _shown(before)
+    questions = sample_questions(rng, scene, 1) if scene.objects else []
+    return questions[0] if questions else None
+
+
 def measure(setup: Setup) -> Findings:
-    """The share of right answers in each turn after right ones, and of conversations right throughout.
+    """The share of right answers in each turn after right ones, and of conversations right throughout."""
+    return talks(setup, "conversations", setup.samples, first, (second, third), STEPS)
+
+
+def talks(
+    setup: Setup,
+    section: str,
+    count: int,
+    begin: Callable[[Setup, int], Task],
+    follow: Sequence[Callable[[np.random.Generator, Case], Task | None]],
+    steps: Sequence[str],
+) -> Findings:
+    """Conversations, each turn after the model's own answers, and the share that is right at each step and throughout.
 
     A conversation that has gone wrong is not continued; one that cannot be continued is not counted.
+
+    Args:
+        setup: What is measured.
+        section: The section.
+        count: How many conversations there are.
+        begin: The task that opens one of a number.
+        follow: What comes after a right answer, one for each further step; None when nothing was found.
+        steps: The names of all steps.
     """
-    steps = [answer(setup, "conversations, 1", [first(setup, index) for index in range(setup.samples)])]
+    found = [answer(setup, f"{section}, 1", [begin(setup, index) for index in range(count)])]
     uncounted = 0
-    for number, follow in ((2, second), (3, third)):
-        name = f"conversations, {number}"
-        going_on = [case for case in steps[-1] if case.right]
-        tasks = [follow(setup.rng(name, index), case) for index, case in enumerate(going_on)]
-        steps.append(answer(setup, name, [task for task in tasks if task is not None]))
+    for number, after in enumerate(follow, 2):
+        name = f"{section}, {number}"
+        going_on = [case for case in found[-1] if case.right]
+        tasks = [after(setup.rng(name, index), case) for index, case in enumerate(going_on)]
+        found.append(answer(setup, name, [task for task in tasks if task is not None]))
         uncounted += tasks.count(None)
-    finished = [case.right for case in steps[-1]]
-    gone_wrong = [False] * (setup.samples - uncounted - len(finished))
-    figures = [
-        share("conversations", step, [case.right for case in cases]) for step, cases in zip(STEPS, steps, strict=True)
-    ]
-    figures.append(share("conversations", "right throughout", finished + gone_wrong))
-    return Findings(figures, [case for cases in steps for case in cases])
+    finished = [case.right for case in found[-1]]
+    gone_wrong = [False] * (count - uncounted - len(finished))
+    figures = [share(section, step, [case.right for case in cases]) for step, cases in zip(steps, found, strict=True)]
+    figures.append(share(section, "right throughout", finished + gone_wrong))
+    return Findings(figures, [case for cases in found for case in cases])
 
 
 def _shown(case: Case) -> Scene:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from unitok.data.preferences import Pair, Preferences, scored, write_parts
+from unitok.data.preferences import Found, Preferences, scored, write_parts
 from unitok.data.tokenizing import encode_documents, files_identity
 from unitok.data.world.render import CANONICAL
 from unitok.data.world.scene import Scene
@@ -66,7 +66,7 @@ def write_mistakes(
     together = each * categories
     sizes = [min(together, answers - start) for start in range(0, answers, together)]
 
-    def find(shard: int) -> list[Pair]:
+    def find(shard: int) -> Found:
         setup = Setup(first_thought, name, 0, seed, batch_size, (TRAINING, shard))
         tasks = make(setup, "train", each)
         order = np.random.default_rng([seed, shard]).permutation(len(tasks))  # so that the first are of all categories
@@ -74,8 +74,10 @@ def write_mistakes(
         return _pairs(model, setup, [case for case in cases if not case.right])
 
     identity: dict[str, Any] = {"source": "mistakes", "kind": kind, "answers": answers, "seed": seed}
-    identity["model"] = files_identity(find_checkpoint(name))
-    return write_parts(output, model.processor.vocabulary, identity, sizes, find)
+    folder = find_checkpoint(name)
+    parts = [folder, *(path for path in sorted(folder.iterdir()) if path.is_dir())]
+    identity["model"] = [files_identity(part) for part in parts]
+    return write_parts(output, model.processor.vocabulary, identity, folder / "decoder", sizes, find, "answer")
 
 
 def _one_candidate(sampling: Sampling) -> Sampling:
@@ -83,7 +85,7 @@ def _one_candidate(sampling: Sampling) -> Sampling:
     return replace(sampling, **single, redraw=False)
 
 
-def _pairs(model: UniTok, setup: Setup, wrong: Sequence[Case]) -> list[Pair]:
+def _pairs(model: UniTok, setup: Setup, wrong: Sequence[Case]) -> Found:
     """A right and the wrong answer of each case."""
     right = [Document((*case.task.document.turns, _right_turn(case.task, setup))) for case in wrong]
     documents = encode_documents(model.processor, [*right, *(case.document for case in wrong)])

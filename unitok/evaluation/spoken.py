@@ -86,7 +86,7 @@ def question_tasks(setup: Setup, count: int, aloud: bool) -> list[Task]:
         document = Document.user(picture(scene, setup, style), *question_parts(rng, spoken, aloud))
         tags, right = (question.category, look), question.answers
         if aloud:
-            accepts = partial(_heard_as_one_of, right=right)
+            accepts = partial(is_heard_as, right=right)
             found.append(Task(document, question.text, tags, right[0], accepts, hear_answer))
         else:
             found.append(Task(document, question.text, tags, right[0], partial(is_one_of, right=right)))
@@ -104,11 +104,17 @@ def _question(rng: np.random.Generator) -> tuple[Scene, Question]:
     while True:
         scene = sample_varied_scene(rng)
         for question in sample_questions(rng, scene, 1):
-            if speakable(question.text) and ANSWER_WORDS.issuperset(spoken_words(question.answers[0])):
+            if is_sayable(question):
                 return scene, question
 
 
-def _heard_as_one_of(heard: str, right: tuple[str, ...]) -> bool:
+def is_sayable(question: Question) -> bool:
+    """Whether a question and its answer can be said aloud."""
+    return speakable(question.text) and ANSWER_WORDS.issuperset(spoken_words(question.answers[0]))
+
+
+def is_heard_as(heard: str, right: tuple[str, ...]) -> bool:
+    """Whether the words that were heard are, as far as they can be told apart by ear, one of the right answers."""
     return is_one_of(heard, map(heard_words, right))
 
 

@@ -19,6 +19,7 @@ from unitok.evaluation import (
     speaking,
     speed,
     spoken,
+    spoken_conversations,
 )
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.setup import Setup
@@ -37,6 +38,7 @@ SECTIONS: dict[str, Callable[[Setup], Findings]] = {
     "listening": listening.measure,
     "speaking": speaking.measure,
     "spoken": spoken.measure,
+    "spoken_conversations": spoken_conversations.measure,
     "melodies": melodies.measure,
     "events": events.measure,
     "speed": speed.measure,

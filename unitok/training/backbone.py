@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import MethodType
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
+from torch.nn.functional import linear
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
@@ -23,6 +25,8 @@ from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 
 DEFAULT_MODEL_TYPE = "qwen3"
+
+Result = TypeVar("Result")
 
 
 def load_vocabulary(path: str | Path) -> Vocabulary:
@@ -92,8 +96,28 @@ def shard_decoder(model: PreTrainedModel, mesh: DeviceMesh, compute_dtype: torch
     for layer in backbone.layers:
         fully_shard(layer, mesh=mesh, mp_policy=policy)
     fully_shard(backbone, mesh=mesh, mp_policy=policy)
-    # The loss calls the head chunk by chunk, so it is gathered once, until the backward pass is over.
-    fully_shard(head, mesh=mesh, mp_policy=policy, reshard_after_forward=False)
+    fully_shard(head, mesh=mesh, mp_policy=policy, reshard_after_forward=False)  # the backward pass begins with it
+    # Every forward pass of a sharded module reduces its gradients once, together with all ranks'. These have different
+    # numbers of chunks of logits, so all chunks have to be one forward pass, or ranks would wait for ever.
+    head.use = MethodType(_use_head, head)
+    register_fsdp_forward_method(head, "use")
+
+
+def _use_head(head: Any, hidden: Tensor, compute: Callable[..., Result]) -> Result:
+    return compute(hidden, head=lambda some: linear(some, head.weight, head.bias))
+
+
+def with_head(model: PreTrainedModel, hidden: Tensor, compute: Callable[..., Result]) -> Result:
+    """What is computed from hidden states and the head, which may be called any number of times.
+
+    Args:
+        model: the decoder, sharded or not.
+        hidden: [..., D], the backbone's output.
+        compute: gets ``hidden`` and, as ``head``, what maps [n, D] to logits [n, V]; returns tensors.
+    """
+    head: Any = model.get_output_embeddings()
+    is_sharded = isinstance(head, FSDPModule)
+    return head.use(hidden, compute) if is_sharded else compute(hidden, head=head)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def materialize(model: PreTrainedModel, device: torch.device) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, cast
@@ -14,7 +15,7 @@ from typing import Any, Literal, cast
 import lightning as L
 import torch
 from lightning.pytorch.strategies import ModelParallelStrategy
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
@@ -35,6 +36,7 @@ from unitok.training.backbone import (
     pretrained_decoder,
     replaced,
     shard_decoder,
+    with_head,
 )
 from unitok.training.carrying_over import base_of, carried_over, checkpoint_at, common
 from unitok.training.code_embeddings import start_from_codes
@@ -183,16 +185,16 @@ class DecoderModule(L.LightningModule):
         """The loss of a batch, and sums per entry of `GROUPS`."""
         context = batch.roles != TARGET
         weights = self.id_weight[batch.labels] * (batch.roles != IGNORED)
-        return chunked_cross_entropy(
-            self(batch.input_ids, batch.position_ids),
-            batch.labels,
-            torch.where(context, weights * self.loss_config.context, weights),
-            self.id_group[batch.labels].masked_fill(context, CONTEXT_GROUP),
-            cast(nn.Module, self.decoder.get_output_embeddings()),
+        compute = partial(
+            chunked_cross_entropy,
+            targets=batch.labels,
+            weights=torch.where(context, weights * self.loss_config.context, weights),
+            groups=self.id_group[batch.labels].masked_fill(context, CONTEXT_GROUP),
             num_groups=len(GROUPS),
             z_loss=self.loss_config.z_loss,
             chunk=self.loss_config.positions(self.vocabulary.size),
         )
+        return with_head(self.decoder, self(batch.input_ids, batch.position_ids), compute)
 
     def training_step(self, batch: PackedBatch, batch_idx: int) -> Tensor:
         output = self.loss(batch)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -62,8 +63,19 @@ class LossOutput(NamedTuple):
     count: Tensor  # [G] positions
 
 
+def _in_chunks(compute: Callable[..., Any], tensors: tuple[Tensor, ...], chunk: int) -> list[Any]:
+    """What is computed from at most ``chunk`` positions at a time of tensors [N, ...]; at least one result.
+
+    Where there are several, none keeps what its backward pass needs: it is computed again.
+    """
+    parts = zip(*(tensor.split(chunk) for tensor in tensors), strict=True)
+    if len(tensors[0]) > chunk and torch.is_grad_enabled():
+        return [checkpoint(compute, *part, use_reentrant=False) for part in parts]
+    return [compute(*part) for part in parts]
+
+
 def _chunk_sums(
-    hidden: Tensor, targets: Tensor, weights: Tensor, head: Callable[[Tensor], Tensor], z_loss: float
+    head: Callable[[Tensor], Tensor], z_loss: float, hidden: Tensor, targets: Tensor, weights: Tensor
 ) -> tuple[Tensor, Tensor]:
     """hidden [n, D], targets [n], weights [n] -> the weighted sum [] and every position's nll [n]."""
     logits = head(hidden).float()
@@ -101,20 +113,11 @@ def chunked_cross_entropy(
     index = weights.flatten().nonzero().squeeze(-1)  # [N]
     hidden = hidden.flatten(0, 1).index_select(0, index)
     targets, weights, groups = (t.flatten().index_select(0, index) for t in (targets, weights, groups))
-    total, pieces = hidden.new_zeros((), dtype=torch.float32), []
-    for start in range(0, max(len(index), 1), chunk):  # at least one pass, so that every rank runs the head
-        part = slice(start, start + chunk)
-        arguments = (hidden[part], targets[part], weights[part], head, z_loss)
-        if len(index) > chunk and torch.is_grad_enabled():
-            piece, nll = cast(tuple[Tensor, Tensor], checkpoint(_chunk_sums, *arguments, use_reentrant=False))
-        else:
-            piece, nll = _chunk_sums(*arguments)
-        total = total + piece
-        pieces.append(nll)
+    sums, pieces = zip(*_in_chunks(partial(_chunk_sums, head, z_loss), (hidden, targets, weights), chunk), strict=True)
     zeros = torch.zeros(num_groups, dtype=torch.float32, device=hidden.device)
     nll = torch.cat(pieces)
     return LossOutput(
-        loss=total / weights.sum().clamp_min(1e-8),
+        loss=torch.stack(sums).sum() / weights.sum().clamp_min(1e-8),
         nll=zeros.index_add(0, groups, nll),
         count=zeros.index_add(0, groups, torch.ones_like(nll)),
     )
@@ -138,13 +141,8 @@ def log_likelihoods(
     def piece(hidden: Tensor, targets: Tensor) -> Tensor:
         return F.cross_entropy(head(hidden).float(), targets, reduction="none")
 
-    parts = zip(hidden.split(chunk), targets.split(chunk), strict=True)
-    if len(rows) > chunk and torch.is_grad_enabled():
-        losses = [cast(Tensor, checkpoint(piece, *part, use_reentrant=False)) for part in parts]
-    else:
-        losses = [piece(*part) for part in parts]
-    sums = torch.zeros(len(wanted), dtype=torch.float32, device=hidden.device)
-    return sums.index_add(0, rows, -torch.cat(losses))
+    losses = torch.cat(_in_chunks(piece, (hidden, targets), chunk))
+    return torch.zeros(len(wanted), dtype=torch.float32, device=hidden.device).index_add(0, rows, -losses)
 
 
 def full_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor, z_loss: float = 0.0) -> Tensor:

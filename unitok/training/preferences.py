@@ -16,17 +16,24 @@ Shapes: P pairs, L row length.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from typing import Any, NotRequired, TypedDict, cast
+from functools import partial
+from typing import Any, NotRequired, TypedDict
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from unitok.data.hardest import decoder_at
 from unitok.data.packing import TARGET, PackedBatch
-from unitok.data.preference_batches import PreferenceBatch
+from unitok.data.preference_batches import PreferenceBatch, PreferencesDataModule
+from unitok.data.preferences import Preferences, weights_hash
+from unitok.training.backbone import with_head
 from unitok.training.decoder import DecoderModule
 from unitok.training.loss import log_likelihoods
 from unitok_tokenizers.errors import InputError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,8 +44,8 @@ class PreferenceConfig:
         beta: How soon a pair is learned: where the decoder prefers the chosen answer by a few times 1 / beta nats more
             than it began with, little is left of its gradient.
         reference: Whether margins count from the reference's, or from zero.
-        chosen: Weight of the loss of chosen answers as such, a sum over their tokens; it keeps them likely where
-            the contrast alone would make both answers unlikely.
+        chosen: Weight of the loss of the documents with the chosen answers, a sum over the tokens that the assistant
+            writes in them; it keeps them likely where the contrast alone would make both answers unlikely.
         documents: Weight of the loss of documents (`data.train`) beside that of pairs.
     """
 
@@ -78,13 +85,9 @@ class PreferenceModule(DecoderModule):
 
     def likelihoods(self, rows: PackedBatch) -> tuple[Tensor, Tensor]:
         """The log-likelihoods of the chosen and of the rejected answers: ``[2 P, L]`` -> ``[P]`` each."""
-        found = log_likelihoods(
-            self(rows.input_ids, rows.position_ids),
-            rows.labels,
-            rows.roles == TARGET,
-            cast(nn.Module, self.decoder.get_output_embeddings()),
-            self.loss_config.positions(self.vocabulary.size),
-        )
+        chunk = self.loss_config.positions(self.vocabulary.size)
+        compute = partial(log_likelihoods, targets=rows.labels, wanted=rows.roles == TARGET, chunk=chunk)
+        found = with_head(self.decoder, self(rows.input_ids, rows.position_ids), compute)
         return found[0::2], found[1::2]
 
     def pair_loss(self, pairs: PreferenceBatch) -> tuple[Tensor, Tensor]:
@@ -95,8 +98,23 @@ class PreferenceModule(DecoderModule):
         loss = -logsigmoid(settings.beta * gained).mean() - settings.chosen * chosen.mean()
         return loss, margins.detach()
 
+    def on_fit_start(self) -> None:
+        super().on_fit_start()
+        data = getattr(self.trainer, "datamodule", None)
+        if not self.preference.reference or not isinstance(data, PreferencesDataModule) or not self.init_from:
+            return
+        start = weights_hash(decoder_at(self.init_from)[0])
+        for folder in (*data.pair_folders, *data.val_pair_folders):
+            if Preferences(folder).cache.meta["source"]["reference"] != start:
+                log.warning(
+                    "the margins of %s are those of other weights than model.init_from; where these are to be the "
+                    "reference, make the pairs anew with them",
+                    folder,
+                )
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # type: ignore[override]
         loss, margins = self.pair_loss(batch["pairs"])
+        self._train_sums.tokens += batch["pairs"].rows.input_ids.numel()
         self.log("train/pairs", loss.detach(), prog_bar=True)
         self.log("train/preferred", (margins > 0).float().mean(), prog_bar=True)
         if "documents" in batch:

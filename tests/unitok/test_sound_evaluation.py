@@ -151,6 +151,8 @@ def test_a_spoken_conversation_follows_what_the_model_drew(setup: Setup, said: l
         drew = judge(asked, drawn(asked))
         edit = spoken_conversations.second(setup.rng("2", index), drew)
         assert drew.right and edit is not None and edit.document.turns[:2] == drew.document.turns
+        written = spoken_conversations.typed(edit)
+        assert written.document == drew.document.ask(edit.asked) and written.wanted == edit.wanted
         edited = judge(edit, drawn(edit))
         question = spoken_conversations.third(setup.rng("3", index), edited)
         assert edited.right

@@ -13,7 +13,8 @@ from unitok.data.world.sounds.spoken import speakable
 from unitok.data.world.sounds.tape import users_speech
 from unitok.document import Document
 from unitok.evaluation import conversations
-from unitok.evaluation.cases import Case, Task
+from unitok.evaluation.cases import Case, Task, answer
+from unitok.evaluation.figures import share
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.setup import Setup
 from unitok.evaluation.sound_setup import with_sounds
@@ -59,7 +60,17 @@ def third(rng: np.random.Generator, before: Case) -> Task | None:
     return None
 
 
+def typed(task: Task) -> Task:
+    """The same task, but for the user's last turn, which is typed."""
+    return replace(task, document=Document(task.document.turns[:-1]).ask(task.asked))
+
+
 @with_sounds(SECTION)
 def measure(setup: Setup) -> Findings:
-    """The share of right answers in each turn after right ones, and of conversations right throughout."""
-    return conversations.talks(setup, SECTION, setup.fewer(SHARE), first, (second, third), STEPS)
+    """The share of right answers in each turn after right ones, and of conversations right throughout; and the share of
+    the same edits when they are typed."""
+    found = conversations.talks(setup, SECTION, setup.fewer(SHARE), first, (second, third), STEPS)
+    edits = [typed(case.task) for case in found.cases if STEPS[1] in case.task.tags]
+    by_eye = answer(setup, f"{SECTION}, 2", edits)  # the name decides the draws: those of the spoken ones
+    figures = [*found.figures, share(SECTION, "the same edits, typed", [case.right for case in by_eye])]
+    return replace(found, figures=figures)

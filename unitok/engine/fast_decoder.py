@@ -4,7 +4,7 @@ On a CPU a step of a small decoder takes as long as its operations take to start
 the module's own forward has about seventy and its Python around them: Q, K and V are one product, gate and up
 another, a norm is two operations, and keys and values are written in place.
 
-Shape letters: n rows, L columns of a pass, T = n * L tokens, D width, H heads, d head size.
+Shape letters: n rows, L columns of a pass, T tokens of it that are no padding, D width, H heads, d head size.
 """
 
 from __future__ import annotations
@@ -47,32 +47,38 @@ class FastDecoder:
         self._memory.copy(sources, targets, columns)
 
     def run(self, passes: Sequence[Pass]) -> list[Tensor]:
-        """The normed hidden states ``[n, keep, D]`` of each pass; all products are of all their tokens together."""
+        """The normed hidden states ``[n, keep, D]`` of each pass; all products are of all their tokens together.
+
+        Padding stands in lines for attention alone; where it is longer than a token, products would take longer for it.
+        """
         weights, memory = self._weights, self._memory
         queries, heads = weights.queries, weights.queries + 2 * weights.keys
         masks = [self._mask(rows) for rows in passes]
-        sizes = [rows.token_ids.numel() for rows in passes]
-        positions = _joined([rows.positions for rows in passes])
+        grids = [_Grid(rows) for rows in passes]
+        sizes = [grid.tokens for grid in grids]
+        positions = torch.cat([grid.without(rows.positions) for grid, rows in zip(grids, passes, strict=True)])
         cosine, sine = self._cosine[positions], self._sine[positions]
-        hidden = embedding(_joined([rows.token_ids for rows in passes]), weights.embedding)
+        token_ids = torch.cat([grid.without(rows.token_ids) for grid, rows in zip(grids, passes, strict=True)])
+        hidden = embedding(token_ids, weights.embedding)
         memory.begin(passes)
         for number, layer in enumerate(weights.layers):
             qkv = layer.qkv(self._rms_norm(hidden, layer.attention_norm)).view(-1, heads, weights.head_size)
             self._rotate(qkv[:, : queries + weights.keys], layer.head_norm, cosine, sine)
             memory.write(number, qkv[:, queries:])
             attended = []
-            for rows, mask, part in zip(passes, masks, qkv.split(sizes), strict=True):
-                lines = part.view(*rows.token_ids.shape, heads, -1).transpose(1, 2)
+            for rows, grid, mask, part in zip(passes, grids, masks, qkv.split(sizes), strict=True):
                 if rows.columns:
-                    found = memory.attend(number, lines[:, :queries])
+                    found = memory.attend(number, grid.lines(part[:, :queries]).transpose(1, 2))
                 else:
+                    lines = grid.lines(part).transpose(1, 2)
                     keys, values = lines[:, queries:].chunk(2, dim=1)
                     found = attend(lines[:, :queries], keys, values, mask)
-                attended.append(found.transpose(1, 2).reshape(len(part), -1))
+                attended.append(grid.without(found.transpose(1, 2).flatten(2)))
             hidden = layer.output.add(hidden, attended[0] if len(attended) == 1 else torch.cat(attended))
             gate, up = layer.gate_up(self._rms_norm(hidden, layer.mlp_norm)).chunk(2, dim=1)
             hidden = layer.down.add(hidden, silu(gate).mul_(up))
-        return [self._kept(part, rows) for part, rows in zip(hidden.split(sizes), passes, strict=True)]
+        parts = zip(hidden.split(sizes), grids, passes, strict=True)
+        return [self._kept(grid.lines(part), rows.keep) for part, grid, rows in parts]
 
     def _mask(self, rows: Pass) -> Tensor | None:
         """What is added to the scores of a pass that does not read the memory."""
@@ -80,11 +86,10 @@ class FastDecoder:
             return None
         return additive(rows.mask, self._weights.embedding.dtype)
 
-    def _kept(self, hidden: Tensor, rows: Pass) -> Tensor:
-        """The normed outcome ``[n, keep, D]`` of ``[n * L, D]``."""
-        count, length = rows.token_ids.shape
-        kept = hidden.view(count, length, -1)[:, length - rows.keep :]
-        return self._rms_norm(kept.reshape(count * rows.keep, -1), self._weights.norm).view(kept.shape)
+    def _kept(self, hidden: Tensor, keep: int) -> Tensor:
+        """The normed outcome ``[n, keep, D]`` of ``[n, L, D]``."""
+        kept = hidden[:, hidden.shape[1] - keep :]
+        return self._rms_norm(kept.flatten(0, 1), self._weights.norm).view(kept.shape)
 
     def logits(self, outcome: Tensor, block: Block) -> Tensor:
         return self._weights.head(block)(outcome)
@@ -111,6 +116,24 @@ class FastDecoder:
         torch.addcmul(both[..., 2 * half :] * cosine, both[..., half : 3 * half], sine, out=heads)
 
 
-def _joined(parts: Sequence[Tensor]) -> Tensor:
-    """The numbers of all parts in one line."""
-    return parts[0].flatten() if len(parts) == 1 else torch.cat([part.flatten() for part in parts])
+class _Grid:
+    """Where the tokens of a pass stand in lines of one length."""
+
+    def __init__(self, rows: Pass) -> None:
+        self._shape = rows.token_ids.shape
+        self._real = None
+        if rows.real is not None:
+            self._real = torch.tensor(rows.real, device=rows.token_ids.device)
+        self.tokens = rows.token_ids.numel() if self._real is None else len(self._real)
+
+    def lines(self, tokens: Tensor) -> Tensor:
+        """``[n, L, *]`` of ``[T, *]``: with zeros as padding."""
+        if self._real is None:
+            return tokens.view(*self._shape, *tokens.shape[1:])
+        lines = tokens.new_zeros(self._shape.numel(), *tokens.shape[1:])
+        return lines.index_copy_(0, self._real, tokens).view(*self._shape, *tokens.shape[1:])
+
+    def without(self, lines: Tensor) -> Tensor:
+        """``[T, *]`` of ``[n, L, *]``."""
+        flat = lines.flatten(0, 1)
+        return flat if self._real is None else flat[self._real]

@@ -32,6 +32,7 @@ class Pass:
             themselves, and may stand in any slots. Otherwise row ``i`` stands in slot ``i``.
         keep: The outcome is wanted for this many columns at the right end.
         lengths: Tokens of each row behind the pass, of one that reads the memory.
+        real: Which of the ``n * L`` tokens are no padding, in order; None: all. A decoder may leave the others out.
     """
 
     token_ids: Tensor
@@ -41,6 +42,7 @@ class Pass:
     columns: int
     keep: int
     lengths: Sequence[int] = ()
+    real: Sequence[int] | None = None
 
 
 class Forward(Protocol):

@@ -80,7 +80,12 @@ class KeyValues:
     def begin(self, passes: Sequence[Pass]) -> None:
         """Makes ready for the layers of passes, of which at most the first reads the memory."""
         self._places, self._targets = None, []
-        length, places = self._memory.shape[3], [place for rows in passes for place in rows.places]
+        length = self._memory.shape[3]
+        places = [
+            place
+            for rows in passes
+            for place in (rows.places if rows.real is None else [rows.places[number] for number in rows.real])
+        ]
         if len(places) <= FEW and self._memory.device.type == "cpu":
             self._targets = [self._memory[:, place // length, :, place % length].unbind() for place in places]
         else:
@@ -104,7 +109,7 @@ class KeyValues:
         self._parts = parts
 
     def write(self, layer: int, new: Tensor) -> None:
-        """Puts the keys and values ``[T, 2 * H, d]`` of all tokens where they belong."""
+        """Puts the keys and values ``[T, 2 * H, d]`` of all tokens that are no padding where they belong."""
         if self._places is not None:
             self._flat[layer].index_copy_(0, self._places, new.flatten(0, 1))
             return

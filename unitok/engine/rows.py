@@ -94,14 +94,17 @@ class Rows:
         counts = [len(ids) for ids in token_ids]
         width, columns = max(counts), -(-max(lengths) // COLUMNS) * COLUMNS
         tokens, positions, places = [], [], []
+        real: list[int] = []
         for slot, (ids, start, count) in enumerate(zip(token_ids, starts, counts, strict=True)):
             padding, first = width - count, slot * self._columns
             tokens.append([*[0] * padding, *ids])
             positions.append([*[0] * padding, *range(start, start + count)])
             places += [*[first + self._columns - 1] * padding, *range(first + start, first + start + count)]
+            real += range(slot * width + padding, (slot + 1) * width)
         positions = torch.tensor(positions, device=self._device)
         mask = self._numbers[:columns] <= positions[:, None, :, None]
-        return Pass(torch.tensor(tokens, device=self._device), positions, places, mask, columns, keep, lengths)
+        tokens = torch.tensor(tokens, device=self._device)
+        return Pass(tokens, positions, places, mask, columns, keep, lengths, _padded(real, tokens))
 
     def forget(self, row: int, count: int) -> None:
         """Takes the last tokens of a row back; :meth:`logits` knows nothing of what was in front of them."""
@@ -166,12 +169,14 @@ class Rows:
         positions = positions.clamp(min=0)
         places = torch.tensor(slots)[:, None] * self._columns + positions.where(real, self._columns - 1)
         mask = None
-        if not bool(real.all()):
+        kept = real.flatten().nonzero()[:, 0].tolist()
+        if len(kept) < real.numel():
             # Padding sees itself: a line that sees nothing would turn into NaN.
             itself = columns == columns[:, None]
             mask = ((columns <= columns[:, None]) & (real[:, None] | itself))[:, None].to(self._device)
         device = self._device
-        return Pass(tokens.to(device), positions.to(device), places.flatten().tolist(), mask, 0, 1)
+        padded = _padded(kept, tokens)
+        return Pass(tokens.to(device), positions.to(device), places.flatten().tolist(), mask, 0, 1, real=padded)
 
     def _set_outcome(self, rows: Sequence[int], outcome: Tensor) -> None:
         """Puts the outcomes ``[m, kept, *]`` of some rows beside those of the others."""
@@ -183,6 +188,11 @@ class Rows:
             self._outcome = fresh
         assert self._outcome is not None
         self._outcome[torch.tensor(rows, device=self._device), -outcome.shape[1] :] = outcome
+
+
+def _padded(real: list[int], tokens: Tensor) -> list[int] | None:
+    """:attr:`Pass.real` of a pass of these tokens."""
+    return None if len(real) == tokens.numel() else real
 
 
 def _chunks(prompts: list[tuple[tuple[int, ...], int]]) -> list[list[tuple[tuple[int, ...], int]]]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from unitok.document import Document
-from unitok.engine import Engine, Sampling
+from unitok.engine import Engine, Sampling, fast_decoder
 from unitok.engine.blocks import Block, Blocks
 from unitok.engine.decoder_weights import DecoderWeights
 from unitok.engine.fast_decoder import FastDecoder
@@ -191,6 +191,22 @@ def test_the_fast_forward_pass_equals_the_module(name: str, make: Callable[[str]
     with torch.inference_mode():
         check_rows(decoder, fast(decoder))
         check_joined(decoder, fast(decoder))
+
+
+def test_padding_is_not_multiplied(make: Callable[[str], PreTrainedModel], monkeypatch: pytest.MonkeyPatch) -> None:
+    multiplied, embedding = [], fast_decoder.embedding
+
+    def recorded(token_ids: Tensor, weight: Tensor) -> Tensor:
+        multiplied.append(len(token_ids))
+        return embedding(token_ids, weight)
+
+    monkeypatch.setattr(fast_decoder, "embedding", recorded)
+    with torch.inference_mode():
+        rows = Rows(fast(make("qwen3")))
+        rows.put([0, 1, 2], [[1, 2, 3], [4], [5, 6]])
+        rows.feed([[1], [2, 3, 4], []])
+        rows.advance([[1], [], [2]], 1, [1], [[7, 8, 9]])
+    assert multiplied == [6, 4, 5]
 
 
 @pytest.mark.parametrize("name", ["qwen3", "eager", "llama", *OTHER])

@@ -29,6 +29,7 @@ SECTIONS = {
     "spoken_conversations": "several turns, all that the user says said aloud",
     "melodies": "melodies and chords from names, to names, and going on",
     "events": "what sound is it and how many, and making them",
+    "later_turns": "tasks in a later turn, behind another one that has nothing to do with them",
     "speed": "seconds for a picture, for a second of speech, and for the first command",
 }
 """What can be measured; the names are those of `unitok.evaluation.suite`, which takes seconds to import."""

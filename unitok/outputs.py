@@ -21,7 +21,10 @@ from unitok_tokenizers.image_io import save_image
 SLUG_LENGTH = 60
 
 SoundFormat = Literal["wav", "flac"]
-MEDIA_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".wav", ".flac", ".ogg", ".mp3")
+MEDIA_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
+    *(".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".opus", ".m4a"),
+)
 
 Media = PILImage.Image | Audio
 

@@ -38,8 +38,8 @@ def check_room(processor: Processor, context: int | None, document: Document) ->
 
 
 def sounds_in(processor: Processor, document: Document) -> str:
-    """How much of a prompt are sounds, for a message: empty where there are none."""
-    sounds = [sound for turn in document.turns for sound in turn.sounds]
+    """How much of a prompt are sounds that no words stand for, for a message: empty where there are none."""
+    sounds = [sound for turn in document.turns for sound in turn.sounds if not sound.words]
     if not sounds:
         return ""
     syntax = AudioSyntax(processor.vocabulary)

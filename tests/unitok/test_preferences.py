@@ -331,7 +331,7 @@ def test_answers_that_become_the_same_tokens_are_left_out(
     assert "1 pairs of equal answers" in caplog.text
     file.write_text(alike)
     assert tokenize_pairs(file, checkpoint, tmp_path / "none") == 2
-    assert "there are no pairs of answers to write (1 were left out)" in capsys.readouterr().err
+    assert "makes a pair of answers to write; 1 were left out" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["cache"]
 
 

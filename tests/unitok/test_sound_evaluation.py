@@ -32,6 +32,7 @@ from unitok.engine.sampling import Sampling
 from unitok.evaluation import (
     audio_codec,
     events,
+    later_turns,
     listening,
     melodies,
     sound_setup,
@@ -165,6 +166,16 @@ def test_a_spoken_conversation_follows_what_the_model_drew(setup: Setup, said: l
             assert [text for text, _ in said][-3:] == [task.asked for task in tasks]
             whole += 1
     assert whole >= 4 and all(voice.held_out for _, voice in said)
+
+
+def test_tasks_in_later_turns_are_those_of_first_turns(setup: Setup, said: list[tuple[str, Voice]]) -> None:
+    for name, (make, before) in later_turns.KINDS.items():
+        for number, task in enumerate(make(setup, 3)):
+            later = later_turns.moved(task, before(setup.rng(name, number), setup))
+            assert [turn.role for turn in later.document.turns] == ["user", "assistant", "user"]
+            assert later.document.turns[2:] == task.document.turns and later.accepts is task.accepts
+            assert bool(later.document.turns[1].images) == name.endswith("picture")
+            assert bool(later.document.turns[1].sounds) == name.endswith("melody")
 
 
 def drawn(task: Task) -> Turn:

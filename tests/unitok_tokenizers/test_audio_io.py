@@ -158,6 +158,12 @@ def test_values_that_are_not_finite(value: float) -> None:
     assert "not finite" in error_of(encoded(np.array([0.0, value]), subtype="DOUBLE"))
 
 
+@pytest.mark.filterwarnings("error")
+def test_channels_that_cannot_be_added() -> None:
+    assert "not finite" in error_of(encoded(np.array([[math.inf, -math.inf], [0.0, 0.0]]), subtype="FLOAT"))
+    assert load_audio(encoded(np.full((5, 8), 3e38), subtype="FLOAT"), RATE).tolist() == [[1.0] * 5]
+
+
 @pytest.mark.parametrize(
     ("kind", "rate"), [("WAV", 1), ("FLAC", 1), ("WAV", 1999), ("WAV", 384_001), ("WAV", 655_350), ("FLAC", 655_350)]
 )

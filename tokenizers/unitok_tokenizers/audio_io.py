@@ -28,6 +28,7 @@ MAX_RATIO: Final = 2_000
 """Largest term of the fraction that two sample rates are reduced to when one is converted to the other."""
 
 _BLOCK: Final = 1 << 20  # values read at once, of all channels
+_LOUDEST: Final = 1e30
 _UNKNOWN: Final = 2**63 - 1  # libsndfile's number of frames where a header has none, as that of a piped FLAC
 _SUFFIXES: Final = {".wav": "WAV", ".flac": "FLAC"}
 
@@ -180,12 +181,13 @@ def _read(sound: soundfile.SoundFile, name: str, seconds: float, where: float | 
         block = sound.read(min(max(1, _BLOCK // sound.channels), frames - done), dtype="float32", always_2d=True)
         if not len(block):  # a file that was cut off
             break
-        mono[done : done + len(block)] = block.mean(axis=1)
+        if not np.isfinite(block).all():
+            raise InputError(f"{name} holds values that are not finite (NaN or infinite); write it to a file anew")
+        # Far beyond [-1, 1] a sum of channels would be no number.
+        mono[done : done + len(block)] = block.clip(-_LOUDEST, _LOUDEST).mean(axis=1)
         done += len(block)
     if not done:
         raise InputError(f"{name} holds no samples; record it again")
-    if not np.isfinite(mono[:done]).all():
-        raise InputError(f"{name} holds values that are not finite (NaN or infinite); write it to a file anew")
     return mono[:done]
 
 

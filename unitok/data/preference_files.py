@@ -18,7 +18,7 @@ from unitok.data.documents import OnError, line_blocks, parse_json, parse_messag
 from unitok.data.preferences import Found, Preferences, scored, write_parts
 from unitok.data.tokenizing import JsonlSource, encode_documents, find_folder, load_processor
 from unitok.decoder_folder import load_decoder
-from unitok.document import Document
+from unitok.document import Document, Text
 from unitok_tokenizers.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -48,11 +48,12 @@ def parse_pair(line: str, where: str, base: Path) -> tuple[Document, Document]:
     for key in KEYS[1:]:
         if any(not isinstance(message, Mapping) or message.get("role") != "assistant" for message in value[key]):
             raise InputError(f'{where}: "{key}" must hold what the assistant says, messages of the role assistant')
-        if not any(message.get("content") for message in value[key]):
-            raise InputError(f'{where}: "{key}" is empty; give what the assistant says')
     if value["chosen"] == value["rejected"]:
         raise InputError(f'{where}: "chosen" and "rejected" are the same, which leaves nothing to prefer')
     chosen, rejected = (parse_messages([*value["prompt"], *value[key]], where, base) for key in KEYS[1:])
+    for key, document in zip(KEYS[1:], (chosen, rejected), strict=True):
+        if not any(not isinstance(part, Text) or part.text for part in document.turns[-1].parts):
+            raise InputError(f'{where}: "{key}" is empty; give what the assistant says')
     return chosen, rejected
 
 

@@ -135,7 +135,7 @@ def write_parts(
     left_out = sum(part.cache.meta["left_out"] for part in parts)
     if not any(map(len, parts)):
         shutil.rmtree(work)
-        raise InputError(f"there are no pairs of answers to write ({left_out} were left out)")
+        raise InputError(f"no {unit} of {sum(sizes)} makes a pair of answers to write; {left_out} were left out")
     with TokenCacheWriter(output, vocabulary.size, key) as writer:
         for part in parts:
             writer.add_cache(part.cache)

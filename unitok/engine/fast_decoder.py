@@ -49,7 +49,7 @@ class FastDecoder:
     def run(self, passes: Sequence[Pass]) -> list[Tensor]:
         """The normed hidden states ``[n, keep, D]`` of each pass; all products are of all their tokens together.
 
-        Padding stands in lines for attention alone; where it is longer than a token, products would take longer for it.
+        Padding is there in attention alone: products would take as long for it as for tokens.
         """
         weights, memory = self._weights, self._memory
         queries, heads = weights.queries, weights.queries + 2 * weights.keys
@@ -88,6 +88,8 @@ class FastDecoder:
 
     def _kept(self, hidden: Tensor, keep: int) -> Tensor:
         """The normed outcome ``[n, keep, D]`` of ``[n, L, D]``."""
+        if keep > hidden.shape[1]:
+            raise ValueError(f"{keep} columns are asked for of a pass of {hidden.shape[1]}")
         kept = hidden[:, hidden.shape[1] - keep :]
         return self._rms_norm(kept.flatten(0, 1), self._weights.norm).view(kept.shape)
 

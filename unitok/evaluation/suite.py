@@ -11,6 +11,7 @@ from unitok.evaluation import (
     conversations,
     edits,
     events,
+    later_turns,
     listening,
     melodies,
     pictures,
@@ -41,5 +42,6 @@ SECTIONS: dict[str, Callable[[Setup], Findings]] = {
     "spoken_conversations": spoken_conversations.measure,
     "melodies": melodies.measure,
     "events": events.measure,
+    "later_turns": later_turns.measure,
     "speed": speed.measure,
 }

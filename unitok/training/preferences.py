@@ -105,7 +105,7 @@ class PreferenceModule(DecoderModule):
             return
         start = weights_hash(decoder_at(self.init_from)[0])
         for folder in (*data.pair_folders, *data.val_pair_folders):
-            if Preferences(folder).cache.meta["source"]["reference"] != start:
+            if Preferences(folder).cache.meta.get("source", {}).get("reference") not in (None, start):
                 log.warning(
                     "the margins of %s are those of other weights than model.init_from; where these are to be the "
                     "reference, make the pairs anew with them",

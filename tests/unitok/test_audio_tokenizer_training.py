@@ -83,18 +83,21 @@ def module(**options: Any) -> AudioTokenizerModule:
     )
 
 
-def fit(model: AudioTokenizerModule, folder: Path, steps: int, ckpt_path: str | None = None) -> L.Trainer:
-    trainer = L.Trainer(
+def quiet_trainer(folder: Path, **options: Any) -> L.Trainer:
+    return L.Trainer(
         accelerator="cpu",
-        max_epochs=1,
-        limit_train_batches=steps,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         default_root_dir=folder,
+        **options,
     )
+
+
+def fit(model: AudioTokenizerModule, folder: Path, steps: int, ckpt_path: str | None = None) -> L.Trainer:
+    trainer = quiet_trainer(folder, max_epochs=1, limit_train_batches=steps)
     trainer.fit(model, ToneSounds(sounds=4 * steps, validation=8, seconds=0.5, batch_size=4), ckpt_path=ckpt_path)
     return trainer
 
@@ -136,18 +139,7 @@ def test_the_discriminator_is_heard_from_its_start_on(tmp_path: Path) -> None:
 def test_a_discriminator_takes_no_steps_from_the_trainer(tmp_path: Path) -> None:
     schedule = ScheduleConfig(name="cosine", warmup_steps=2, final_ratio=0.1)
     model = module(discriminator=SpectrogramDiscriminator((256,), 4), discriminator_start=4, schedule=schedule)
-    trainer = L.Trainer(
-        accelerator="cpu",
-        max_steps=8,
-        val_check_interval=4,
-        check_val_every_n_epoch=None,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        default_root_dir=tmp_path,
-    )
+    trainer = quiet_trainer(tmp_path, max_steps=8, val_check_interval=4, check_val_every_n_epoch=None)
     trainer.fit(model, ToneSounds(sounds=32, validation=8, seconds=1.0, batch_size=4))
     assert 0 < float(trainer.callback_metrics["val/stoi"]) < 1  # of sounds that are long enough for it
     assert trainer.global_step == model.steps_done == 8

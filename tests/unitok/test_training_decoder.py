@@ -408,7 +408,6 @@ TWO_RANKS = """
 import sys
 import torch
 from torch.distributed.device_mesh import init_device_mesh
-from torch.nn.functional import cross_entropy
 from transformers import Qwen3Config, Qwen3ForCausalLM
 from unitok.training.backbone import shard_decoder, with_head
 from unitok.training.loss import chunked_cross_entropy

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from PIL import Image as PillowImage
 
-from unitok.data.world.render import render
+from unitok.data.world.render import CANONICAL
 from unitok.data.world.requests import sample_request
 from unitok.data.world.sounds.instruments import play
 from unitok.data.world.sounds.melody_documents import play_order
@@ -17,7 +16,7 @@ from unitok.data.world.sounds.notes import sample_melody
 from unitok.data.world.sounds.signals import as_audio
 from unitok.document import Document
 from unitok.evaluation import listening, melodies, pictures
-from unitok.evaluation.cases import Task, answer
+from unitok.evaluation.cases import Task, answer, picture
 from unitok.evaluation.figures import share
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.setup import Setup
@@ -31,7 +30,7 @@ SHARE = 0.25
 def behind_picture(rng: np.random.Generator, setup: Setup) -> Document:
     """A request for a picture and the right one."""
     request = sample_request(rng)
-    return Document.user(request.text).reply(PillowImage.fromarray(render(request.scene, setup.size)))
+    return Document.user(request.text).reply(picture(request.scene, setup, CANONICAL))
 
 
 def behind_melody(rng: np.random.Generator, setup: Setup) -> Document:

@@ -51,7 +51,16 @@ def build_parser() -> ArgumentParser:
         nargs="+",
         metavar="TASK=SHARE",
         help="the same of the documents with sounds; tasks are transcription, reading, spoken_request, spoken_caption, "
-        "spoken_questions, playing, playing_chord, naming, naming_chord, events, continuation and conversation",
+        "spoken_questions, playing, playing_chord, naming, naming_chord, events, continuation, conversation and "
+        "dictated_edit",
+    )
+    world.add_argument(
+        "--unrelated",
+        type=number(0, 1),
+        default=0.0,
+        metavar="SHARE",
+        help="share of the documents in which one task follows or interrupts another that has nothing to do with it "
+        "(default 0)",
     )
     documents = kinds.add_parser(
         "documents",
@@ -177,6 +186,7 @@ def world_source(options: Namespace) -> WorldSource:
         sounds=options.sounds,
         tasks=dict(tasks),
         sound_tasks=dict(sound_tasks),
+        unrelated=options.unrelated,
     )
 
 

@@ -226,8 +226,8 @@ def test_shares_of_tasks_on_the_command_line(
     common = ["world", "--documents", "12", "--checkpoint", str(checkpoint), "--workers", "0", "--image-size", "16"]
     edits = tmp_path / "edits"
     assert run(tokenize.command, [*common, "--output", str(edits), "--tasks", "edit=2"]) == 0
-    processor = load_processor(checkpoint)
-    documents = [processor.decode(torch.from_numpy(ids.astype(np.int64))) for ids, _ in TokenCache(edits)]
+    processor_16 = load_processor(checkpoint)
+    documents = [processor_16.decode(torch.from_numpy(ids.astype(np.int64))) for ids, _ in TokenCache(edits)]
     assert len(documents) == 12
     for document in documents:
         given, answer = document.turns
@@ -241,6 +241,10 @@ def test_shares_of_tasks_on_the_command_line(
     for ids, _ in cache:
         given, answer = processor.decode(torch.from_numpy(ids.astype(np.int64))).turns
         assert isinstance(given.parts[0], Text) and isinstance(answer.parts[0], Audio)
+    both = tmp_path / "both"
+    assert run(tokenize.command, [*common, "--output", str(both), "--tasks", "request=1", "--unrelated", "1"]) == 0
+    talks = [processor_16.decode(torch.from_numpy(ids.astype(np.int64))) for ids, _ in TokenCache(both)]
+    assert len(talks) == 12 and {len(talk.turns) for talk in talks} == {4, 6}
 
 
 def test_wrong_shares_of_tasks_are_one_line(

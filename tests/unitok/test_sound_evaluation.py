@@ -25,7 +25,7 @@ from unitok.data.world.sounds.events import EVENTS_OF_TEXT, sound_events
 from unitok.data.world.sounds.instruments import play, play_together
 from unitok.data.world.sounds.notes import CHORDS, NOTE_OF_NAME, is_held_out
 from unitok.data.world.sounds.signals import SAMPLE_RATE, Samples, as_audio, silence
-from unitok.data.world.sounds.spoken import spoken_words
+from unitok.data.world.sounds.spoken import sample_order, spoken_words
 from unitok.data.world.sounds.voices import ASSISTANT, Voice
 from unitok.document import Audio, Document, Image, Text, Turn
 from unitok.engine.sampling import Sampling
@@ -92,6 +92,7 @@ def speech_tasks(setup: Setup) -> list[Task]:
     return [
         *listening.tasks(setup, "heldout", "heldout", 4),
         *listening.tasks(setup, "train", "train", 3),
+        *listening.tasks(setup, "train", "heldout", 3, sample_order),
         *speaking.tasks(setup, "heldout", 4),
         *speaking.counting_tasks(setup, 3),
         *spoken.caption_tasks(setup, "train", 3),
@@ -172,10 +173,11 @@ def test_tasks_in_later_turns_are_those_of_first_turns(setup: Setup, said: list[
     for name, (make, before) in later_turns.KINDS.items():
         for number, task in enumerate(make(setup, 3)):
             later = later_turns.moved(task, before(setup.rng(name, number), setup))
-            assert [turn.role for turn in later.document.turns] == ["user", "assistant", "user"]
-            assert later.document.turns[2:] == task.document.turns and later.accepts is task.accepts
-            assert bool(later.document.turns[1].images) == name.endswith("picture")
-            assert bool(later.document.turns[1].sounds) == name.endswith("melody")
+            *earlier, asked, answer, question = later.document.turns
+            assert (*earlier, question) == task.document.turns and later.accepts is task.accepts
+            assert [turn.role for turn in later.document.turns[-3:]] == ["user", "assistant", "user"] and asked.text
+            assert bool(answer.images) == name.endswith("picture") and bool(answer.sounds) == name.endswith("melody")
+            assert len(earlier) == 2 * name.startswith("edit")
 
 
 def drawn(task: Task) -> Turn:

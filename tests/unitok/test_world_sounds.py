@@ -39,6 +39,7 @@ from unitok.data.world.sounds.spoken import (
     MOST_WORDS,
     VOCABULARY,
     names_held_out_pair,
+    plainly,
     sample_text,
     speakable,
     spoken_words,
@@ -343,6 +344,17 @@ def test_shares_of_tasks_are_as_asked_for() -> None:
     documents = [one for _ in range(10) for one in sample_sound_documents(rng, "train", 16, shares)]
     chords = sum(len(one.turns) == 2 and isinstance(one.turns[1].parts[0], Text) for one in documents)
     assert 45 <= len(documents) <= 60 and abs(chords / len(documents) - 0.6) < 0.1
+
+
+def test_edits_are_dictated_where_they_are_asked_for(said: list[tuple[str, Voice]]) -> None:
+    assert not SOUND_TASK_WEIGHTS["dictated_edit"]
+    rng = np.random.default_rng(3)
+    documents = [one for _ in range(20) for one in sample_sound_documents(rng, "train", 16, {"dictated_edit": 1.0})]
+    answers = [document.turns[1].text for document in documents]
+    assert len(documents) == len(said) == 120 and answers == [plainly(text) for text, _ in said]
+    assert not any(held_out_pairs_in(text) for text in answers)
+    verbs = Counter(word for text in answers for word in text.split())
+    assert verbs["remove"] + verbs["move"] + verbs["make"] + verbs["add"] + verbs["change"] + verbs["turn"] > 60
 
 
 def test_conversations_mix_words_pictures_and_speech(said: list) -> None:

@@ -128,8 +128,8 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class WorldSource:
-    """Documents about procedural scenes: `documents_total` of them, a function of the seed; `sounds`, `tasks` and
-    `sound_tasks` as for `world_documents`."""
+    """Documents about procedural scenes: `documents_total` of them, a function of the seed; `sounds`, `tasks`,
+    `sound_tasks` and `unrelated` as for `world_documents`."""
 
     documents_total: int
     seed: int
@@ -139,6 +139,7 @@ class WorldSource:
     sounds: float = 0.0
     tasks: Mapping[str, float] = field(default_factory=lambda: dict(TASK_WEIGHTS))
     sound_tasks: Mapping[str, float] = field(default_factory=lambda: dict(SOUND_TASK_WEIGHTS))
+    unrelated: float = 0.0
 
     def shards(self) -> int:
         return -(-self.documents_total // self.per_shard)
@@ -146,7 +147,9 @@ class WorldSource:
     def documents(self, shard: int, skipped: list[str]) -> Iterator[Document]:
         wanted = min(self.per_shard, self.documents_total - shard * self.per_shard)
         seed = [self.seed, shard]
-        documents = world_documents(seed, self.split, self.image_size, self.sounds, self.tasks, self.sound_tasks)
+        documents = world_documents(
+            seed, self.split, self.image_size, self.sounds, self.tasks, self.sound_tasks, self.unrelated
+        )
         return islice(documents, wanted)
 
     def identity(self) -> dict[str, Any]:

@@ -31,7 +31,11 @@ def first(setup: Setup, index: int) -> Task:
 
 def second(rng: np.random.Generator, before: Case) -> Task | None:
     """An edit of the picture that was drawn; None when none was found."""
-    scene = _shown(before)
+    return edit_task(rng, before.document, _shown(before))
+
+
+def edit_task(rng: np.random.Generator, document: Document, scene: Scene) -> Task | None:
+    """An edit of the scene in the conversation's last picture; None when none was found."""
     focus = scene.objects[0] if len(scene.objects) == 1 else None  # what "it" then means
     edit = sample_edit(rng, scene, focus=focus, tries=60)
     if edit is None:
@@ -40,7 +44,7 @@ def second(rng: np.random.Generator, before: Case) -> Task | None:
     if text.lower() == edit.order.lower():
         opening = OPENINGS[int(rng.integers(len(OPENINGS)))]
         text = opening + text[0].lower() + text[1:] if opening else text
-    return Task(before.document.ask(text), text, (STEPS[1],), edit.target, edit.accepts)
+    return Task(document.ask(text), text, (STEPS[1],), edit.target, edit.accepts)
 
 
 def third(rng: np.random.Generator, before: Case) -> Task | None:

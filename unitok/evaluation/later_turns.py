@@ -15,7 +15,7 @@ from unitok.data.world.sounds.melody_documents import play_order
 from unitok.data.world.sounds.notes import sample_melody
 from unitok.data.world.sounds.signals import as_audio
 from unitok.document import Document
-from unitok.evaluation import listening, melodies, pictures
+from unitok.evaluation import conversations, listening, melodies, pictures
 from unitok.evaluation.cases import Task, answer, picture
 from unitok.evaluation.figures import share
 from unitok.evaluation.findings import Findings
@@ -56,17 +56,32 @@ def requests(setup: Setup, count: int) -> list[Task]:
     return pictures.tasks(setup, "train", math.ceil(count / len(pictures.TARGETS)))[:count]
 
 
+def edits(setup: Setup, count: int) -> list[Task]:
+    """Edits of a picture that was asked for and is the right one."""
+    found = []
+    for number in range(count):
+        rng, task = setup.rng("later turns, edits", number), None
+        while task is None:
+            request = sample_request(rng)
+            drawn = Document.user(request.text).reply(picture(request.scene, setup, CANONICAL))
+            task = conversations.edit_task(rng, drawn, request.scene)
+        found.append(task)
+    return found
+
+
 KINDS: dict[str, tuple[Callable[[Setup, int], list[Task]], Callable[[np.random.Generator, Setup], Document]]] = {
     "speech to text, behind a picture": (dictations, behind_picture),
     "melody from names, behind a picture": (melodies_to_play, behind_picture),
     "names from a melody, behind a picture": (melodies_to_name, behind_picture),
     "picture from words, behind a melody": (requests, behind_melody),
+    "edit of a drawn picture, behind a melody": (edits, behind_melody),
 }
 
 
 def moved(task: Task, before: Document) -> Task:
-    """The task as the next turn of a conversation."""
-    return replace(task, document=Document((*before.turns, *task.document.turns)))
+    """The task with other turns in front of its question."""
+    *earlier, question = task.document.turns
+    return replace(task, document=Document((*earlier, *before.turns, question)))
 
 
 @with_sounds(SECTION)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
+import numpy as np
+
 from unitok.data.world.sounds.speech_documents import transcription_order
-from unitok.data.world.sounds.spoken import plainly
+from unitok.data.world.sounds.spoken import plainly, sample_order
 from unitok.data.world.sounds.tape import users_speech
 from unitok.data.world.turns import with_words
 from unitok.document import Document
@@ -16,20 +19,23 @@ from unitok.evaluation.setup import Setup
 from unitok.evaluation.sound_setup import case_error_rate, heard_words, sentence, with_sounds
 
 TARGET = 5.0
-CONDITIONS = {
-    "held-out sentences and voices": ("heldout", "heldout"),
-    "held-out voices": ("train", "heldout"),
-    "known voices": ("train", "train"),
+Say = Callable[[np.random.Generator, str], str]
+
+CONDITIONS: dict[str, tuple[str, str, Say]] = {
+    "held-out sentences and voices": ("heldout", "heldout", sentence),
+    "held-out voices": ("train", "heldout", sentence),
+    "known voices": ("train", "train", sentence),
+    "orders to change a picture, held-out voices": ("train", "heldout", sample_order),
 }
-"""Splits of the sentences and of the voices. The first condition has the target."""
+"""Splits of the sentences and of the voices, and what is said. The first condition has the target."""
 
 
-def tasks(setup: Setup, split: str, voices: str, count: int) -> list[Task]:
+def tasks(setup: Setup, split: str, voices: str, count: int, say: Say = sentence) -> list[Task]:
     """``count`` sentences of ``split``, each in a voice of its own."""
     found = []
     for index in range(count):
         rng = setup.rng(f"listening, {split}, {voices}", index)
-        text = sentence(rng, split)
+        text = say(rng, split)
         parts = with_words(rng, users_speech(rng, text, voices), transcription_order(rng))
         wanted = plainly(text)
         found.append(Task(Document.user(*parts), wanted, (), wanted, partial(_same_words, wanted)))
@@ -44,8 +50,8 @@ def _same_words(wanted: str, said: str) -> bool:
 def measure(setup: Setup) -> Findings:
     """Word error rates, and whole sentences."""
     figures, found = [], []
-    for name, (split, voices) in CONDITIONS.items():
-        cases = answer(setup, f"listening, {name}", tasks(setup, split, voices, setup.samples))
+    for name, (split, voices, say) in CONDITIONS.items():
+        cases = answer(setup, f"listening, {name}", tasks(setup, split, voices, setup.samples, say))
         target = None if found else TARGET
         errors = case_error_rate(cases)
         figures.append(Figure("listening", f"word error rate, {name}", errors, "%", target, True, count=len(cases)))

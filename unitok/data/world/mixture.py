@@ -8,6 +8,7 @@ import numpy as np
 
 from unitok.data.world.sounds.tasks import SOUND_TASK_WEIGHTS, sample_sound_documents
 from unitok.data.world.tasks import TASK_WEIGHTS, sample_documents
+from unitok.data.world.unrelated import with_unrelated_turns
 from unitok.document import Document
 
 
@@ -18,6 +19,7 @@ def world_documents(
     sounds: float = 0.0,
     tasks: Mapping[str, float] = TASK_WEIGHTS,
     sound_tasks: Mapping[str, float] = SOUND_TASK_WEIGHTS,
+    unrelated: float = 0.0,
 ) -> Iterator[Document]:
     """Documents about scenes without end, a function of the seed.
 
@@ -28,8 +30,23 @@ def world_documents(
         sounds: share of the documents that come with sounds, in [0, 1]; these need espeak-ng.
         tasks: shares of the documents without sounds, by task; their sum is 1.
         sound_tasks: shares of the documents with sounds, by task; their sum is 1.
+        unrelated: share of the documents that are made of two or three, so that tasks follow one another which have
+            nothing to do with each other, in [0, 1].
     """
     rng = np.random.default_rng(seed)
+    documents = _families(rng, split, image_size, sounds, tasks, sound_tasks)
+    return with_unrelated_turns(rng, documents, unrelated) if unrelated else documents
+
+
+def _families(
+    rng: np.random.Generator,
+    split: str,
+    image_size: int,
+    sounds: float,
+    tasks: Mapping[str, float],
+    sound_tasks: Mapping[str, float],
+) -> Iterator[Document]:
+    """Documents of one family after the other."""
     total = sounding = 0
     while True:
         with_sounds = sounding < sounds * (total + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -124,7 +124,16 @@ def sample_text(rng: np.random.Generator, split: str = "train") -> str:
 
     In the split ``train`` no held-out pair or relation is named.
     """
+    return _speakable(rng, _KINDS, split)
+
+
+def sample_order(rng: np.random.Generator, split: str = "train") -> str:
+    """An order to change a picture that can be said aloud."""
+    return _speakable(rng, {_edit: 1.0}, split)
+
+
+def _speakable(rng: np.random.Generator, kinds: Mapping[Callable[..., str | None], float], split: str) -> str:
     while True:
-        text = pick_weighted(rng, _KINDS)(rng, split)
+        text = pick_weighted(rng, kinds)(rng, split)
         if text is not None and speakable(text):
             return text

@@ -17,7 +17,7 @@ from unitok.data.world.sounds.events import sample_events
 from unitok.data.world.sounds.notes import CHORDS, sample_melody
 from unitok.data.world.sounds.scene_documents import spoken_caption, spoken_questions, spoken_request
 from unitok.data.world.sounds.speech_documents import reading, transcription
-from unitok.data.world.sounds.spoken import sample_text, speakable
+from unitok.data.world.sounds.spoken import sample_order, sample_text, speakable
 from unitok.data.world.sounds.tape import Tape, users_speech
 from unitok.data.world.spec_sampling import sample_varied_scene
 from unitok.data.world.templates import chance, pick
@@ -36,6 +36,7 @@ SOUND_TASK_WEIGHTS: dict[str, float] = {
     "events": 0.03,
     "continuation": 0.03,
     "conversation": 0.04,
+    "dictated_edit": 0.0,
 }
 """Shares of the documents with sounds, unless others are asked for."""
 
@@ -67,7 +68,10 @@ def sample_sound_documents(
     Raises:
         InputError: espeak-ng is not installed.
     """
-    numbers = {task: int(weights.get(task, 0.0) * DOCUMENTS_PER_FAMILY + rng.random()) for task in SOUND_TASK_WEIGHTS}
+    numbers = dict.fromkeys(SOUND_TASK_WEIGHTS, 0)
+    for task in SOUND_TASK_WEIGHTS:
+        if share := weights.get(task):
+            numbers[task] = int(share * DOCUMENTS_PER_FAMILY + rng.random())
     album, tape = Album(size), Tape()
     request = _speakable_request(rng, split)
     style = Style.sample(rng) if chance(rng, 0.5) else CANONICAL
@@ -96,6 +100,9 @@ def sample_sound_documents(
         documents.append(reading(rng, tape, text))
     for _ in range(numbers["transcription"]):
         documents.append(_transcription(rng, tape, heard, read, split))
+    for _ in range(numbers["dictated_edit"]):
+        text = sample_order(rng, split)
+        documents.append(transcription(rng, users_speech(rng, text, split), text))
     return documents + _without_words(rng, tape, numbers, split)
 
 

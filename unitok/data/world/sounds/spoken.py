@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -109,7 +109,9 @@ def _words(rng: np.random.Generator, split: str) -> str | None:
     return " ".join(pick(rng, NUMBER_WORDS) for _ in range(int(rng.integers(2, 6))))
 
 
-_KINDS: dict[Callable[[np.random.Generator, str], str | None], float] = {
+_Kind = Callable[[np.random.Generator, str], str | None]
+
+_KINDS: dict[_Kind, float] = {
     _request: 0.28,
     _caption: 0.26,
     _question: 0.22,
@@ -132,7 +134,7 @@ def sample_order(rng: np.random.Generator, split: str = "train") -> str:
     return _speakable(rng, {_edit: 1.0}, split)
 
 
-def _speakable(rng: np.random.Generator, kinds: Mapping[Callable[..., str | None], float], split: str) -> str:
+def _speakable(rng: np.random.Generator, kinds: dict[_Kind, float], split: str) -> str:
     while True:
         text = pick_weighted(rng, kinds)(rng, split)
         if text is not None and speakable(text):

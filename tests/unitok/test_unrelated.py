@@ -40,13 +40,13 @@ def test_joined_turns_are_those_of_both(hosts: int, guests: int, pictures: int, 
     place = words(both).index("guest question 0")
     assert words(both)[place : place + 2 * guests] == words(guest)
     assert [turn.role for turn in both.turns] == ["user", "assistant"] * (hosts + guests)
-    assert not more or place in (0, 2 * hosts)
+    assert (place in (0, 2 * hosts)) == (more > 0 or hosts == 1)
 
 
-def test_a_guest_without_pictures_may_interrupt() -> None:
+def test_a_guest_without_pictures_interrupts() -> None:
     rng = np.random.default_rng(0)
     places = {words(joined(rng, talk("host", 3, 1), talk("guest"))).index("guest question 0") for _ in range(60)}
-    assert places == {0, 2, 4, 6}
+    assert places == {2, 4}
 
 
 def test_without_others_documents_come_once_each() -> None:

@@ -43,12 +43,14 @@ def with_unrelated_turns(rng: np.random.Generator, documents: Iterable[Document]
 
 
 def joined(rng: np.random.Generator, host: Document, guest: Document) -> Document:
-    """The turns of both: those of one behind those of the other, or the guest's between two turns of the host.
+    """The turns of both: the guest's between two turns of the host, or in front of them or behind.
 
-    Only a guest without pictures comes in between: what is said next to the host is about the last picture.
+    Only a guest without pictures comes in between, and does so where it can: what is said next to the host is about the
+    last picture, and whether that is still known behind something else has to be learned.
     """
-    end = len(host.turns)
-    places = [0, end] if any(turn.images for turn in guest.turns) else range(0, end + 1, 2)
+    places = [0, len(host.turns)]
+    if len(host.turns) > 2 and not any(turn.images for turn in guest.turns):
+        places = list(range(2, len(host.turns), 2))
     place = int(rng.choice(places))
     return Document((*host.turns[:place], *guest.turns, *host.turns[place:]))
 

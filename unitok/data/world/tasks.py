@@ -20,7 +20,7 @@ from unitok.data.world.render import CANONICAL, Style
 from unitok.data.world.requests import request_for, sample_request
 from unitok.data.world.scene import Scene
 from unitok.data.world.spec_sampling import sample_varied_scene
-from unitok.data.world.templates import chance, expand, pick
+from unitok.data.world.templates import chance, draw_numbers, expand, pick
 from unitok.data.world.turns import answered, with_words
 from unitok.document import Document, Part, Text, Turn
 
@@ -59,10 +59,7 @@ def sample_documents(
     the documents, by task; a family that draws nothing from words shows a scene that is worth asking about,
     with objects that are alike.
     """
-    numbers = dict.fromkeys(TASK_WEIGHTS, 0)
-    for task in TASK_WEIGHTS:
-        if share := weights.get(task):
-            numbers[task] = int(share * DOCUMENTS_PER_FAMILY + rng.random())
+    numbers = draw_numbers(rng, TASK_WEIGHTS, weights, DOCUMENTS_PER_FAMILY)
     album = Album(size)
     request = sample_request(rng, split=split) if numbers["request"] else None
     scene = request.scene if request is not None else sample_varied_scene(rng, split)

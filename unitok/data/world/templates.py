@@ -6,7 +6,7 @@ Every alternative of one parenthesis is equally likely, so repeating one makes i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
@@ -33,6 +33,17 @@ def pick_weighted(rng: np.random.Generator, weights: dict[T, float]) -> T:
         if left < 0:
             return item
     return next(reversed(weights))
+
+
+def draw_numbers(
+    rng: np.random.Generator, tasks: Iterable[str], shares: Mapping[str, float], documents: float
+) -> dict[str, int]:
+    """How many documents of each task a family has, so that it has ``documents`` of them on average."""
+    numbers = dict.fromkeys(tasks, 0)
+    for task in numbers:
+        if share := shares.get(task):
+            numbers[task] = int(share * documents + rng.random())
+    return numbers
 
 
 @dataclass(frozen=True)

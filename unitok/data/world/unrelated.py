@@ -35,7 +35,7 @@ def with_unrelated_turns(rng: np.random.Generator, documents: Iterable[Document]
         pool.append(document)
         if len(pool) < POOL:
             continue
-        talk = _draw(rng, pool)
+        talk = pool.pop(int(rng.integers(len(pool))))
         if chance(rng, share):
             for _ in range(1 + chance(rng, THIRD_RATE)):
                 talk = _joined_to_another(rng, talk, pool)
@@ -61,14 +61,11 @@ def size(document: Document) -> float:
     return pictures + sum(seconds_of(sound) for turn in document.turns for sound in turn.sounds) / 2
 
 
-def _draw(rng: np.random.Generator, pool: list[Document]) -> Document:
-    return pool.pop(int(rng.integers(len(pool))))
-
-
 def _joined_to_another(rng: np.random.Generator, host: Document, pool: list[Document]) -> Document:
     """The host with a document of the pool that finds room, which is taken out; the host alone where none was found."""
+    room = MOST - size(host)
     for _ in range(_TRIES):
         place = int(rng.integers(len(pool)))
-        if size(host) + size(pool[place]) <= MOST:
+        if size(pool[place]) <= room:
             return joined(rng, host, pool.pop(place))
     return host

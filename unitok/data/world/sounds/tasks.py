@@ -20,7 +20,7 @@ from unitok.data.world.sounds.speech_documents import reading, transcription
 from unitok.data.world.sounds.spoken import sample_order, sample_text, speakable
 from unitok.data.world.sounds.tape import Tape, users_speech
 from unitok.data.world.spec_sampling import sample_varied_scene
-from unitok.data.world.templates import chance, pick
+from unitok.data.world.templates import chance, draw_numbers, pick
 from unitok.document import Audio, Document
 
 SOUND_TASK_WEIGHTS: dict[str, float] = {
@@ -68,10 +68,7 @@ def sample_sound_documents(
     Raises:
         InputError: espeak-ng is not installed.
     """
-    numbers = dict.fromkeys(SOUND_TASK_WEIGHTS, 0)
-    for task in SOUND_TASK_WEIGHTS:
-        if share := weights.get(task):
-            numbers[task] = int(share * DOCUMENTS_PER_FAMILY + rng.random())
+    numbers = draw_numbers(rng, SOUND_TASK_WEIGHTS, weights, DOCUMENTS_PER_FAMILY)
     album, tape = Album(size), Tape()
     request = _speakable_request(rng, split)
     style = Style.sample(rng) if chance(rng, 0.5) else CANONICAL
@@ -101,8 +98,7 @@ def sample_sound_documents(
     for _ in range(numbers["transcription"]):
         documents.append(_transcription(rng, tape, heard, read, split))
     for _ in range(numbers["dictated_edit"]):
-        text = sample_order(rng, split)
-        documents.append(transcription(rng, users_speech(rng, text, split), text))
+        documents.append(_dictation(rng, sample_order(rng, split), split))
     return documents + _without_words(rng, tape, numbers, split)
 
 
@@ -116,7 +112,11 @@ def _transcription(
         return transcription(rng, tape.spoken(text), text)
     if heard and draw < HEARD_RATE + SHARED_RATE:
         return transcription(rng, *pick(rng, heard))
-    text = sample_text(rng, split)
+    return _dictation(rng, sample_text(rng, split), split)
+
+
+def _dictation(rng: np.random.Generator, text: str, split: str) -> Document:
+    """A text that a user says, to be written down."""
     return transcription(rng, users_speech(rng, text, split), text)
 
 

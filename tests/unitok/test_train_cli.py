@@ -144,6 +144,8 @@ def test_ctrl_c_keeps_the_state_and_the_run_goes_on_from_it(
         (lambda c: c["model"]["init_args"]["schedule"].update(name="linear"), "linear"),
         (lambda c: c["model"].update(class_path="unitok.training.decoder.Nothing"), "Nothing"),
         (lambda c: c["model"]["init_args"].update(vocabulary="nowhere"), "nowhere"),
+        (lambda c: c["model"]["init_args"].update(position_gaps={"share": 2}), "position_gaps.share"),
+        (lambda c: c["model"]["init_args"].update(position_gaps={"longest": 0}), "position_gaps.longest"),
         (lambda c: c["data"]["init_args"].update(train=["nowhere"]), "nowhere"),
         (lambda c: c["data"]["init_args"].update(condition_dropout=3), "condition_dropout"),
         (lambda c: c["data"]["init_args"].update(row_length=4, skip_long=False), "longer than a row"),

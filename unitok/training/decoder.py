@@ -43,6 +43,7 @@ from unitok.training.code_embeddings import start_from_codes
 from unitok.training.finetuning import FreezeConfig, LoraConfig, add_lora, freeze, quantization
 from unitok.training.loss import LossConfig, LossOutput, chunked_cross_entropy
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule
+from unitok.training.position_gaps import Borders, PositionGapConfig, context_of, mask_of, with_gaps
 from unitok.vocabulary import AUDIO, CONTROL, IMAGE, TEXT, Vocabulary
 from unitok_tokenizers.errors import InputError
 
@@ -70,6 +71,8 @@ class DecoderModule(L.LightningModule):
         attn_implementation: As in transformers; sdpa always works, eager is faster on CPUs with short rows.
         compile: Compile each layer with torch.compile.
         gradient_checkpointing: Recompute each layer in the backward pass, for less memory.
+        position_gaps: Train on some documents with a gap in their positions, so that what is asked is done far behind
+            what it is about as well.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class DecoderModule(L.LightningModule):
         attn_implementation: Literal["sdpa", "eager", "flash_attention_2", "flex_attention"] = "sdpa",
         compile: bool = False,
         gradient_checkpointing: bool = False,
+        position_gaps: PositionGapConfig | None = None,
     ) -> None:
         super().__init__()
         if decoder and init_from:
@@ -108,6 +112,7 @@ class DecoderModule(L.LightningModule):
         self.vocabulary: Vocabulary = load_vocabulary(vocabulary)
         self.decoder_config = decoder_config(decoder or {}, self.vocabulary)
         self.loss_config, self.optimizer_config, self.schedule_config = loss, optimizer, schedule
+        self.position_gaps = position_gaps
         self.init_from, self.attn_implementation = init_from, attn_implementation
         self.codes_from = codes_from
         self._grown = (grown, base_of(vocabulary)) if grown else None
@@ -173,16 +178,30 @@ class DecoderModule(L.LightningModule):
             set_model_state_dict(model, source.state_dict(), options=StateDictOptions(full_state_dict=True))
         return model
 
-    def forward(self, input_ids: Tensor, position_ids: Tensor) -> Tensor:
+    def forward(self, input_ids: Tensor, position_ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """Ids and positions [B, S] -> hidden states [B, S, D].
 
-        A position that does not follow its left neighbor's starts a document, which sees nothing to its left.
+        Without a mask, a position that does not follow its left neighbor's starts a document, which sees nothing to its
+        left.
         """
         backbone = self.decoder.get_decoder()
-        return backbone(input_ids=input_ids, position_ids=position_ids, use_cache=False).last_hidden_state
+        return backbone(
+            input_ids=input_ids, position_ids=position_ids, attention_mask=mask, use_cache=False
+        ).last_hidden_state
+
+    def _gapped(self, batch: PackedBatch, config: PositionGapConfig) -> tuple[Tensor, Tensor | None]:
+        """Positions with gaps, the same ones in a run that goes on, and a mask that knows documents without them."""
+        done = self.trainer.fit_loop.epoch_loop.batch_progress.total.processed  # pyright: ignore[reportAttributeAccessIssue]
+        generator = torch.Generator().manual_seed(done * self.trainer.world_size + self.global_rank)
+        borders, context = Borders.of(self.vocabulary), context_of(self.decoder.config)
+        positions = with_gaps(batch.input_ids, batch.position_ids, borders, config, context, generator)
+        return positions, mask_of(self.decoder, batch.position_ids)
 
     def loss(self, batch: PackedBatch) -> LossOutput:
         """The loss of a batch, and sums per entry of `GROUPS`."""
+        positions, mask = batch.position_ids, None
+        if self.position_gaps and self.training:
+            positions, mask = self._gapped(batch, self.position_gaps)
         context = batch.roles != TARGET
         weights = self.id_weight[batch.labels] * (batch.roles != IGNORED)
         compute = partial(
@@ -194,7 +213,7 @@ class DecoderModule(L.LightningModule):
             z_loss=self.loss_config.z_loss,
             chunk=self.loss_config.positions(self.vocabulary.size),
         )
-        return with_head(self.decoder, self(batch.input_ids, batch.position_ids), compute)
+        return with_head(self.decoder, self(batch.input_ids, positions, mask), compute)
 
     def training_step(self, batch: PackedBatch, batch_idx: int) -> Tensor:
         output = self.loss(batch)

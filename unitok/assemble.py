@@ -68,7 +68,8 @@ def build_parser() -> ArgumentParser:
         required=True,
         nargs="+",
         metavar="FOLDER",
-        help="as training exported it; of several, which went on from the same weights, the mean is taken",
+        help="as training exported it; of several, which went on from the same weights, the mean is taken, and one "
+        "that is named twice counts twice",
     )
     whole.add_argument(
         "--image-codec", metavar="FOLDER", help="take the detokenizer from here, such as a better trained one"

@@ -116,7 +116,8 @@ def load_mean(folders: Sequence[str | Path], vocabulary: Vocabulary) -> PreTrain
     """:func:`load_for_vocabulary` of one decoder, or of several as one whose weights are their mean.
 
     Decoders that went on from the same weights, on other documents or for longer, are often better in the mean than
-    each alone ("model soups", Wortsman et al. 2022). It is taken in float32 and has the first one's dtype.
+    each alone ("model soups", Wortsman et al. 2022). It is taken in float32 and has the first one's dtype. A folder
+    that is named twice counts twice.
 
     Raises:
         InputError: As for :func:`load_for_vocabulary`, or one is of another architecture or size than the first.

@@ -157,13 +157,14 @@ def test_of_several_decoders_the_mean_is_taken(
     for decoder, folder in zip(decoders, folders, strict=True):
         decoder.save_pretrained(folder)
     arguments = ["checkpoint", "--base", str(tmp_path / "base"), "--output", str(tmp_path / "whole"), "--decoder"]
-    assert main([*arguments, *folders]) == 0
-    found = UniTok.from_pretrained(tmp_path / "whole", dtype=torch.bfloat16).decoder.state_dict()
     weights = [decoder.state_dict() for decoder in decoders]
-    assert found.keys() == weights[0].keys()
-    for name, weight in found.items():
-        mean = torch.stack([one[name].float() for one in weights]).mean(0)
-        torch.testing.assert_close(weight, mean.bfloat16(), msg=name)
+    for chosen in ([0, 1, 2], [0, 0, 2, 0]):  # one that is named again counts again
+        assert main([*arguments, *(folders[number] for number in chosen)]) == 0
+        found = UniTok.from_pretrained(tmp_path / "whole", dtype=torch.bfloat16).decoder.state_dict()
+        assert found.keys() == weights[0].keys()
+        for name, weight in found.items():
+            mean = torch.stack([weights[number][name].float() for number in chosen]).mean(0)
+            torch.testing.assert_close(weight, mean.bfloat16(), msg=name)
     make_decoder(vocabulary.size, hidden_size=64).save_pretrained(tmp_path / "wider")
     capsys.readouterr()
     assert main([*arguments, folders[0], str(tmp_path / "wider")]) == 2

@@ -30,7 +30,7 @@ from unitok.data.world.sounds.spoken import speakable
 from unitok.data.world.sounds.tape import users_speech
 from unitok.document import Audio, Document, Image
 from unitok.engine import SamplingParams
-from unitok.evaluation import oracle, speaking, spoken
+from unitok.evaluation import later_turns, oracle, speaking, spoken
 from unitok.evaluation.captions import names_exactly
 from unitok.evaluation.cases import Task, judge
 from unitok.evaluation.events import making_task
@@ -52,7 +52,7 @@ MEGABYTE = 10**6
 PSNR, SAME_SCENE, DRAWN, NEVER_SHOWN, ANSWERED, DESCRIBED, EDITED = 39.0, 0.96, 0.94, 0.88, 0.90, 0.75, 0.65
 REFINED, SHARP = 2.5, (0.85, 1.1)
 NOTES_KEPT, MADE, MISHEARD, SAID = 0.8, 0.80, 8.0, 0.75
-PLAYED, NAMED, UNREAD, CAPTIONED, ANSWERED_ALOUD = 0.8, 0.85, 15.0, 0.6, 0.6
+PLAYED, NAMED, UNREAD, CAPTIONED, ANSWERED_ALOUD, LATER = 0.8, 0.85, 15.0, 0.6, 0.6, 0.3
 
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
 
@@ -236,6 +236,14 @@ def test_it_plays_melodies_and_names_them(tiny: UniTok) -> None:
     rng = np.random.default_rng(1_000_121)
     assert share_right(tiny, [playing_task(rng) for _ in range(20)], "audio") > PLAYED
     assert share_right(tiny, [naming_task(rng) for _ in range(20)], "text") > NAMED
+
+
+def test_it_plays_melodies_and_names_them_behind_a_picture(tiny: UniTok) -> None:
+    setup = Setup(tiny, "tiny", samples=12, seed=1_000_131)
+    tasks = later_turns.melodies_to_play(setup, 12) + later_turns.melodies_to_name(setup, 12)
+    before = [later_turns.behind_picture(setup.rng("before", number), setup) for number in range(len(tasks))]
+    behind = [later_turns.moved(task, turns) for task, turns in zip(tasks, before, strict=True)]
+    assert share_right(tiny, behind, "auto") > LATER
 
 
 @needs_espeak

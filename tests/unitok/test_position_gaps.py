@@ -19,14 +19,13 @@ from unitok.data.packing import PackedBatch, build_batch
 from unitok.data.token_cache import TokenCacheWriter, vocabulary_hash
 from unitok.training.decoder import DecoderModule
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
-from unitok.training.position_gaps import Borders, PositionGapConfig, mask_of, with_gaps
+from unitok.training.position_gaps import PositionGapConfig, mask_of, with_gaps
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.spec import CodebookSpec
 
 CONTEXT = 64
 VOCABULARY = Vocabulary(20, [CodebookSpec("image", 16, downsample=8)], max_grid=4)
-BORDERS = Borders.of(VOCABULARY)
 DECODER = {
     "hidden_size": 32,
     "intermediate_size": 48,
@@ -57,7 +56,7 @@ def packed(documents: list[list[list[int]]], length: int) -> PackedBatch:
 def gaps(batch: PackedBatch, seed: int, **options: Any) -> Tensor:
     config = PositionGapConfig(**{"share": 1.0, "longest": 30, **options})
     generator = torch.Generator().manual_seed(seed)
-    return with_gaps(batch.input_ids, batch.position_ids, BORDERS, config, CONTEXT, generator)
+    return with_gaps(batch.input_ids, batch.position_ids, VOCABULARY, config, CONTEXT, generator)
 
 
 def begins_a_part(document: list[int], place: int) -> bool:

@@ -43,7 +43,7 @@ from unitok.training.code_embeddings import start_from_codes
 from unitok.training.finetuning import FreezeConfig, LoraConfig, add_lora, freeze, quantization
 from unitok.training.loss import LossConfig, LossOutput, chunked_cross_entropy
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule
-from unitok.training.position_gaps import Borders, PositionGapConfig, context_of, mask_of, with_gaps
+from unitok.training.position_gaps import PositionGapConfig, context_of, mask_of, with_gaps
 from unitok.vocabulary import AUDIO, CONTROL, IMAGE, TEXT, Vocabulary
 from unitok_tokenizers.errors import InputError
 
@@ -193,8 +193,8 @@ class DecoderModule(L.LightningModule):
         """Positions with gaps, the same ones in a run that goes on, and a mask that knows documents without them."""
         done = self.trainer.fit_loop.epoch_loop.batch_progress.total.processed  # pyright: ignore[reportAttributeAccessIssue]
         generator = torch.Generator().manual_seed(done * self.trainer.world_size + self.global_rank)
-        borders, context = Borders.of(self.vocabulary), context_of(self.decoder.config)
-        positions = with_gaps(batch.input_ids, batch.position_ids, borders, config, context, generator)
+        context = context_of(self.decoder.config)
+        positions = with_gaps(batch.input_ids, batch.position_ids, self.vocabulary, config, context, generator)
         return positions, mask_of(self.decoder, batch.position_ids)
 
     def loss(self, batch: PackedBatch) -> LossOutput:

@@ -12,7 +12,6 @@ Shapes: B rows, L row length, N documents in all rows, each padding token counte
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -42,23 +41,10 @@ class PositionGapConfig:
             raise InputError(f"model.position_gaps.longest must be at least 1, got {self.longest}")
 
 
-class Borders(NamedTuple):
-    """The control tokens at which a later part begins."""
-
-    user: int
-    eoi: int
-    eoa: int
-    eot: int
-
-    @staticmethod
-    def of(vocabulary: Vocabulary) -> Borders:
-        return Borders(vocabulary.user, vocabulary.eoi, vocabulary.eoa, vocabulary.eot)
-
-
 def with_gaps(
     input_ids: Tensor,
     position_ids: Tensor,
-    borders: Borders,
+    vocabulary: Vocabulary,
     config: PositionGapConfig,
     context: int,
     generator: torch.Generator,
@@ -71,7 +57,7 @@ def with_gaps(
     Args:
         input_ids: int64 ``[B, L]``.
         position_ids: int64 ``[B, L]``, which restart at 0 in each document.
-        borders: Where parts begin.
+        vocabulary: Tells where parts begin.
         config: How many gaps, how wide.
         context: Positions that the decoder knows.
         generator: Draws them; of the CPU.
@@ -81,8 +67,8 @@ def with_gaps(
     """
     device = input_ids.device
     before = input_ids.roll(1, dims=1)
-    behind_media = ((before == borders.eoi) | (before == borders.eoa)) & (input_ids != borders.eot)
-    begins = ((input_ids == borders.user) | behind_media) & (position_ids > 1)
+    behind_media = ((before == vocabulary.eoi) | (before == vocabulary.eoa)) & (input_ids != vocabulary.eot)
+    begins = ((input_ids == vocabulary.user) | behind_media) & (position_ids > 1)
 
     document = (position_ids == 0).flatten().cumsum(0) - 1  # [B * L]
     count = int(document[-1]) + 1

@@ -74,7 +74,7 @@ def _in_float32(decoder: PreTrainedModel) -> PreTrainedModel:
 
 
 def _compiled(setup: Setup, one: Subject, agreement: str) -> Iterator[Figure]:
-    names = f"batch 1, compiled, {one.name}", f"int8, compiled, against bf16, compiled, {one.name}"
+    names = f"batch 1, compiled, {one.name}", f"int8, compiled, against {_short(setup.dtype)}, compiled, {one.name}"
     if not setup.compiles:
         yield not_measured(SECTION, f"{names[0]}, against generate", COMPILED[one.name], "--no-compile")
         yield not_measured(SECTION, names[1], INT8, "--no-compile")
@@ -119,6 +119,10 @@ def _bandwidth(setup: Setup, one: Subject, engine: Engine, how: str) -> Figure:
     target = BANDWIDTH if one.name == "90M" and how == "compiled" else None
     name = f"bytes a second against what a sum reads at that working set, {how}, {one.name}"
     return Figure(SECTION, name, moved / possible, "x", target, count=setup.pairs, note=note)
+
+
+def _short(dtype: torch.dtype) -> str:
+    return "bf16" if dtype == torch.bfloat16 else _dtype_name(dtype)
 
 
 def _dtype_name(dtype: torch.dtype) -> str:

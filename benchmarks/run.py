@@ -24,7 +24,11 @@ def parser() -> ArgumentParser:
     add("--subjects", nargs="+", choices=NAMES, default=list(NAMES), help="which decoders (default: all)")
     add("--pairs", metavar="N", type=integer(5), default=5, help="runs of each ratio, at least 5 (default: 5)")
     add("--device", default="cpu", help="cpu or cuda (default: cpu)")
-    add("--dtype", choices=("bfloat16", "float32"), default="bfloat16", help="of the decoders (default: bfloat16)")
+    add(
+        "--dtype",
+        choices=("bfloat16", "float32"),
+        help="of the decoders (default: bfloat16 where the device has products)",
+    )
     add("--no-compile", action="store_true", help="leave out what takes minutes to compile")
     add("--patience", metavar="S", type=integer(0), default=300, help="seconds to wait for an idle machine")
     add("--allow-busy", action="store_true", help="measure on a busy machine too; the table then says so")
@@ -41,20 +45,21 @@ def measure(argv: Sequence[str]) -> None:
     from benchmarks.measure import IdleProbe
     from benchmarks.setup import Setup
     from benchmarks.table import machine, markdown, save
+    from unitok.precision import fast_dtype
 
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         raise InputError("--device cuda: there is none here; leave it out")
     modules = decoding, jacobi, serving, training, accelerator
     measurements = {module.__name__.rsplit(".", 1)[1]: module for module in modules}
     device, probe = torch.device(options.device), IdleProbe(options.patience, not options.allow_busy)
-    dtype = {"bfloat16": torch.bfloat16, "float32": torch.float32}[options.dtype]
+    dtype = getattr(torch, options.dtype) if options.dtype else fast_dtype(device)
     setup = Setup(device, dtype, options.pairs, probe, tuple(options.subjects), not options.no_compile)
     figures = []
     for name in options.sections:
         for figure in measurements[name].measure(setup):
             figures.append(figure)
             print(f"{figure.section}: {figure.name}: {figure.value}", file=sys.stderr)
-            about = {**machine(device), "dtype": options.dtype, "busy": probe.was_busy}
+            about = {**machine(device), "dtype": str(dtype).removeprefix("torch."), "busy": probe.was_busy}
             save(figures, about, options.output)  # after each row, so that a run that is stopped leaves what it found
     print(markdown(figures))
 

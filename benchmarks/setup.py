@@ -16,7 +16,7 @@ from unitok.evaluation.figures import Figure
 class Setup:
     """Attributes:
     device: What is measured.
-    dtype: Of the decoders.
+    dtype: Of the decoders; float32: training without autocast as well.
     pairs: Runs of each ratio.
     probe: Looks at the machine before each pair.
     names: The subjects.

@@ -135,7 +135,7 @@ def _padded(rows: Sequence[Tensor], device: torch.device) -> dict[str, Tensor]:
 
 
 def _step(loss: Callable[[], Tensor], optimizer: torch.optim.Optimizer, setup: Setup) -> None:
-    with torch.autocast(setup.device.type, torch.bfloat16):
+    with torch.autocast(setup.device.type, torch.bfloat16, enabled=setup.dtype == torch.bfloat16):
         value = loss()
     value.backward()
     optimizer.step()

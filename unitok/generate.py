@@ -233,8 +233,14 @@ def load(options: Options) -> UniTok:
     import torch
 
     from unitok.model import UniTok
+    from unitok.precision import has_bfloat16
 
     dtypes = {None: None, "float32": torch.float32, "bfloat16": torch.bfloat16}
+    if options.dtype == "bfloat16" and not has_bfloat16("cpu"):
+        print(
+            "warning: this processor has no products of bfloat16; without --dtype it is many times as fast",
+            file=sys.stderr,
+        )
     return UniTok.from_pretrained(
         options.model,
         dtype=dtypes[options.dtype],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import zipfile
 from collections.abc import Sequence
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from unitok.terminal import run
+
+log = logging.getLogger(__name__)
 
 VERBS = ("fit", "validate", "test")
 DESCRIPTION = """\
@@ -34,6 +37,19 @@ def check_checkpoint(path: Path) -> None:
         raise InputError(f"--ckpt_path {path} does not exist")
     if path.is_file() and not zipfile.is_zipfile(path):  # as torch.save writes
         raise InputError(f"--ckpt_path {path} is not a checkpoint, or it is damaged")
+
+
+def fast_precision(precision: str | None, accelerator: Any) -> str | None:
+    """What a trainer is to compute in: ``precision``, or float32 for a processor that has no products of bfloat16."""
+    import torch
+
+    from unitok.precision import has_bfloat16
+
+    on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())
+    if not str(precision).startswith("bf16") or not on_cpu or has_bfloat16("cpu"):
+        return precision
+    log.warning("this processor has no products of bfloat16: --trainer.precision is 32-true instead of %s", precision)
+    return "32-true"
 
 
 def _cause(error: BaseException, kind: type[Exception]) -> Exception | None:
@@ -81,6 +97,10 @@ def command(argv: Sequence[str]) -> None:
             path = self.config[self.config.subcommand].get("ckpt_path") if self.config.get("subcommand") else None
             if path and path not in ("best", "last", "hpc", "registry"):
                 check_checkpoint(Path(path))
+
+        def before_instantiate_classes(self) -> None:
+            trainer = self.config[self.config.subcommand].trainer
+            trainer.precision = fast_precision(trainer.precision, trainer.accelerator)
 
     try:
         TrainCLI(

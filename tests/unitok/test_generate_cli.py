@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from unitok import outputs
+from unitok import outputs, precision
 from unitok.generate import load, main, parse
 from unitok.model import UniTok
 from unitok.outputs import slug
@@ -296,6 +296,18 @@ def test_the_decoder_runs_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == {"dtype": torch.bfloat16, "adapter": None, "compile": True, "weights": "int8"}
     with pytest.raises(InputError, match="--dtype"):
         parse(["--prompt", "hi", "--dtype", "int4"])
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_numbers_that_the_processor_is_slow_with_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fast: bool
+) -> None:
+    monkeypatch.setattr(UniTok, "from_pretrained", lambda *_, **__: None)
+    monkeypatch.setattr(precision, "has_bfloat16", lambda _: fast)
+    load(parse(["--prompt", "hi"]))
+    assert capsys.readouterr().err == ""
+    load(parse(["--prompt", "hi", "--dtype", "bfloat16"]))
+    assert ("no products of bfloat16" in capsys.readouterr().err) is not fast
 
 
 def test_a_full_disk_leaves_no_half_written_file(cli, monkeypatch: pytest.MonkeyPatch) -> None:

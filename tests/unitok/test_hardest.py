@@ -18,6 +18,7 @@ from unitok.data import hardest
 from unitok.data.document_losses import document_losses
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, vocabulary_hash
 from unitok.decoder_folder import load_decoder
+from unitok.precision import fast_dtype
 from unitok.processor import Processor
 from unitok.terminal import run
 
@@ -75,7 +76,7 @@ def test_losses_are_those_of_each_document_alone(
 def test_the_hardest_documents_are_kept_in_their_order(
     cache: TokenCache, decoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    losses = document_losses(load_decoder(decoder, torch.bfloat16), list(cache))
+    losses = document_losses(load_decoder(decoder, fast_dtype("cpu")), list(cache))
     expected = sorted(sorted(range(DOCUMENTS), key=lambda number: -losses[number])[:4])
     assert choose(cache, decoder, tmp_path / "hard") == 0
     said = capsys.readouterr().out

@@ -15,7 +15,7 @@ import torch
 import yaml
 from transformers import AutoModelForCausalLM
 
-from unitok import train
+from unitok import precision, train
 from unitok.data.token_cache import TokenCacheWriter, vocabulary_hash
 from unitok.terminal import run
 from unitok.training.guards import StepGuard
@@ -133,6 +133,36 @@ def test_ctrl_c_keeps_the_state_and_the_run_goes_on_from_it(
     assert resumed["global_step"] == 4
     for name, tensor in whole.items():
         assert torch.equal(tensor, resumed["state_dict"][name]), name
+
+
+@pytest.mark.parametrize(
+    ("asked", "fast", "taken"),
+    [("bf16-mixed", True, "bf16-mixed"), ("bf16-mixed", False, "32-true"), ("32-true", False, "32-true")],
+)
+def test_a_processor_without_products_of_bfloat16_trains_in_float32(
+    config: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    asked: str,
+    fast: bool,
+    taken: str,
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(precision, "has_bfloat16", lambda _: fast)
+    monkeypatch.setattr(StepGuard, "on_train_start", lambda _, trainer, __: seen.append(trainer.precision))
+    config["trainer"]["precision"] = asked
+    assert run(train.command, arguments(config, tmp_path)) == 0
+    assert seen == [taken]
+    assert ("no products of bfloat16" in caplog.text) == (asked != taken)
+
+
+def test_an_accelerator_keeps_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "has_bfloat16", lambda _: False)
+    assert train.fast_precision("bf16-mixed", "gpu") == "bf16-mixed"
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    assert train.fast_precision("bf16-mixed", "auto") == "bf16-mixed"
+    assert train.fast_precision("bf16-mixed", "cpu") == "32-true"
 
 
 @pytest.mark.parametrize(

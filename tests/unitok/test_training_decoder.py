@@ -17,6 +17,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.strategies import ModelParallelStrategy
 from transformers import AutoModelForCausalLM
 
+from unitok import precision
 from unitok.data.datamodules import TokenCacheDataModule
 from unitok.data.packing import IGNORED, TARGET, PackedBatch
 from unitok.data.token_cache import TokenCacheWriter, vocabulary_hash
@@ -338,7 +339,11 @@ def test_compiling_keeps_the_names(make: Callable[..., DecoderModule]) -> None:
     assert make(compile=True).state_dict().keys() == make().state_dict().keys()
 
 
-def test_muon_equals_torchs_and_leaves_embeddings_to_adamw(make: Callable[..., DecoderModule]) -> None:
+@pytest.mark.parametrize("fast", [True, False])  # steps in bf16 and in float32
+def test_muon_equals_torchs_and_leaves_embeddings_to_adamw(
+    make: Callable[..., DecoderModule], monkeypatch: pytest.MonkeyPatch, fast: bool
+) -> None:
+    monkeypatch.setattr(precision, "has_bfloat16", lambda _: fast)
     module = make(optimizer=OptimizerConfig(name="muon", lr=1e-2, muon_lr=2e-2))
     optimizer = module.configure_optimizers()["optimizer"]
     hidden = [p for name, p in module.decoder.named_parameters() if p.ndim == 2 and ".layers." in name]

@@ -19,6 +19,7 @@ from unitok.data.preferences import Found, Preferences, scored, write_parts
 from unitok.data.tokenizing import JsonlSource, encode_documents, find_folder, load_processor
 from unitok.decoder_folder import load_decoder
 from unitok.document import Document, Text
+from unitok.precision import fast_dtype
 from unitok_tokenizers.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -76,8 +77,9 @@ def write_file(file: str | Path, checkpoint: str | Path, output: str | Path, on_
     """
     folder = find_folder(checkpoint)
     processor = load_processor(checkpoint)
-    decoder = load_decoder(folder / "decoder", torch.bfloat16)
-    decoder.to("cuda" if torch.cuda.is_available() else "cpu")  # pyright: ignore[reportArgumentType]
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    decoder = load_decoder(folder / "decoder", fast_dtype(device))
+    decoder.to(device)  # pyright: ignore[reportArgumentType]
     blocks = line_blocks(file, TOGETHER)
 
     def find(part: int) -> Found:

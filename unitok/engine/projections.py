@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+from unitok.precision import has_bfloat16
+
 Weights = Literal["int8"]
 """How weights are kept, if not as they are."""
 
@@ -98,9 +100,8 @@ def project(weight: Tensor, weights: Weights | None = None) -> Projection:
 
 def packs(dtype: torch.dtype) -> bool:
     """Whether oneDNN multiplies packed weights of a type fast on this processor."""
-    mkldnn: Any = torch.ops.mkldnn
     if not torch.backends.mkldnn.is_available():
         return False
     if dtype == torch.float32:
         return torch.backends.cpu.get_cpu_capability().startswith("AVX")
-    return dtype == torch.bfloat16 and bool(mkldnn._is_mkldnn_bf16_supported())
+    return dtype == torch.bfloat16 and has_bfloat16("cpu")

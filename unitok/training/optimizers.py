@@ -18,6 +18,7 @@ from torch.distributed.tensor import DTensor
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from unitok.precision import fast_dtype
 from unitok_tokenizers.errors import InputError
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # the quintic of Keller Jordan's Muon, as in torch.optim.Muon
@@ -85,9 +86,12 @@ def schedule_factor(step: int, config: ScheduleConfig, total_steps: int) -> floa
 
 
 def orthogonalize(matrices: Tensor) -> Tensor:
-    """Newton-Schulz iteration on a stack of matrices [n, a, b]: each towards U V^T of its SVD; bf16 out."""
+    """Newton-Schulz iteration on a stack of matrices [n, a, b]: each towards U V^T of its SVD.
+
+    Computes and returns bf16, or float32 on a device without products of bf16.
+    """
     a, b, c = NEWTON_SCHULZ
-    x = matrices.bfloat16()
+    x = matrices.to(fast_dtype(matrices.device))
     tall = x.size(-2) > x.size(-1)
     if tall:
         x = x.mT

@@ -1,0 +1,26 @@
+"""Which numbers a device computes with."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from unitok.engine.projections import packs
+from unitok.precision import fast_dtype, has_bfloat16
+
+
+def test_accelerators_compute_in_bfloat16() -> None:
+    assert has_bfloat16("cuda") and fast_dtype(torch.device("cuda", 1)) == torch.bfloat16
+
+
+@pytest.mark.parametrize("products", [True, False])
+def test_a_processor_computes_in_what_it_has_products_of(monkeypatch: pytest.MonkeyPatch, products: bool) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: products, raising=False)
+    assert has_bfloat16("cpu") is products and packs(torch.bfloat16) is products
+    assert fast_dtype("cpu") == (torch.bfloat16 if products else torch.float32)
+
+
+def test_without_onednn_there_are_no_such_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert not has_bfloat16("cpu") and fast_dtype("cpu") == torch.float32

@@ -24,7 +24,7 @@ from unitok.engine.decoder_weights import DecoderWeights, LayerMatrices
 from unitok.engine.fast_decoder import FastDecoder
 from unitok.engine.forward import Pass
 from unitok.engine.key_values import COLUMNS
-from unitok.engine.projections import Weights, rounded_to_int8
+from unitok.engine.projections import Weights, int8_product, rounded_to_int8
 from unitok_tokenizers.errors import InputError
 
 CACHE = "UNITOK_CACHE"
@@ -183,7 +183,7 @@ class _Int8Linear(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         flat = inputs.flatten(0, 1)
-        return torch.ops.aten._weight_int8pack_mm(flat, self._rounded, self._scale).view(*inputs.shape[:2], -1)
+        return int8_product(flat, self._rounded, self._scale).view(*inputs.shape[:2], -1)
 
 
 def _constant(value: Tensor) -> nn.Parameter:

@@ -69,25 +69,33 @@ class PackedProjection:
 
 
 class Int8Projection:
-    """The weight ``[O, I]`` in 8 bits, with a scale for each output; half of what bf16 has to read."""
+    """The weight ``[O, I]`` in 8 bits, with a scale for each output; half of what bf16 has to read.
+
+    A few tokens are multiplied in bf16 whatever they come in: the product with 8 bits has fast code for nothing else.
+    """
 
     def __init__(self, weight: Tensor) -> None:
         self._rounded, self._scale = rounded_to_int8(weight)
 
     def __call__(self, inputs: Tensor) -> Tensor:
         if inputs.shape[0] < LONG and inputs.device.type == "cpu":
-            return torch.ops.aten._weight_int8pack_mm(inputs.contiguous(), self._rounded, self._scale)
+            return int8_product(inputs.contiguous(), self._rounded, self._scale)
         return linear(inputs, self._rounded.to(inputs.dtype)) * self._scale
 
     def add(self, residual: Tensor, inputs: Tensor) -> Tensor:
         return self(inputs).add_(residual)
 
 
+def int8_product(inputs: Tensor, rounded: Tensor, scale: Tensor) -> Tensor:
+    """``[T, O]`` of ``[T, I]`` and what :func:`rounded_to_int8` gives, computed in bf16 on a CPU."""
+    return torch.ops.aten._weight_int8pack_mm(inputs.bfloat16(), rounded, scale).to(inputs.dtype)
+
+
 def rounded_to_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """A weight ``[O, I]`` as int8 ``[O, I]`` and what each output is multiplied with, ``[O]`` in the weight's dtype."""
+    """A weight ``[O, I]`` as int8 ``[O, I]`` and what each output is multiplied with, bf16 ``[O]``."""
     largest = weight.float().abs().amax(dim=1).clamp(min=torch.finfo(torch.float32).tiny)
     # The scale is rounded first, so that the int8 values make up for it.
-    scale = (largest / 127).to(weight.dtype)
+    scale = (largest / 127).bfloat16()
     return (weight.float() / scale.float()[:, None]).round().clamp(-127, 127).to(torch.int8), scale
 
 

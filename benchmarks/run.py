@@ -47,8 +47,10 @@ def measure(argv: Sequence[str]) -> None:
     from benchmarks.table import machine, markdown, save
     from unitok.precision import fast_dtype
 
-    if options.device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError("--device cuda: there is none here; leave it out")
+    try:
+        torch.empty(0, device=options.device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"--device {options.device}: there is none here; leave it out") from error
     modules = decoding, jacobi, serving, training, accelerator
     measurements = {module.__name__.rsplit(".", 1)[1]: module for module in modules}
     device, probe = torch.device(options.device), IdleProbe(options.patience, not options.allow_busy)

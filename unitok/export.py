@@ -13,7 +13,7 @@ from unitok_tokenizers.errors import InputError
 def build_parser() -> ArgumentParser:
     parser = ArgumentParser(
         "python -m unitok.export",
-        "Writes image_tokenizer.onnx (pixels float [B, 3, H, W] in [-1, 1] to codes int64 [B, 1, h, w]) and "
+        "Writes image_tokenizer.onnx (pixels float [B, 3, H, W] in [-1, 1] to codes int64 [B, K, h, w]) and "
         "image_detokenizer.onnx (codes to pixels), for any B and for any H and W of whole cells of the code grid.",
     )
     parser.add_argument("--model", default="tiny", metavar="NAME", help="tiny, or the folder of a checkpoint")

@@ -20,8 +20,8 @@ Train, validate or test what a config describes: the image tokenizer or the deco
 examples:
   python -m unitok.train fit --config configs/decoder/smoke.yaml
   python -m unitok.train fit --config configs/decoder/tiny.yaml --trainer.max_steps 1000
-  python -m unitok.train fit --config configs/decoder/tiny.yaml --ckpt_path runs/decoder/last.ckpt   (goes on)
-  python -m unitok.train validate --config configs/decoder/tiny.yaml --ckpt_path runs/decoder/last.ckpt
+  python -m unitok.train fit --config configs/decoder/tiny.yaml --ckpt_path runs/decoder/tiny/last.ckpt   (goes on)
+  python -m unitok.train validate --config configs/decoder/tiny.yaml --ckpt_path runs/decoder/tiny/last.ckpt
   python -m unitok.train fit --config configs/decoder/tiny.yaml --print_config
 
 what a class takes:
@@ -46,7 +46,9 @@ def fast_precision(precision: str | None, accelerator: Any) -> str | None:
     from unitok.precision import has_bfloat16
 
     on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())
-    if not str(precision).startswith("bf16") or not on_cpu or has_bfloat16("cpu"):
+    asked = str(precision)
+    # A trainer on a processor turns float16 with autocast into bfloat16.
+    if not (asked.startswith("bf16") or asked in ("16", "16-mixed")) or not on_cpu or has_bfloat16("cpu"):
         return precision
     log.warning("this processor has no products of bfloat16: --trainer.precision is 32-true instead of %s", precision)
     return "32-true"
@@ -122,6 +124,15 @@ def command(argv: Sequence[str]) -> None:
         if (cause := _cause(error, InputError)) is None:
             raise
         raise InputError(str(cause)) from error
+    except RuntimeError as error:
+        from torch._inductor.exc import InductorError
+
+        if (failed := _cause(error, InductorError)) is None:
+            raise
+        reason = " ".join(str(failed).split())[:200]
+        raise InputError(
+            f"layers cannot be compiled here ({reason}); install a C++ compiler, or give --model.compile false"
+        ) from error
     except SystemExit as end:
         if isinstance(end.__context__, KeyboardInterrupt):  # which the trainer turns into an exit
             raise KeyboardInterrupt from None

@@ -16,7 +16,9 @@ sys.path.append(str(ROOT))  # behind everything else: the folder holds `tokenize
 
 from benchmarks import accelerator, decoding, jacobi, measure, serving, subjects, table  # noqa: E402
 from benchmarks.measure import IdleProbe, Ratio, compare  # noqa: E402
+from benchmarks.run import main  # noqa: E402
 from benchmarks.setup import Setup  # noqa: E402
+from unitok import precision  # noqa: E402
 from unitok.evaluation.figures import Figure  # noqa: E402
 from unitok_tokenizers.errors import InputError  # noqa: E402
 
@@ -150,6 +152,30 @@ def test_the_table_says_what_was_met(tmp_path: Path) -> None:
     assert "not measured" in lines[6] and "no compiler" in lines[6]
     saved = json.loads((tmp_path / "new" / "benchmarks.json").read_text())
     assert [figure["met"] for figure in saved["figures"]] == [True, False, None] and saved["busy"] is False
+
+
+@pytest.mark.parametrize("products", [True, False])
+def test_decoders_are_measured_in_what_the_processor_is_fast_with(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, products: bool
+) -> None:
+    seen: list[Setup] = []
+
+    def look(setup: Setup) -> list[Figure]:
+        seen.append(setup)
+        return [Figure("jacobi", "one", 1.0, "x", None)]
+
+    monkeypatch.setattr(precision, "has_bfloat16", lambda _: products)
+    monkeypatch.setattr(jacobi, "measure", look)
+    assert main(["--sections", "jacobi", "--output", str(tmp_path)]) == 0
+    assert main(["--sections", "jacobi", "--output", str(tmp_path), "--dtype", "float32"]) == 0
+    assert [setup.dtype for setup in seen] == [torch.bfloat16 if products else torch.float32, torch.float32]
+    assert json.loads((tmp_path / "benchmarks.json").read_text())["dtype"] == "float32"
+
+
+def test_a_device_that_is_not_here_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    for device in ("gpu", "cuda:99"):
+        assert main(["--device", device]) == 2
+        assert f"--device {device}" in capsys.readouterr().err
 
 
 def test_the_command_refuses_what_it_cannot_do() -> None:

@@ -104,6 +104,22 @@ def test_a_compiled_decoder_computes_the_same_and_is_kept(
         other.forward()
 
 
+@needs_compiler
+def test_a_compiled_decoder_of_8_bits_computes_what_an_eager_one_does(
+    cache: Path, tiny_processor: Processor, tiny_grammar: Grammar, make_decoder: Callable[..., PreTrainedModel]
+) -> None:
+    words = tiny_processor.vocabulary
+    decoder = make_decoder(words.size)
+    engine = Engine(decoder, words, tiny_grammar, EngineOptions(compile=True, weights="int8"))
+    ids = torch.randint(words.size, (40,), generator=torch.Generator().manual_seed(0)).tolist()
+    exact = logits_of(FastDecoder(DecoderWeights(decoder)), ids, words.size, 3)
+    for step in (1, 3):
+        found = logits_of(engine.forward(), ids, words.size, step)
+        expected = logits_of(FastDecoder(DecoderWeights(decoder, "int8")), ids, words.size, step)
+        torch.testing.assert_close(found, expected, atol=0.02 * float(expected.abs().max()), rtol=0)  # products in bf16
+        assert not torch.allclose(found, exact, atol=1e-5 * float(exact.abs().max()), rtol=0)
+
+
 def test_what_stops_the_compiler_is_one_line(
     cache: Path,
     tiny_processor: Processor,

@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import CohereConfig, CohereForCausalLM, PreTrainedModel
 
-from unitok import tokenize
+from unitok import precision, tokenize
 from unitok.data import document_losses as reading
 from unitok.data import hardest
 from unitok.data.document_losses import document_losses
@@ -86,6 +86,22 @@ def test_the_hardest_documents_are_kept_in_their_order(
     for number, (ids, targets) in zip(expected, chosen, strict=True):
         assert ids.tolist() == cache[number][0].tolist() and targets.tolist() == cache[number][1].tolist()
     assert {path.name for path in tmp_path.iterdir()} == {"cache", "decoder", "hard"}  # nothing is left over
+
+
+@pytest.mark.parametrize("products", [True, False])
+def test_the_decoder_computes_in_what_the_processor_is_fast_with(
+    cache: TokenCache, decoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, products: bool
+) -> None:
+    read: list[torch.dtype] = []
+
+    def losses(model: PreTrainedModel, documents: list[Any]) -> np.ndarray:
+        read.append(model.dtype)
+        return document_losses(model, documents)
+
+    monkeypatch.setattr(precision, "has_bfloat16", lambda _: products)
+    monkeypatch.setattr(hardest, "document_losses", losses)
+    assert choose(cache, decoder, tmp_path / "hard") == 0
+    assert read == [torch.bfloat16 if products else torch.float32]
 
 
 def test_at_least_one_document_is_kept(cache: TokenCache, decoder: Path, tmp_path: Path) -> None:

@@ -143,10 +143,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-def test_documents_stay_apart_and_are_read_at_their_positions(folder: Path, attention: Any) -> None:
+@pytest.mark.parametrize(
+    ("rows", "padding"),
+    [
+        ([[conversation([3], True), conversation([1, 2], True)], [conversation([2, 2], True)]], 3),
+        ([[conversation([2, 2], True)]], 0),  # which attention needs no mask for
+    ],
+)
+def test_documents_stay_apart_and_are_read_at_their_positions(
+    folder: Path, attention: Any, rows: list[list[list[int]]], padding: int
+) -> None:
     decoder = module(folder, attn_implementation=attention)
-    rows = [[conversation([3], True), conversation([1, 2], True)], [conversation([2, 2], True)]]
-    batch = packed(rows, 56)
+    batch = packed(rows, max(sum(map(len, row)) for row in rows) + padding)
     positions = gaps(batch, 1)
     assert not torch.equal(positions, batch.position_ids)
     together = decoder(batch.input_ids, positions, mask_of(decoder.decoder, batch.position_ids))

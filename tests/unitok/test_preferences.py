@@ -16,7 +16,7 @@ from PIL import Image as PillowImage
 from torch import nn
 from torch.nn import functional as F
 
-from unitok import tokenize
+from unitok import precision, tokenize
 from unitok.data import preference_files
 from unitok.data.datamodules import CountingSampler
 from unitok.data.hardest import write_hardest
@@ -134,6 +134,23 @@ def test_a_cache_holds_both_answers_and_the_margin_of_its_decoder(
         start = torch.from_numpy(chosen[:prompt].astype(np.int64))
         own = model.engine.log_likelihoods([start, start], answers)
         assert margin == pytest.approx(own[0] - own[1], abs=0.3)  # the reference may be read in bfloat16
+
+
+@pytest.mark.parametrize("products", [True, False])
+def test_the_reference_computes_in_what_the_processor_is_fast_with(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, products: bool
+) -> None:
+    read: list[torch.dtype] = []
+
+    def score(decoder: Any, pairs: Any) -> Any:
+        read.append(decoder.dtype)
+        return scored(decoder, pairs)
+
+    monkeypatch.setattr(precision, "has_bfloat16", lambda _: products)
+    monkeypatch.setattr(preference_files, "scored", score)
+    (tmp_path / "pairs.jsonl").write_text(line("circle or star", "circle", "star") + "\n")
+    assert tokenize_pairs(tmp_path / "pairs.jsonl", checkpoint, tmp_path / "cache") == 0
+    assert read == [torch.bfloat16 if products else torch.float32]
 
 
 @pytest.mark.parametrize("reference", [True, False])

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from torch._inductor.exc import InductorError
 from transformers import AutoModelForCausalLM
 
 from unitok import precision, train
 from unitok.data.token_cache import TokenCacheWriter, vocabulary_hash
 from unitok.terminal import run
+from unitok.training.decoder import DecoderModule
 from unitok.training.guards import StepGuard
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.spec import CodebookSpec
@@ -137,7 +139,12 @@ def test_ctrl_c_keeps_the_state_and_the_run_goes_on_from_it(
 
 @pytest.mark.parametrize(
     ("asked", "fast", "taken"),
-    [("bf16-mixed", True, "bf16-mixed"), ("bf16-mixed", False, "32-true"), ("32-true", False, "32-true")],
+    [
+        ("bf16-mixed", True, "bf16-mixed"),
+        ("bf16-mixed", False, "32-true"),
+        ("16-mixed", False, "32-true"),
+        ("32-true", False, "32-true"),
+    ],
 )
 def test_a_processor_without_products_of_bfloat16_trains_in_float32(
     config: dict[str, Any],
@@ -188,6 +195,18 @@ def test_a_mistake_in_a_config_is_one_line(
     assert run(train.command, arguments(config, tmp_path)) == 2
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1 and message in errors[0]
+
+
+def test_a_missing_compiler_is_one_line(
+    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def compile_it(*_: object) -> None:
+        raise InductorError(RuntimeError("No working C++ compiler found"), None)
+
+    monkeypatch.setattr(DecoderModule, "training_step", compile_it)
+    assert run(train.command, arguments(config, tmp_path)) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("error: layers cannot be compiled here") and "--model.compile false" in said
 
 
 def test_a_missing_config_or_checkpoint_is_one_line(

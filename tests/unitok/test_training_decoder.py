@@ -26,7 +26,7 @@ from unitok.training.decoder import GROUPS, DecoderModule
 from unitok.training.ema import ExponentialMovingAverage
 from unitok.training.guards import DivergenceError, StepGuard
 from unitok.training.loss import LossConfig, full_cross_entropy
-from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, schedule_factor
+from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, orthogonalize, schedule_factor
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.spec import CodebookSpec
@@ -344,6 +344,7 @@ def test_muon_equals_torchs_and_leaves_embeddings_to_adamw(
     make: Callable[..., DecoderModule], monkeypatch: pytest.MonkeyPatch, fast: bool
 ) -> None:
     monkeypatch.setattr(precision, "has_bfloat16", lambda _: fast)
+    assert orthogonalize(torch.eye(3)[None]).dtype == (torch.bfloat16 if fast else torch.float32)
     module = make(optimizer=OptimizerConfig(name="muon", lr=1e-2, muon_lr=2e-2))
     optimizer = module.configure_optimizers()["optimizer"]
     hidden = [p for name, p in module.decoder.named_parameters() if p.ndim == 2 and ".layers." in name]

@@ -290,10 +290,12 @@ def _example(decoder: Any, of_one: bool) -> tuple[tuple[Any, ...], tuple[Any, ..
 
 
 def _key(decoder: nn.Module, weights: Weights | None) -> str:
-    """Names what is compiled: the weights, this code, PyTorch and the processor or accelerator."""
+    """Names what is compiled: the weights, the code of a step, PyTorch and the processor or accelerator."""
     device = next(decoder.parameters()).device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
-    digest = hashlib.sha256(Path(__file__).read_bytes())
+    here = Path(__file__)
+    code = [here, here.with_name("projections.py"), here.with_name("decoder_weights.py")]
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in code))
     digest.update(f"{weights} {torch.__version__} {name} {decoder.config}".encode())  # pyright: ignore[reportAttributeAccessIssue]
     for name, weight in decoder.state_dict().items():
         digest.update(f"{name} {weight.dtype} {list(weight.shape)}".encode())

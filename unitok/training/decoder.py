@@ -68,7 +68,8 @@ class DecoderModule(L.LightningModule):
         lora: Train adapters of `init_from` instead of its weights; they are what is exported.
         codes_from: Folder of an image tokenizer, or of a base with all its tokenizers: the embeddings of codes start
             from their code vectors, but for codes that the checkpoint of `init_from` knows.
-        attn_implementation: As in transformers; sdpa always works, eager is faster on CPUs with short rows.
+        attn_implementation: As in transformers; sdpa always works, eager is faster on CPUs with short rows,
+            flex_attention on accelerators. Its flash attention keeps documents apart in batches of one row only.
         compile: Compile each layer with torch.compile.
         gradient_checkpointing: Recompute each layer in the backward pass, for less memory.
         position_gaps: Train on some documents with a gap in their positions, so that what is asked is done far behind
@@ -86,7 +87,7 @@ class DecoderModule(L.LightningModule):
         freeze: FreezeConfig | None = None,
         lora: LoraConfig | None = None,
         codes_from: str | None = None,
-        attn_implementation: Literal["sdpa", "eager", "flash_attention_2", "flex_attention"] = "sdpa",
+        attn_implementation: Literal["sdpa", "eager", "flex_attention"] = "sdpa",
         compile: bool = False,
         gradient_checkpointing: bool = False,
         position_gaps: PositionGapConfig | None = None,

@@ -93,7 +93,10 @@ def mask_of(decoder: PreTrainedModel, position_ids: Tensor) -> Tensor | None:
     The decoder itself finds documents by positions that do not follow one another.
     """
     embeddings = torch.empty((*position_ids.shape, 1), dtype=decoder.dtype, device=position_ids.device)
-    return create_causal_mask(decoder.config, embeddings, None, None, position_ids)  # pyright: ignore[reportReturnType]
+    # Without a mask, which a batch of whole documents needs none of, the decoder would take a gap for another document.
+    return create_causal_mask(  # pyright: ignore[reportReturnType]
+        decoder.config, embeddings, None, None, position_ids, allow_is_causal_skip=False
+    )
 
 
 def context_of(config: PretrainedConfig) -> int:

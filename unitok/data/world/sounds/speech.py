@@ -32,7 +32,8 @@ _SECONDS = 60
 def check_speech() -> None:
     """Raises `InputError` when espeak-ng is not installed."""
     if which(PROGRAM) is None:
-        raise InputError(f"speech is made with {PROGRAM}, which is not installed: apt-get install {PROGRAM}")
+        how = f"on a Mac brew install {PROGRAM}, elsewhere apt-get install {PROGRAM}"
+        raise InputError(f"speech is made with {PROGRAM}, which is not installed: {how}")
 
 
 @lru_cache(maxsize=256)

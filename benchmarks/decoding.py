@@ -60,10 +60,10 @@ def _agreement(setup: Setup, one: Subject, engine: Engine) -> str:
     """
     same = one.draw(engine)[0] == one.draw_stock()
     if same:
-        return f"greedy answers equal ({_dtype_name(setup.dtype)})"
+        return f"greedy answers equal ({setup.dtype_name})"
     exact = replace(one, decoder=_in_float32(one.decoder))
     if exact.draw(exact.engine())[0] == exact.draw_stock():
-        return f"greedy answers equal in float32, not in {_dtype_name(setup.dtype)}"
+        return f"greedy answers equal in float32, not in {setup.dtype_name}"
     return "greedy answers DIFFER"
 
 
@@ -74,7 +74,8 @@ def _in_float32(decoder: PreTrainedModel) -> PreTrainedModel:
 
 
 def _compiled(setup: Setup, one: Subject, agreement: str) -> Iterator[Figure]:
-    names = f"batch 1, compiled, {one.name}", f"int8, compiled, against {_short(setup.dtype)}, compiled, {one.name}"
+    kind = setup.dtype_name.replace("bfloat16", "bf16")
+    names = f"batch 1, compiled, {one.name}", f"int8, compiled, against {kind}, compiled, {one.name}"
     if not setup.compiles:
         yield not_measured(SECTION, f"{names[0]}, against generate", COMPILED[one.name], "--no-compile")
         yield not_measured(SECTION, names[1], INT8, "--no-compile")
@@ -119,11 +120,3 @@ def _bandwidth(setup: Setup, one: Subject, engine: Engine, how: str) -> Figure:
     target = BANDWIDTH if one.name == "90M" and how == "compiled" else None
     name = f"bytes a second against what a sum reads at that working set, {how}, {one.name}"
     return Figure(SECTION, name, moved / possible, "x", target, count=setup.pairs, note=note)
-
-
-def _short(dtype: torch.dtype) -> str:
-    return "bf16" if dtype == torch.bfloat16 else _dtype_name(dtype)
-
-
-def _dtype_name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")

@@ -61,7 +61,7 @@ def measure(argv: Sequence[str]) -> None:
         for figure in measurements[name].measure(setup):
             figures.append(figure)
             print(f"{figure.section}: {figure.name}: {figure.value}", file=sys.stderr)
-            about = {**machine(device), "dtype": str(dtype).removeprefix("torch."), "busy": probe.was_busy}
+            about = {**machine(device), "dtype": setup.dtype_name, "busy": probe.was_busy}
             save(figures, about, options.output)  # after each row, so that a run that is stopped leaves what it found
     print(markdown(figures))
 

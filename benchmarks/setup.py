@@ -30,6 +30,11 @@ class Setup:
     names: tuple[str, ...]
     compiles: bool
 
+    @property
+    def dtype_name(self) -> str:
+        """Without the name of the library."""
+        return str(self.dtype).removeprefix("torch.")
+
     def subject(self, name: str) -> Subject:
         """A subject on the device."""
         return subject(name, self.dtype, self.device)

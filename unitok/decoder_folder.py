@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from unitok.precision import fast_dtype
 from unitok.vocabulary import TEXT, Vocabulary
 from unitok_tokenizers.errors import InputError
 
@@ -71,6 +72,12 @@ def load_decoder(
     if wrong:
         raise InputError(f"{folder}: the weights do not fit config.json, as {wrong[0]} shows; copy the decoder again")
     return decoder.eval()
+
+
+def load_fast(folder: str | Path) -> PreTrainedModel:
+    """As :func:`load_decoder`, on an accelerator where there is one, in the numbers that are fast there."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return load_decoder(folder, fast_dtype(device)).to(device)  # pyright: ignore[reportArgumentType]
 
 
 def load_for_vocabulary(

@@ -20,15 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from unitok.data.document_losses import document_losses
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, vocabulary_hash
 from unitok.data.tokenizing import begin, files_identity, find_folder
-from unitok.decoder_folder import load_decoder, refuse_scaled_logits
-from unitok.precision import fast_dtype
+from unitok.decoder_folder import load_fast, refuse_scaled_logits
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 
@@ -98,10 +96,8 @@ def _losses(cache: TokenCache, folder: Path, work: Path) -> NDArray[np.float32]:
     """The loss of each document, float32 ``[documents]``, as far as possible from what was found before."""
     # What the files are before they are read: one that is replaced meanwhile is another decoder.
     identity = {"together": TOGETHER, "documents": files_identity(cache.folder), "decoder": files_identity(folder)}
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    decoder = load_decoder(folder, fast_dtype(device))
+    decoder = load_fast(folder)
     _check(decoder.config, folder, cache)
-    decoder.to(device)  # pyright: ignore[reportArgumentType]
     begin(work, identity)
     found = []
     with tqdm(total=len(cache), desc="reading", unit="document") as bar:

@@ -12,14 +12,11 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
-
 from unitok.data.documents import OnError, line_blocks, parse_json, parse_messages, read_lines
 from unitok.data.preferences import Found, Preferences, scored, write_parts
 from unitok.data.tokenizing import JsonlSource, encode_documents, find_folder, load_processor
-from unitok.decoder_folder import load_decoder
+from unitok.decoder_folder import load_fast
 from unitok.document import Document, Text
-from unitok.precision import fast_dtype
 from unitok_tokenizers.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -77,9 +74,7 @@ def write_file(file: str | Path, checkpoint: str | Path, output: str | Path, on_
     """
     folder = find_folder(checkpoint)
     processor = load_processor(checkpoint)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    decoder = load_decoder(folder / "decoder", fast_dtype(device))
-    decoder.to(device)  # pyright: ignore[reportArgumentType]
+    decoder = load_fast(folder / "decoder")
     blocks = line_blocks(file, TOGETHER)
 
     def find(part: int) -> Found:

@@ -108,8 +108,6 @@ def project(weight: Tensor, weights: Weights | None = None) -> Projection:
 
 def packs(dtype: torch.dtype) -> bool:
     """Whether oneDNN multiplies packed weights of a type fast on this processor."""
-    if not torch.backends.mkldnn.is_available():
-        return False
     if dtype == torch.float32:
-        return torch.backends.cpu.get_cpu_capability().startswith("AVX")
+        return torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability().startswith("AVX")
     return dtype == torch.bfloat16 and has_bfloat16("cpu")

@@ -6,10 +6,17 @@ tokenized and a decoder is trained, and the *checkpoint* that the base and that 
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from unitok.terminal import ArgumentParser, integer, number, run
+
+if TYPE_CHECKING:
+    from unitok.engine.sampling import Sampling
 
 DESCRIPTION = "Put trained parts together: codecs into a base, then a base and a decoder into a checkpoint."
 
@@ -62,7 +69,7 @@ def build_parser() -> ArgumentParser:
         help="a base and a trained decoder as one checkpoint",
         description="Make a checkpoint from a base and a trained decoder.",
     )
-    whole.add_argument("--base", required=True, metavar="FOLDER", help="as the command above wrote it")
+    whole.add_argument("--base", required=True, metavar="FOLDER", help="as the command above wrote it, or a checkpoint")
     whole.add_argument(
         "--decoder",
         required=True,
@@ -74,29 +81,22 @@ def build_parser() -> ArgumentParser:
     whole.add_argument(
         "--image-codec", metavar="FOLDER", help="take the detokenizer from here, such as a better trained one"
     )
-    whole.add_argument("--refiner", metavar="FOLDER", help="a trained refiner, for --refine")
-    whole.add_argument("--temperature", type=number(0), default=1.0, help="of image codes (default 1)")
-    whole.add_argument("--top-p", type=number(0, 1, above=True), default=1.0, help="of image codes (default 1)")
-    whole.add_argument("--top-k", type=integer(0), default=0, help="of image codes; 0: all (default 0)")
-    whole.add_argument("--guidance-scale", type=number(0), default=1.0, help="of image codes (default 1)")
+    whole.add_argument("--refiner", metavar="FOLDER", help="a trained refiner, for --refine (default: the base's)")
+    about = "by default those of the base where it is a whole checkpoint, such as tiny; else as said"
+    add = whole.add_argument_group("how answers are drawn", about).add_argument
+    switch = argparse.BooleanOptionalAction
+    for prefix, kind in (("", "image"), ("audio-", "audio")):
+        add(f"--{prefix}temperature", type=number(0), metavar="T", help=f"of {kind} codes (else 1)")
+        add(f"--{prefix}top-p", type=number(0, 1, above=True), metavar="P", help=f"of {kind} codes (else 1)")
+        add(f"--{prefix}top-k", type=integer(0), metavar="K", help=f"of {kind} codes; 0: all (else 0)")
+        add(f"--{prefix}guidance-scale", type=number(0), metavar="G", help=f"of {kind} codes (else 1)")
     candidates = "candidates for an answer, of which the model gives the best: of one that is"
     for option, what in (("--best-of", "a picture"), ("--audio-best-of", "a sound"), ("--text-best-of", "words")):
-        whole.add_argument(option, type=integer(1), default=1, help=f"{candidates} {what} (default 1)")
-    whole.add_argument(
-        "--window", type=integer(1), default=1, help="codes that are guessed and tested together (default 1: none)"
-    )
-    whole.add_argument(
-        "--hear-first", action="store_true", help="write speech about pictures down before it is answered"
-    )
-    whole.add_argument(
-        "--redraw",
-        action="store_true",
-        help="draw pictures in strange looks again, to weigh words about them, of which there must be several",
-    )
-    whole.add_argument("--audio-temperature", type=number(0), default=1.0, help="of audio codes (default 1)")
-    whole.add_argument("--audio-top-p", type=number(0, 1, above=True), default=1.0, help="of audio codes (default 1)")
-    whole.add_argument("--audio-top-k", type=integer(0), default=0, help="of audio codes; 0: all (default 0)")
-    whole.add_argument("--audio-guidance-scale", type=number(0), default=1.0, help="of audio codes (default 1)")
+        add(option, type=integer(1), metavar="N", help=f"{candidates} {what} (else 1)")
+    add("--window", type=integer(1), metavar="N", help="codes that are guessed and tested together (else 1: none)")
+    add("--hear-first", action=switch, help="write speech about pictures down before it is answered (else not)")
+    about = "draw pictures in strange looks again, to weigh words about them, of which there must be several (else not)"
+    add("--redraw", action=switch, help=about)
     whole.add_argument("--output", required=True, metavar="FOLDER", help="the checkpoint; an older one is replaced")
     return parser
 
@@ -106,7 +106,6 @@ def command(argv: Sequence[str]) -> None:
     options = build_parser().parse_args(argv)
     # Imported late, so that --help and mistakes are answered at once.
     from unitok import assembly
-    from unitok.engine.sampling import Sampling, SamplingParams
 
     if options.what == "base":
         vocabulary = assembly.make_base(
@@ -122,22 +121,33 @@ def command(argv: Sequence[str]) -> None:
         )
         print(f"{options.output}: {vocabulary}")
         return
-    image = SamplingParams(options.temperature, options.top_k, options.top_p, options.best_of)
-    audio = SamplingParams(options.audio_temperature, options.audio_top_k, options.audio_top_p, options.audio_best_of)
-    sampling = Sampling(
-        text=SamplingParams(temperature=0.0, best_of=options.text_best_of),
-        image=image,
-        audio=audio,
-        guidance_scale=options.guidance_scale,
-        audio_guidance_scale=options.audio_guidance_scale,
-        window=options.window,
-        hear_first=options.hear_first,
-        redraw=options.redraw,
-    )
+    before, refiner = assembly.ways_of(options.base)
     assembly.make_checkpoint(
-        options.base, options.decoder, options.output, sampling, options.image_codec, options.refiner
+        options.base,
+        options.decoder,
+        options.output,
+        _sampling(options, before),
+        options.image_codec,
+        options.refiner or refiner,
     )
     print(options.output)
+
+
+def _sampling(options: Namespace, before: Sampling) -> Sampling:
+    """The settings that were there, changed as the command line says."""
+
+    def changed(settings: Any, names: Mapping[str, str]) -> Any:
+        given = {name: getattr(options, option) for name, option in names.items()}
+        return replace(settings, **{name: value for name, value in given.items() if value is not None})
+
+    drawing = {name: name for name in ("temperature", "top_k", "top_p", "best_of")}
+    own = ("guidance_scale", "audio_guidance_scale", "window", "hear_first", "redraw")
+    return replace(
+        changed(before, {name: name for name in own}),
+        text=changed(before.text, {"best_of": "text_best_of"}),
+        image=changed(before.image, drawing),
+        audio=changed(before.audio, {name: f"audio_{option}" for name, option in drawing.items()}),
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

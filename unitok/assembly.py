@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,11 @@ import numpy as np
 
 from unitok import checkpoint
 from unitok.components import COMPONENTS
-from unitok.data.tokenizing import codec_folder, load_processor
+from unitok.data.tokenizing import codec_folder, find_folder, load_processor
 from unitok.data.world.sounds.corpus import sound_corpus
 from unitok.data.world.tasks import corpus
 from unitok.decoder_folder import load_mean
-from unitok.engine.sampling import Sampling
+from unitok.engine.sampling import Sampling, SamplingParams
 from unitok.model import UniTok
 from unitok.processor import Processor
 from unitok.syntax import FramedAudio, SizedImages
@@ -62,7 +63,7 @@ def make_base(
         InputError: A part is missing or damaged, parts do not fit together, or ``output`` exists.
     """
     output = Path(output)
-    if output.exists():
+    if os.path.exists(output):
         raise InputError(f"{output} exists already; remove it or choose another output folder")
     codec = codec_folder(image_codec, "image_tokenizer")
     images = ImageTokenizer.from_pretrained(codec / "image_tokenizer")
@@ -98,6 +99,19 @@ def _audio_codec(name_or_folder: str | Path, codebooks: int | None) -> dict[str,
     if codebooks is not None:
         raise InputError("a trained audio codec is used with all its codebooks; leave their number out")
     return {name: next(iter(COMPONENTS[name].values()))(folder / name) for name in names}
+
+
+def ways_of(base: str | Path) -> tuple[Sampling, Path | None]:
+    """How answers are drawn on a base if nothing is said, and its refiner: as by the checkpoint that it is part of.
+
+    Where it is a base alone, tokens are drawn as the decoder learned them, but words are the likeliest.
+
+    Raises:
+        InputError: There is none, or its manifest is damaged.
+    """
+    folder = find_folder(base)
+    sampling, refiner = checkpoint.ways(folder) if checkpoint.is_checkpoint(folder) else (None, None)
+    return sampling or Sampling(text=SamplingParams(temperature=0.0)), refiner
 
 
 def make_checkpoint(

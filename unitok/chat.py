@@ -112,11 +112,11 @@ class Chat:
         command, _, argument = line.partition(" ")
         argument = argument.strip()
         if command == "/image" and argument:
-            self._images.append(load_image(Path(argument).expanduser()))
+            self._images.append(load_image(_path(argument)))
         elif command == "/audio" and argument:
-            self._sounds.append(load_sound(Path(argument).expanduser()))
+            self._sounds.append(load_sound(_path(argument)))
         elif command == "/save" and argument:
-            self.save(Path(argument).expanduser())
+            self.save(_path(argument))
         elif command == "/reset" and not argument:
             self.document = Document()
             self._forget_media()
@@ -135,8 +135,8 @@ class Chat:
         """Answers a message. The conversation grows by the message and the whole answer, or not at all."""
         asked = self.document.ask(*parts)
         answers = sum(turn.role == "assistant" for turn in asked.turns)
-        stem = slug(" ".join(part for part in parts if isinstance(part, str)))
-        display = _Display(self._output, stem, self._sound_format)
+        words = " ".join(part for part in parts if isinstance(part, str))
+        display = _Display(self._output, words, self._sound_format)
         seed = self._seed + answers
         try:
             for event in self._model.stream(asked, self._modality, self._sampling, seed, seconds=self._seconds):
@@ -145,6 +145,7 @@ class Chat:
                     self.document = event.document
                     self._forget_media()
         except InputError as error:
+            self._forget_media()  # what cannot be used would stand in the way of every later message
             hint = "; /reset begins a new conversation" if self.document.turns else ""
             raise InputError(f"{error}{hint}") from error
         finally:
@@ -169,11 +170,12 @@ class Chat:
 
 
 class _Display:
-    """Shows an answer as it comes; pictures and sounds become files whose names begin with `stem`."""
+    """Shows an answer as it comes; pictures and sounds become files named after `words`, or after what was heard."""
 
-    def __init__(self, output: Path, stem: str, sound_format: SoundFormat) -> None:
+    def __init__(self, output: Path, words: str, sound_format: SoundFormat) -> None:
         self._output = output
-        self._stem = stem
+        self._words = words.strip()
+        self._heard = ""
         self._sound_format: SoundFormat = sound_format
         self._bar: tqdm | None = None
         self._line_open = False
@@ -181,6 +183,7 @@ class _Display:
     def show(self, event: Event) -> None:
         if isinstance(event, SpeechHeard):
             print(f"heard: {printable(event.words)}", file=sys.stderr)
+            self._heard += f"{event.words} "
         elif isinstance(event, TextDelta):
             print(printable(event.text), end="", flush=True)
             self._line_open = True
@@ -205,7 +208,8 @@ class _Display:
 
     def _write(self, media: Media) -> None:
         self.close()
-        paths, _ = write_media(self._output, self._stem, [[media]], self._sound_format)
+        stem = slug(self._words or self._heard, "sound" if isinstance(media, Audio) else "picture")
+        paths, _ = write_media(self._output, stem, [[media]], self._sound_format)
         print(paths[0][0], flush=True)
 
     def close(self) -> None:
@@ -218,10 +222,18 @@ class _Display:
             self._line_open = False
 
 
+def _path(name: str) -> Path:
+    return Path(os.path.expanduser(name))  # a name such as ~draft.json, of no user, stays as it is
+
+
 def _read_line(typed: bool) -> str | None:
     """The next line without the space around it, or None at the end of the input."""
+    prompt = "> " if typed else ""
+    if not sys.stdout.isatty():  # where answers go elsewhere, input() would send its prompt there
+        print(prompt, end="", file=sys.stderr, flush=True)
+        prompt = ""
     try:
-        return input("> " if typed else "").strip()
+        return input(prompt).strip()
     except EOFError:
         if typed:
             print(file=sys.stderr)

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 
 from unitok.components import COMPONENTS
 from unitok.decoder_folder import load_decoder, no_progress_bars
@@ -93,8 +94,9 @@ def save(checkpoint: Checkpoint, folder: str | Path, write_decoder: Callable[[Pa
                 old.rename(folder)
             raise
         shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        raise InputError(f"checkpoint {folder} cannot be written: {error.strerror or error}") from error
+    except (OSError, SafetensorError) as error:
+        reason = error.strerror or error if isinstance(error, OSError) else error
+        raise InputError(f"checkpoint {folder} cannot be written: {reason}") from error
 
 
 def load(folder: str | Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None) -> Checkpoint:
@@ -119,8 +121,8 @@ def load(folder: str | Path, device: torch.device | str = "cpu", dtype: torch.dt
     for part in parts.values():
         if isinstance(part, torch.nn.Module):
             part.to(device)
+    sampling = _sampling(manifest, folder)
     try:
-        sampling = Sampling.from_dict(manifest["sampling"])
         processor = Processor(vocabulary=vocabulary, **picture_settings(manifest), **parts)
     except InputError as error:
         raise InputError(f"{folder / MANIFEST}: {error}") from None
@@ -151,6 +153,17 @@ def verify(folder: str | Path) -> dict[str, Any]:
             raise InputError(f"{folder / name} is missing; copy the whole checkpoint again")
     _check_weights(folder, manifest)
     return manifest
+
+
+def ways(folder: Path) -> tuple[Sampling | None, Path | None]:
+    """How a checkpoint draws its answers, and its refiner, as far as it has them: a base has neither.
+
+    Raises:
+        InputError: The manifest is missing, damaged, or newer than this code.
+    """
+    manifest = _read_manifest(folder / MANIFEST)
+    refiner = folder / REFINER if REFINER in manifest["components"] else None
+    return _sampling(manifest, folder) if DECODER in manifest["components"] else None, refiner
 
 
 def is_checkpoint(folder: str | Path) -> bool:
@@ -251,6 +264,13 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         if key not in manifest or not isinstance(manifest[key], kind) or isinstance(manifest[key], bool):
             raise InputError(f'{path}: "{key}" is missing or of the wrong type')
     return manifest
+
+
+def _sampling(manifest: dict[str, Any], folder: Path) -> Sampling:
+    try:
+        return Sampling.from_dict(manifest["sampling"])
+    except InputError as error:
+        raise InputError(f"{folder / MANIFEST}: {error}") from None
 
 
 def _check_components(components: dict[str, Any], path: Path) -> None:

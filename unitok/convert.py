@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,7 +40,7 @@ def build_parser() -> ArgumentParser:
 def command(argv: Sequence[str]) -> None:
     """Parses `argv` and writes the checkpoint. Raises `InputError`."""
     options = build_parser().parse_args(argv)
-    if options.output.exists():
+    if os.path.exists(options.output):
         raise InputError(f"{options.output} exists already; remove it or choose another output folder")
     # Imported late, so that --help and mistakes are answered at once.
     from unitok.conversion import convert

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from unitok.model import Modality, UniTok
     from unitok.outputs import Media, SoundFormat
 
-MAX_ANSWERS = 256  # all of them are made in one batch
+MAX_ANSWERS = 256
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def parse(argv: Sequence[str]) -> Options:
         raise InputError(
             f"--seconds is for sounds, and --modality {options.modality} makes none; leave one of them out"
         )
-    if options.chat and options.prompt is None and options.images:
+    if options.chat and options.prompt is None and options.images and not options.sounds:
         raise InputError("--image needs a --prompt; in a conversation, use /image FILE")
     return options
 

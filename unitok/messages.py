@@ -63,6 +63,8 @@ def read_part(part: Any, where: str, base: str | Path | None) -> Part:
     except InputError as error:
         message = str(error)
         raise InputError(message if message.startswith(where) else f"{where}: {message}") from error
+    except ValueError as error:  # such as a URL that is none, or half a surrogate pair
+        raise InputError(f"{where}: {error}") from error
     raise InputError(f'{where}: "type" is {kind!r}; accepted are {", ".join(TYPES)}')
 
 

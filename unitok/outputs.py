@@ -47,7 +47,7 @@ def slug(text: str, otherwise: str = "picture") -> str:
 
 def check_folder(folder: Path) -> None:
     """Raises `InputError` when `folder` cannot take files. Creates nothing, so it can be asked first."""
-    if folder.suffix.lower() in MEDIA_SUFFIXES and not folder.exists():
+    if folder.suffix.lower() in MEDIA_SUFFIXES and not os.path.exists(folder):
         raise InputError(f"--output {folder} is named like a file; name a folder, in which files get their own names")
     existing = next(path for path in (folder, *folder.absolute().parents) if os.path.exists(path))
     if not existing.is_dir():

@@ -18,11 +18,19 @@ ImageFit = Literal["pad", "crop", "patches"]
 
 MAX_PATCH_ASPECT: Final = 4
 MAX_ASPECT: Final = 200
-"""A picture is at most this many times longer than wide where its area is fitted."""
+"""A picture is at most this many times longer than wide where it is scaled to an area, or cut."""
+
+MAX_PADDED_ASPECT: Final = 20_000
+"""The same where it is scaled into a square: what is far thinner takes Pillow gigabytes, and nothing is left of it."""
 
 
 def pad_to_square(image: PILImage.Image, side: int) -> PILImage.Image:
-    """Scales a picture into a square and fills the rest with the mean color of its border."""
+    """Scales a picture into a square and fills the rest with the mean color of its border.
+
+    Raises:
+        InputError: It is too narrow for that.
+    """
+    _check_aspect(image, MAX_PADDED_ASPECT)
     scale = side / max(image.size)
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     if size != image.size:
@@ -38,7 +46,12 @@ def pad_to_square(image: PILImage.Image, side: int) -> PILImage.Image:
 
 
 def crop_to_square(image: PILImage.Image, side: int) -> PILImage.Image:
-    """Scales a picture until its shorter side fits, and cuts the middle out, as Chameleon does."""
+    """Scales a picture until its shorter side fits, and cuts the middle out, as Chameleon does.
+
+    Raises:
+        InputError: It is too narrow for that.
+    """
+    _check_aspect(image)
     short, long = sorted(image.size)
     longer = max(side, int(side * long / short))
     size = (side, longer) if image.width <= image.height else (longer, side)
@@ -53,7 +66,11 @@ def crop_to_patches(image: PILImage.Image, patch: int, side: int) -> PILImage.Im
 
     The rectangle is the one nearest to the picture's shape among those of at most the area of a square with sides
     of ``side`` pixels, and at most `MAX_PATCH_ASPECT` times longer than wide.
+
+    Raises:
+        InputError: It is too narrow for that.
     """
+    _check_aspect(image)
     count = (side // patch) ** 2
     sizes = [
         (wide * patch, tall * patch)
@@ -81,9 +98,8 @@ def resize_to_area(image: PILImage.Image, cell: int, least: int, most: int) -> P
     Raises:
         InputError: It is too narrow for that.
     """
+    _check_aspect(image)
     height, width = image.height, image.width
-    if max(height, width) > MAX_ASPECT * min(height, width):
-        raise InputError(f"the picture is {width}x{height}, more than {MAX_ASPECT} times longer than wide; cut it")
     tall, wide = round(height / cell) * cell, round(width / cell) * cell
     if tall * wide > most:
         ratio = math.sqrt(height * width / most)
@@ -92,6 +108,12 @@ def resize_to_area(image: PILImage.Image, cell: int, least: int, most: int) -> P
         ratio = math.sqrt(least / (height * width))
         tall, wide = (math.ceil(side * ratio / cell) * cell for side in (height, width))
     return image if (wide, tall) == image.size else image.resize((wide, tall), PILImage.Resampling.BICUBIC)
+
+
+def _check_aspect(image: PILImage.Image, most: int = MAX_ASPECT) -> None:
+    if max(image.size) > most * min(image.size):
+        size = f"{image.width}x{image.height}"
+        raise InputError(f"the picture is {size}, more than {most} times longer than wide; cut it")
 
 
 def pad_to_cells(image: PILImage.Image, cell: int, most: int) -> PILImage.Image:

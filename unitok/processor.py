@@ -6,6 +6,7 @@ Shape letters: S sequence, K codebooks, h w code grid, H W pixels, T frames, N s
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any, Protocol
@@ -241,7 +242,7 @@ class Processor:
 
     def parse_turn(self, ids: Tensor, role: Role | None = "assistant") -> Turn:
         """The turn of generated ids int64 ``[S]``: parts, ``<eot>``, padding; images and sounds as codes alone."""
-        return Turn(self._parts_of(parse_turn(self.vocabulary, ids), ids), role)
+        return Turn(self._turns.answer(self._parts_of(parse_turn(self.vocabulary, ids), ids)), role)
 
     def decode(self, ids: Tensor) -> Document:
         """:meth:`parse`, with the pictures and samples of the codes where there are detokenizers."""
@@ -367,7 +368,7 @@ class Processor:
         least = self.hop_length / self.sample_rate
         if not least <= seconds < math.inf:
             raise InputError(f"seconds must be at least {least:g}, the length of a frame, not {seconds:g}")
-        return int(seconds / least + 1e-9)  # what is whole must not be lost to rounding
+        return int(min(seconds / least, sys.maxsize) + 1e-9)  # what is whole must not be lost to rounding
 
     def encode_sounds(self, sounds: Sequence[Audio]) -> list[Tensor]:
         """Codes int64 ``[K, T]`` of each sound, of any rate; those of one length go through the tokenizer together."""

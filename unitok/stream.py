@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from unitok.audio_stream import AudioChunk, AudioFinished, AudioStarted, SoundReader
-from unitok.document import Document, Image
+from unitok.document import Document, Image, Text
 from unitok.image_syntax import Grid, image_syntax
 from unitok.processor import Processor
 from unitok.turn_syntax import turn_syntax
@@ -89,10 +89,11 @@ class EventReader:
         self._processor = processor
         self._vocabulary = processor.vocabulary
         self._syntax = image_syntax(processor.vocabulary)
-        self._ends = turn_syntax(processor.vocabulary).ends
+        self._turns = turn_syntax(processor.vocabulary)
         self._document = document
         self._answer: list[int] = []
         self._text: list[int] = []  # ids of the open text
+        self._begun = False  # whether a part of the answer is whole
         self._sent = 0  # letters of the open text that were passed on
         self._image: list[int] = []  # ids of the open image
         self._grid: Grid | None = None  # its code grid, once that is known
@@ -115,7 +116,7 @@ class EventReader:
         elif token_id == self._vocabulary.boi:
             yield from self._close_text()
             yield from self._read_image(token_id)
-        elif token_id in self._ends:
+        elif token_id in self._turns.ends:
             yield from self._close_text()
             turn = self._processor.parse_turn(torch.tensor(self._answer))
             yield TurnFinished(self._processor.with_media([Document((*self._document.turns, turn))])[0])
@@ -144,12 +145,16 @@ class EventReader:
                 yield ImageRow(row - 1, self._syntax.read_rows(torch.tensor(ids[-in_row:]), width, first=row)[:, 0])
 
     def _decoded(self) -> str:
-        return self._processor.decode_text(torch.tensor(self._text))
+        text = self._processor.decode_text(torch.tensor(self._text))
+        if self._begun:
+            return text
+        parts = self._turns.answer([Text(text)])
+        return "".join(part.text for part in parts if isinstance(part, Text))
 
     def _close_text(self) -> Iterator[TextDelta]:
         if self._text:
             yield from self._send(self._decoded())
-        self._text, self._sent = [], 0
+        self._text, self._sent, self._begun = [], 0, True
 
     def _send(self, text: str) -> Iterator[TextDelta]:
         if len(text) > self._sent:

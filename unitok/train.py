@@ -66,6 +66,7 @@ def command(argv: Sequence[str]) -> None:
     """Parses `argv` and runs it. Raises `InputError` for anything that the user can set right."""
     # Imported late, so that nothing heavy is loaded by an import of this module.
     from jsonargparse import DefaultHelpFormatter
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
     from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
     from unitok_tokenizers.errors import InputError
@@ -124,6 +125,8 @@ def command(argv: Sequence[str]) -> None:
         if (cause := _cause(error, InputError)) is None:
             raise
         raise InputError(str(cause)) from error
+    except MisconfigurationException as error:  # such as an accelerator that is not here
+        raise InputError(" ".join(str(error).split())) from error
     except RuntimeError as error:
         from torch._inductor.exc import InductorError
 

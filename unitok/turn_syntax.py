@@ -71,6 +71,10 @@ class TurnSyntax(ABC):
         """The turns in one that was read without a role: that one, unless words tell turns apart."""
         return [turn]
 
+    def answer(self, parts: Sequence[Part]) -> tuple[Part, ...]:
+        """The parts of an answer without what belongs to how its turn is written."""
+        return tuple(parts)
+
 
 class RoleSyntax(TurnSyntax):
     """:class:`~unitok.syntax.RoleTurns`."""
@@ -198,6 +202,9 @@ class SpokenSyntax(TurnSyntax):
         if found[0][1] in ([], [Text(self._settings.system)]):
             del found[0]
         return [Turn(self._stripped(parts), role) for role, parts in found]
+
+    def answer(self, parts: Sequence[Part]) -> tuple[Part, ...]:
+        return tuple(parts) if self._plain else self._stripped(parts)
 
     def _stripped(self, parts: Sequence[Part]) -> tuple[Part, ...]:
         """Without the space behind the turn's word, and without what ends a text."""

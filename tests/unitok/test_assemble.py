@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,38 @@ def test_parts_become_a_base_and_then_a_checkpoint_that_answers(
     answer = model.generate(Document.user("a red star"), modality="image")[0]
     picture = answer.turns[-1].images[0].image
     assert picture is not None and picture.size == (16, 16)
+
+
+def test_a_checkpoint_as_a_base_passes_its_settings_and_its_refiner_on(tmp_path: Path) -> None:
+    tiny = find_folder("tiny")
+    arguments = ["--base", "tiny", "--decoder", str(tiny / "decoder"), "--output"]
+    assert main(["checkpoint", *arguments, str(tmp_path / "same")]) == 0
+    before = UniTok.from_pretrained(tiny).sampling
+    assert UniTok.from_pretrained(tmp_path / "same").sampling == before
+    changes = ["--guidance-scale", "3", "--audio-top-k", "9", "--text-best-of", "2", "--no-hear-first"]
+    assert main(["checkpoint", *arguments, str(tmp_path / "other"), *changes]) == 0
+    other = UniTok.from_pretrained(tmp_path / "other")
+    assert other.sampling == replace(
+        before,
+        guidance_scale=3,
+        audio=replace(before.audio, top_k=9),
+        text=replace(before.text, best_of=2),
+        hear_first=False,
+    )
+    names = {path.relative_to(tiny / "refiner"): path.read_bytes() for path in tiny.glob("refiner/**/*.safetensors")}
+    assert names and all((tmp_path / "other" / "refiner" / name).read_bytes() == names[name] for name in names)
+
+
+def test_words_on_a_base_alone_are_the_likeliest(
+    image_codec: Path, tmp_path: Path, make_decoder: Callable[..., PreTrainedModel]
+) -> None:
+    vocabulary = assembly.make_base(image_codec, tmp_path / "base", text_size=300, image_size=16)
+    make_decoder(vocabulary.size).save_pretrained(tmp_path / "decoder")
+    parts = ["--base", str(tmp_path / "base"), "--decoder", str(tmp_path / "decoder")]
+    assert main(["checkpoint", *parts, "--output", str(tmp_path / "whole")]) == 0
+    model = UniTok.from_pretrained(tmp_path / "whole")
+    assert model.sampling == Sampling(text=SamplingParams(temperature=0.0))
+    assert not (tmp_path / "whole" / "refiner").exists()
 
 
 @pytest.mark.usefixtures("known_step_codec")

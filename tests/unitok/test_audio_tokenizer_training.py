@@ -152,7 +152,7 @@ def test_a_discriminator_takes_no_steps_from_the_trainer(tmp_path: Path) -> None
 
 
 def test_tokenizer_and_detokenizer_must_have_one_rate() -> None:
-    with pytest.raises(ValueError, match="one rate and one hop_length"):
+    with pytest.raises(InputError, match="one rate and one hop_length"):
         AudioTokenizerModule(AudioTokenizerConfig(hop_length=320), AudioDetokenizerConfig(hop_length=640))
 
 

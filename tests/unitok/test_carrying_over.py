@@ -80,6 +80,15 @@ def test_what_both_know_is_computed_as_before(trained: Path, grown: Path) -> Non
     torch.testing.assert_close(new, old)
 
 
+def test_a_trainer_may_make_what_is_new_on_another_device(trained: Path, grown: Path) -> None:
+    alone = module(grown, init_from=str(trained)).decoder
+    other = DecoderModule(str(grown), init_from=str(trained))
+    with torch.device("meta"):  # as a trainer with an accelerator does
+        other.configure_model()
+    for one, two in zip(alone.parameters(), other.decoder.parameters(), strict=True):
+        assert two.device.type == "cpu" and torch.equal(one, two)
+
+
 def test_the_same_words_and_codes_mean_the_same(trained: Path, grown: Path, tiny_processor: Processor) -> None:
     shared = common(trained, grown)
     new_of = dict(zip(shared.old.tolist(), shared.new.tolist(), strict=True))

@@ -7,14 +7,18 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
+import torch
 from PIL import Image
 
+from unitok.audio_stream import AudioFinished
 from unitok.chat import Chat
-from unitok.document import Document
+from unitok.document import Audio, Document
 from unitok.engine import Sampling
 from unitok.model import Modality, UniTok
-from unitok.stream import Event, TextDelta
+from unitok.stream import Event, SpeechHeard, TextDelta
 
 
 @pytest.fixture()
@@ -91,6 +95,47 @@ def test_pictures_wait_for_the_message_that_can_take_them(talk, tmp_path: Path) 
         (0, 0, 255),
     ]
     assert second.images == ()
+
+
+def test_what_cannot_be_used_does_not_stand_in_the_way_of_the_next_message(talk, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "sound.wav", np.zeros(1600), 16_000)  # to a model without an audio tokenizer
+    chat, _, err = talk(f"/audio {tmp_path}/sound.wav", "what is this?", "and now?")
+    assert err.count("error: ") == 1 and "cannot hear" in err
+    assert [turn.text for turn in chat.document.turns if turn.role == "user"] == ["and now?"]
+
+
+def test_names_that_begin_like_a_home_folder_are_names(talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    _, _, err = talk("one", "/image ~nobody.png", "/save ~draft.json")
+    assert err.count("error: ") == 1 and "~nobody.png" in err
+    assert (tmp_path / "~draft.json").is_file()
+
+
+def test_the_prompt_is_not_among_the_answers(
+    tiny_model: UniTok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stdin = io.StringIO("one\n")
+    monkeypatch.setattr(stdin, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", stdin)
+    Chat(tiny_model, Sampling(max_tokens=24), "text", tmp_path, 0).run()
+    captured = capsys.readouterr()
+    assert captured.err.count("> ") == 2 and not captured.out.startswith(">")
+
+
+def test_a_sound_is_named_after_what_was_heard(
+    tiny_model: UniTok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def sounding(self: UniTok, document: Document, *rest, **named) -> Iterator[Event]:
+        if not document.turns[-1].text:
+            yield SpeechHeard("say hello")
+        yield AudioFinished(Audio(torch.zeros(1, 1600), 16_000))
+
+    monkeypatch.setattr(UniTok, "stream", sounding)
+    monkeypatch.setattr("sys.stdin", io.StringIO("?\nmake a noise\n"))
+    chat = Chat(tiny_model, Sampling(max_tokens=24), "audio", tmp_path / "out", 0)
+    chat.run([Audio(torch.zeros(1, 1600), 16_000)])
+    names = [Path(line).name for line in capsys.readouterr().out.splitlines()]
+    assert names == ["say-hello.wav", "sound.wav", "make-a-noise.wav"]
 
 
 def test_save_writes_messages_and_nothing_over_another_file(talk, tmp_path: Path) -> None:

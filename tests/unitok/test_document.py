@@ -276,6 +276,12 @@ BAD: list[tuple[Any, str]] = [
         "message 2, part 1: .*not fetched from https",
     ),
     (user({"type": "image", "url": "ftp://example.com/a.png"}), "message 2, part 1: .*not fetched from ftp"),
+    (user({"type": "image", "url": "http://[::1/x.png"}), "message 2, part 1: Invalid IPv6 URL"),
+    (user({"type": "image", "url": "data:,\ud800"}), "message 2, part 1: .*surrogates not allowed"),
+    (
+        user({"type": "input_audio", "input_audio": {"data": "\ud800", "format": "wav"}}),
+        "message 2, part 1: .*surrogates not allowed",
+    ),
     (user({"type": "image", "url": "data:image/png;base64"}), "message 2, part 1: .*no comma"),
     (user({"type": "image", "url": "data:image/png;base64,@@"}), "message 2, part 1: .*not valid base64"),
     (

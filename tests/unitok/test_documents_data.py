@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,6 +29,7 @@ from unitok.engine import Sampling
 from unitok.processor import Processor
 from unitok.terminal import run
 from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.image import ImageTokenizer
 
 
 @pytest.fixture(scope="module")
@@ -332,6 +334,41 @@ def test_a_users_documents_are_tokenized_once(
     assert len(TokenCache(changed.train_folders[0])) == 8
 
 
+def test_other_codes_and_other_sizes_are_not_taken_for_the_same(
+    checkpoint: Path, jsonl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The vocabulary is the same where a codec was trained on, or pictures have another size."""
+    shutil.copytree(checkpoint, tmp_path / "base")
+
+    def folder() -> str:
+        return DocumentsDataModule(str(tmp_path / "base"), str(jsonl), None, str(tmp_path / "caches")).train_folders[0]
+
+    found = [folder()]
+    (tmp_path / "base" / "unitok.json").write_text('{"image_size": 32}')
+    found.append(folder())
+    assert folder() == found[-1]
+    tokenizer = ImageTokenizer.from_pretrained(tmp_path / "base" / "image_tokenizer")
+    with torch.no_grad():
+        tokenizer.codebook.vectors.neg_()
+
+    source, begun = WorldSource(40, seed=4, per_shard=20, image_size=32), []
+    original = tokenizing._write_shard
+
+    def stop_at_the_second(*args: Any) -> None:
+        begun.append(args[2])
+        if len(begun) == 2:
+            raise KeyboardInterrupt
+        original(*args)
+
+    monkeypatch.setattr(tokenizing, "_write_shard", stop_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        write_cache(source, tmp_path / "base", tmp_path / "world", workers=0)
+    tokenizer.save_pretrained(tmp_path / "base" / "image_tokenizer")
+    assert folder() not in found
+    write_cache(source, tmp_path / "base", tmp_path / "world", workers=0)
+    assert begun == [0, 1, 0, 1]  # what the other codec had made was not kept
+
+
 def test_a_missing_file_is_named_at_once(checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere"):
         DocumentsDataModule(str(checkpoint), str(tmp_path / "nowhere.jsonl"))
@@ -355,6 +392,14 @@ def test_world_batches_are_full_and_a_function_of_their_number(checkpoint: Path,
     validation = list(data(0).val_dataloader())
     assert len(validation) == 2
     assert not (validation[0].input_ids == tiny_processor.vocabulary.uncond).any()
+
+
+def test_rows_that_hold_no_document_are_an_error_and_no_endless_loop(
+    checkpoint: Path, tiny_processor: Processor
+) -> None:
+    data = attach(WorldDataModule(str(checkpoint), row_length=8, batch_rows=2), tiny_processor)
+    with pytest.raises(InputError, match="none of 256 documents fits into a row of 8 tokens; raise"):
+        next(iter(data.train_dataloader()))
 
 
 def test_a_document_reaches_training_as_the_processor_wrote_it(

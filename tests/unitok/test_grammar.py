@@ -406,6 +406,14 @@ def test_requests_that_cannot_be_met(grammar: Grammar) -> None:
         Grammar(make_vocabulary(2, order="delayed")).start([Request("audio", 4)])
 
 
+def test_more_than_any_number_of_tokens_is_as_good_as_no_limit(sounding: Vocabulary) -> None:
+    huge = 10**30
+    request = Request("auto", huge, max_grid_tokens=huge, max_frames=huge)
+    states = Grammar(sounding).start([request, Request("auto", 1 << 40)])
+    for values in states:
+        assert values[0] == values[1]
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import lightning as L
 import pytest
@@ -232,6 +233,34 @@ def test_steps_that_are_not_finite_change_nothing_and_end_the_run(tmp_path: Path
     assert all(torch.equal(value, before[name]) for name, value in model.model.named_parameters())
 
 
+def test_a_discriminator_that_learns_does_not_hide_an_autoencoder_that_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = module(FiniteScalarQuantizer([4, 4]), discriminator=PatchDiscriminator(8, 2), discriminator_start=0)
+    nothing = torch.tensor(float("nan"))
+    monkeypatch.setattr(model, "reconstruction_loss", lambda output, batch: output.mean() * nothing)
+    trainer = L.Trainer(
+        accelerator="cpu",
+        max_steps=500,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=tmp_path,
+    )
+    data = DataLoader(pictures(128), batch_size=8)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(InputError, match="steps in a row"):
+        trainer.fit(model, data)
+    assert model.skipped_in_a_row["PatchDiscriminator"] == 0
+
+
+def test_several_devices_are_refused() -> None:
+    model = module(FiniteScalarQuantizer([4, 4]))
+    model.trainer = SimpleNamespace(world_size=2)  # type: ignore[assignment]
+    with pytest.raises(InputError, match=r"the trainer has 2; give --trainer\.devices 1"):
+        model.on_fit_start()
+
+
 def first_weight(model: ImageTokenizerModule) -> Tensor:
     assert model.discriminator is not None
     return next(model.discriminator.parameters()).detach()
@@ -273,7 +302,7 @@ def test_perceptual_loss_is_zero_for_equal_pictures_only(tmp_path: Path) -> None
 
 
 def test_encoder_and_decoder_must_shrink_and_enlarge_alike() -> None:
-    with pytest.raises(ValueError, match="enlarges them 4 times"):
+    with pytest.raises(InputError, match="enlarges them 4 times"):
         ImageTokenizerModule(
             ImageTokenizerConfig(patch=4, widths=[8, 8], blocks=[0, 0]),
             ImageDetokenizerConfig(widths=[8], blocks=[0], patch=4),

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from PIL import Image as PILImage
 from torch import Tensor
 
 from unitok.document import Audio, Document, Image, Text, Turn
+from unitok.picture_fit import crop_to_patches, crop_to_square, pad_to_square
 from unitok.processor import Processor
 from unitok.spans import parse_spans, parse_turn
 from unitok.vocabulary import Vocabulary
@@ -330,6 +333,16 @@ def test_fitted_picture(processor: Processor) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (5000, 1), (1, 5000), (3, 2)])
 def test_extreme_shapes_fit(processor: Processor, size: tuple[int, int]) -> None:
     assert processor.prepare_image(PILImage.new("RGB", size, (1, 2, 3))).size == (16, 16)
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [partial(pad_to_square, side=16), partial(crop_to_square, side=16), partial(crop_to_patches, patch=8, side=16)],
+)
+@pytest.mark.parametrize("size", [(2_000_000, 1), (1, 2_000_000)])
+def test_what_is_far_too_thin_is_refused(fit: Callable[..., PILImage.Image], size: tuple[int, int]) -> None:
+    with pytest.raises(InputError, match=f"{size[0]}x{size[1]}, more than .* longer than wide; cut it"):
+        fit(PILImage.new("RGB", size))
 
 
 def test_native_size_is_padded_and_given_back(text_tokenizer: TextTokenizer) -> None:

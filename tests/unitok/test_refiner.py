@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import lightning as L
 import numpy as np
 import pytest
 import torch
@@ -14,6 +15,7 @@ from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultist
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 from PIL import Image as PILImage
+from torch.utils.data import DataLoader
 
 from unitok.checkpoint import load
 from unitok.document import Document
@@ -22,6 +24,7 @@ from unitok.evaluation.refining import measure
 from unitok.evaluation.setup import Setup
 from unitok.generate import main
 from unitok.model import UniTok
+from unitok.training.optimizers import ScheduleConfig
 from unitok.training.refiner import RefinerConfig, RefinerModule
 from unitok.training.refiner_data import PairPool, RefinerPairs
 from unitok_detokenizers.refiner import CRISPNESS, DETAIL, LEEWAY, RefinerPipeline, enlarge, keep, load_refiner
@@ -304,6 +307,42 @@ def test_a_step_learns() -> None:
         optimizer.step()
         losses.append(float(loss.detach()))
     assert sum(losses[-8:]) < 0.3 * sum(losses[:8])
+
+
+def fit(module: RefinerModule, folder: Path, **options: Any) -> None:
+    def pair(small: list[Any]) -> tuple[Any, Any]:
+        return enlarge(torch.stack(small)), torch.stack(small)
+
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "devices": 1}
+    trainer = L.Trainer(accelerator="cpu", default_root_dir=folder, enable_model_summary=False, **quiet, **options)  # type: ignore[arg-type]
+    trainer.fit(module, DataLoader(torch.rand(8, 3, 8, 8), collate_fn=pair))  # type: ignore[arg-type]
+
+
+def test_the_last_steps_are_exported_and_a_schedule_needs_an_end(tmp_path: Path) -> None:
+    module = RefinerModule(RefinerConfig([8, 16], 1, 4), export=str(tmp_path / "export"))
+    fit(module, tmp_path, max_steps=3)
+    again = RefinerModule(RefinerConfig([8, 16], 1, 4), init_from=str(tmp_path / "export"))
+    for one, other in zip(module.unet.parameters(), again.unet.parameters(), strict=True):
+        assert torch.equal(one, other)
+    with pytest.raises(InputError, match=r"needs trainer\.max_steps"):
+        fit(RefinerModule(RefinerConfig([8, 16], 1, 4)), tmp_path, max_epochs=1)
+    ends = ScheduleConfig(total_steps=5)
+    fit(RefinerModule(RefinerConfig([8, 16], 1, 4), schedule=ends), tmp_path, max_epochs=1)
+
+
+def test_several_devices_are_refused(tmp_path: Path) -> None:
+    module = RefinerModule(RefinerConfig([8, 16], 1, 4))
+    module.trainer = SimpleNamespace(world_size=2)  # type: ignore[assignment]
+    with pytest.raises(InputError, match=r"the trainer has 2; give --trainer\.devices 1"):
+        module.on_fit_start()
+
+
+def test_no_held_out_pairs_and_too_few_to_train_on() -> None:
+    data = RefinerPairs("tiny", size=20, scenes=6, textures=0, crop=8, validation=0, batch_size=8)
+    data.setup("fit")
+    assert len(data.val_dataloader()) == 0
+    with pytest.raises(InputError, match=r"data\.batch_size is 8, but there are 6 to train on"):
+        data.train_dataloader()
 
 
 def test_training_goes_on_from_an_exported_refiner(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from transformers import (
     Emu3ForConditionalGeneration,
     Emu3ImageProcessor,
     Emu3Processor,
+    GenerationConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
 )
@@ -29,7 +30,8 @@ from unitok.engine.sampling import Sampling, SamplingParams
 from unitok.grammar import Request
 from unitok.model import UniTok
 from unitok.released import read_released
-from unitok.stream import ImageRow
+from unitok.released.source import read_sampling
+from unitok.stream import EventReader, ImageRow, TextDelta, TurnFinished
 from unitok_tokenizers.errors import InputError
 
 CODES, CELL = 24, 8
@@ -227,6 +229,26 @@ def test_it_draws_as_released(source: Path, tmp_path: Path) -> None:
     assert sampling.image == sampling.text == SamplingParams(0.9, 2048) and sampling.max_tokens == 2048
 
 
+@pytest.mark.parametrize(
+    ("values", "text", "image"),
+    [
+        ({}, SamplingParams(0.0), SamplingParams()),
+        ({"do_sample": None, "top_p": 0.9}, SamplingParams(0.0), SamplingParams(top_p=0.9)),
+        ({"do_sample": False, "temperature": 0.9}, SamplingParams(0.0), SamplingParams(0.0)),
+        ({"do_sample": True}, SamplingParams(top_k=50), SamplingParams(top_k=50)),
+        ({"do_sample": True, "top_k": 0}, SamplingParams(), SamplingParams()),
+    ],
+)
+def test_what_a_release_does_not_say_about_drawing_is_as_in_transformers(
+    values: dict[str, Any], text: SamplingParams, image: SamplingParams, tmp_path: Path
+) -> None:
+    (tmp_path / "generation_config.json").write_text(json.dumps(values))
+    sampling = read_sampling(tmp_path, 100)
+    assert (sampling.text, sampling.image) == (text, image)
+    known = GenerationConfig.from_pretrained(tmp_path)._get_default_generation_params()
+    assert known["top_k"] == 50 and known["do_sample"] is False
+
+
 @pytest.mark.parametrize("guidance", [1.0, 3.0])
 def test_it_draws(model: UniTok, guidance: float) -> None:
     sampling = Sampling(SamplingParams(), SamplingParams(), guidance_scale=guidance, max_tokens=300)
@@ -265,6 +287,22 @@ def test_conversations_survive_their_ids(model: UniTok) -> None:
     ]
     text = model.processor.text_tokenizer.decode(ids[ids < 256].tolist())
     assert text.startswith("You are a helpful assistant. USER: ") and "ASSISTANT: a cat USER: draw it" in text
+
+
+def test_an_answer_is_written_in_the_next_prompt_as_it_was_generated(model: UniTok) -> None:
+    """The prompt leaves the space behind `ASSISTANT:` to the answer's first word."""
+    processor = model.processor
+    asked = Document.user("what is it?")
+    prompt = processor.encode(asked, generation_prompt=True)
+    answer = torch.tensor(processor.text_tokenizer.encode(" a cat"))
+    turn = processor.parse_turn(torch.cat([answer, torch.tensor([processor.vocabulary.eos])]))
+    assert turn.text == "a cat"
+    again = processor.encode(Document((*asked.turns, turn)).ask("why?"), generation_prompt=True)
+    assert torch.equal(again[: len(prompt) + len(answer)], torch.cat([prompt, answer]))
+    reader = EventReader(processor, asked)
+    events = [event for token_id in [*answer.tolist(), processor.vocabulary.eos] for event in reader.read(token_id)]
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "a cat"
+    assert isinstance(events[-1], TurnFinished) and events[-1].document.turns[-1].text == "a cat"
 
 
 def test_generation_has_no_roles(tmp_path: Path) -> None:

@@ -109,6 +109,20 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path, folder: Path) -> None:
         list(FilePieces([broken], 16_000, 1.0, endless=False))
 
 
+def test_a_run_that_goes_on_sees_other_pieces(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "noise.wav", np.random.default_rng(0).uniform(-1, 1, 32_000), 16_000)
+    torch.manual_seed(0)
+    first, again, later = (
+        next(iter(FilePieces([tmp_path / "noise.wav"], 16_000, 0.5, endless=True, done=done))) for done in (0, 0, 7)
+    )
+    assert torch.equal(first, again) and not torch.equal(first, later)
+
+
+def test_a_pool_that_is_smaller_than_a_batch_is_refused() -> None:
+    with pytest.raises(InputError, match=r"data\.batch_size is 8, but there are 4 to train on"):
+        ToneSounds(sounds=4, batch_size=8).train_dataloader()
+
+
 def test_tones_are_the_same_for_the_same_seed_and_others_for_validation() -> None:
     one, other = (ToneSounds(sounds=8, validation=8, seconds=0.25, seed=3) for _ in range(2))
     first, second = (next(iter(data.val_dataloader())) for data in (one, other))

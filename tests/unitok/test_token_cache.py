@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import resource
 from collections import Counter
 from itertools import islice
 from pathlib import Path
@@ -73,6 +74,21 @@ def test_nothing_appears_before_it_is_whole(tmp_path: Path) -> None:
     write(tmp_path / "cache", DOCUMENTS)
     with pytest.raises(InputError, match="exists already"):
         TokenCacheWriter(tmp_path / "cache", 5, "")
+
+
+def test_a_full_disk_is_named_and_nothing_is_left(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with (
+            pytest.raises(InputError, match="cache cannot be written: File too large"),
+            TokenCacheWriter(tmp_path / "cache", 5, "") as writer,
+        ):
+            for _ in range(3):  # more than the files hold back, and some of it once more as they are closed
+                writer.add([1] * 9000, [0] * 9000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
 
 
 def test_merging_keeps_the_order(tmp_path: Path) -> None:

@@ -209,6 +209,14 @@ def test_a_missing_compiler_is_one_line(
     assert said.startswith("error: layers cannot be compiled here") and "--model.compile false" in said
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the accelerator is here")
+def test_a_missing_accelerator_is_one_line(
+    config: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(train.command, arguments(config, tmp_path, "--trainer.accelerator", "cuda")) == 2
+    assert "CUDAAccelerator" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_a_missing_config_or_checkpoint_is_one_line(
     config: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

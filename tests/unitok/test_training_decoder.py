@@ -290,6 +290,41 @@ def test_ema_weights_are_validated_exported_and_resumed(
         torch.testing.assert_close(weights(other), average)
 
 
+def test_ema_of_accumulated_steps_counts_each_once_in_a_run_that_goes_on(
+    make: Callable[..., DecoderModule], data: Callable[..., TokenCacheDataModule], tmp_path: Path
+) -> None:
+    whole, first, second = (ExponentialMovingAverage(decay=0.5, warmup=False) for _ in range(3))
+    keep = ModelCheckpoint(tmp_path, save_last=True, save_top_k=0, every_n_train_steps=2)
+    trainer(tmp_path, whole, max_steps=4, accumulate_grad_batches=3).fit(make(), data())
+    trainer(tmp_path, first, keep, max_steps=2, accumulate_grad_batches=3).fit(make(), data())
+    resumed = trainer(tmp_path, second, max_steps=4, accumulate_grad_batches=3)
+    resumed.fit(make(), data(), ckpt_path=tmp_path / "last.ckpt", weights_only=True)
+    assert (whole.updates, first.updates, second.updates) == (4, 2, 4)
+    for name, average in whole.state_dict()["averages"].items():
+        torch.testing.assert_close(second.state_dict()["averages"][name], average)
+
+
+def test_passes_over_the_documents_end_the_run_and_are_whole_in_one_that_goes_on(
+    make: Callable[..., DecoderModule], data: Callable[..., TokenCacheDataModule], tmp_path: Path
+) -> None:
+    class Seen(Callback):
+        def __init__(self) -> None:
+            self.rows: list[list[int]] = []
+
+        def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, number: int) -> None:
+            self.rows += batch.input_ids.tolist()
+
+    whole, first, second = Seen(), Seen(), Seen()
+    keep = ModelCheckpoint(tmp_path, save_last=True, save_top_k=0, every_n_train_steps=3)
+    trainer(tmp_path, whole, max_steps=99).fit(make(), data(epochs=2))
+    assert len(whole.rows) % 4 == 0 and 7 < len(whole.rows) // 4 < 99
+    trainer(tmp_path, first, keep, max_steps=6).fit(make(), data(epochs=2))
+    resumed = trainer(tmp_path, second, max_steps=99)
+    resumed.fit(make(), data(epochs=2), ckpt_path=tmp_path / "last.ckpt", weights_only=True)
+    assert first.rows + second.rows == whole.rows
+    assert len(first.rows) == 6 * 4
+
+
 def test_the_bar_of_a_resumed_run_goes_on_where_it_was(
     make: Callable[..., DecoderModule], data: Callable[..., TokenCacheDataModule], tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ import io
 import math
 import os
 import random
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -265,6 +266,18 @@ def test_what_is_read_is_written_as_it_was(name: str, tmp_path: Path) -> None:
 def test_saving_clips(tmp_path: Path) -> None:
     path = save_audio(torch.tensor([[2.0, -2.0, 0.0]]), RATE, tmp_path / "a.wav")
     assert load_audio(path, RATE).tolist() == [[32767 / 32768, -1.0, 0.0]]
+
+
+@pytest.mark.parametrize("name", ["full.wav", "full.flac"])
+def test_a_full_disk_is_named_and_nothing_is_left(name: str, tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(InputError, match=f"{name}.*cannot be written.*File too large"):
+            save_audio(torch.rand(1, RATE) - 0.5, RATE, tmp_path / name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
 
 
 def test_save_never_overwrites_silently(tmp_path: Path) -> None:

@@ -133,8 +133,9 @@ def test_unknown_color_mode(monkeypatch: pytest.MonkeyPatch) -> None:
 # ---- orientation, frames, metadata
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])  # Pillow turns a TIFF itself
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation(orientation: int) -> None:
+def test_exif_orientation(orientation: int, kind: str) -> None:
     undo = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -147,7 +148,7 @@ def test_exif_orientation(orientation: int) -> None:
     stored = picture().transpose(undo[orientation]) if orientation in undo else picture()
     exif = Image.Exif()
     exif[0x0112] = orientation
-    result = load_image(encoded(stored, exif=exif))
+    result = load_image(encoded(stored, kind, exif=exif))
     assert result.size == (6, 4)
     assert np.array_equal(np.asarray(result), np.asarray(picture()))
 

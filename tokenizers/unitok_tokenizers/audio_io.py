@@ -5,6 +5,7 @@ Shape letters: C channels, N samples.
 
 from __future__ import annotations
 
+import io
 import math
 from fractions import Fraction
 from pathlib import Path
@@ -123,10 +124,12 @@ def save_audio(samples: Tensor, sample_rate: int, path: str | Path, overwrite: b
     values = (samples * 32768).round().clamp(-32768, 32767).to(torch.int16).T.contiguous().numpy()
 
     def write(file: Any) -> None:
+        whole = io.BytesIO()  # libsndfile does not say why it could not write
         try:
-            soundfile.write(file, values, sample_rate, format=kind, subtype="PCM_16")
+            soundfile.write(whole, values, sample_rate, format=kind, subtype="PCM_16")
         except (RuntimeError, TypeError) as error:  # a rate or a number of channels that the format does not have
             raise ValueError(_reason(error)) from error
+        file.write(whole.getbuffer())
 
     return write_media(path, "sound", write, overwrite)
 

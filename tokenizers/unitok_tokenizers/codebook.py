@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unitok_tokenizers.errors import InputError
+
 Metric = Literal["euclidean", "cosine", "fsq"]
 Combine = Literal["sum", "concatenate"]
 
@@ -71,9 +73,9 @@ class Codebook(nn.Module):
     ) -> None:
         super().__init__()
         if metric == "fsq" and (num_codebooks != 1 or not levels or math.prod(levels) != size):
-            raise ValueError(f"fsq needs one codebook and levels whose product is its size {size}, got {levels}")
+            raise InputError(f"fsq needs one codebook and levels whose product is its size {size}, got {levels}")
         if metric == "cosine" and num_codebooks != 1 and combine == "sum":
-            raise ValueError("codes of length one leave no residual: use the euclidean metric with several codebooks")
+            raise InputError("codes of length one leave no residual: use the euclidean metric with several codebooks")
         self.metric, self.levels, self.combine = metric, levels, combine
         self.register_buffer("vectors", torch.zeros(num_codebooks, size, channels))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -91,7 +92,7 @@ def find_folder(name_or_folder: str | Path) -> Path:
         InputError: It is neither.
     """
     path = Path(name_or_folder)
-    if path.exists() or not HUB_NAME.fullmatch(str(name_or_folder)):
+    if os.path.exists(path) or not HUB_NAME.fullmatch(str(name_or_folder)):
         return path
     return download(str(name_or_folder))
 

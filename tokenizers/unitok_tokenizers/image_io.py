@@ -61,8 +61,8 @@ def _decode(file: IO[bytes], name: str, max_pixels: int) -> Image.Image:
             if image.width * image.height > max_pixels:
                 size = f"{image.width}x{image.height}"
                 raise InputError(f"{name} is {size}, above the limit of {max_pixels} pixels; scale it down")
-            orientation = _orientation(image)
             image.load()
+            orientation = _orientation(image)  # only now: Pillow turns a TIFF as it loads it, and drops its tag
             rgb = to_rgb(image)
             rgb = rgb.transpose(_TURNS[orientation]) if orientation in _TURNS else rgb.copy()
         except InputError as error:

@@ -28,6 +28,7 @@ from unitok.data.tokenizing import (
     encode_documents,
     find_folder,
     load_processor,
+    tokenizers_identity,
     write_cache,
 )
 from unitok.data.world.mixture import world_documents
@@ -35,6 +36,9 @@ from unitok.processor import Processor
 from unitok.syntax import RoleTurns
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
+
+LOOKED_AT = 256
+"""Documents none of which fits into a row before it is taken for too short."""
 
 
 class _PackedDataModule(L.LightningDataModule):
@@ -154,6 +158,8 @@ class TokenCacheDataModule(_PackedDataModule):
             start=self._start,
         )
         self._begin_stream(sampler)
+        if self.epochs is not None and self.trainer is not None:
+            self.trainer.fit_loop.max_epochs = 1  # the trainer takes all passes for one epoch, and would begin anew
         return self._loader(sampler.packed, sampler)
 
     def val_dataloader(self) -> DataLoader[PackedBatch] | list[Any]:
@@ -169,7 +175,8 @@ class TokenCacheDataModule(_PackedDataModule):
 class DocumentsDataModule(TokenCacheDataModule):
     """Trains on a user's own documents: JSONL files in the messages form, with pictures beside them.
 
-    They are tokenized once, into token caches; a file or vocabulary that changed is tokenized again.
+    They are tokenized once, into token caches; where a file, a tokenizer or the size of pictures
+    has changed it is done again.
 
     Args:
         checkpoint: Folder (or shipped checkpoint) with the tokenizers.
@@ -207,8 +214,8 @@ class DocumentsDataModule(TokenCacheDataModule):
         self.on_error: OnError = on_error
         self.tokenize_workers = tokenize_workers
         self.files = [file for file in (train, val) if file]
-        key = vocabulary_hash(Vocabulary.load(self.checkpoint / "vocabulary.json"))
-        folders = [str(self._folder(file, key)) for file in self.files]
+        tokenizers = tokenizers_identity(self.checkpoint)
+        folders = [str(self._folder(file, tokenizers)) for file in self.files]
         super().__init__(
             folders[:1],
             folders[1:],
@@ -221,9 +228,9 @@ class DocumentsDataModule(TokenCacheDataModule):
             skip_long,
         )
 
-    def _folder(self, file: str, key: str) -> Path:
-        """Where a file's cache is: named by the file, its state and the vocabulary."""
-        identity = json.dumps([key, JsonlSource(file, self.on_error).identity()], sort_keys=True)
+    def _folder(self, file: str, tokenizers: dict[str, Any]) -> Path:
+        """Where a file's cache is: named by the file, its state and what makes ids of it."""
+        identity = json.dumps([tokenizers, JsonlSource(file, self.on_error).identity()], sort_keys=True)
         return self.cache / f"{Path(file).stem}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
 
     def prepare_data(self) -> None:
@@ -327,12 +334,18 @@ class WorldBatches(Dataset[PackedBatch]):
         size = self._processor.image_size or 64
         documents = world_documents([*self.seeds, number, 0], self.split, size, self.sounds)
         fitting: list[Encoded] = []
+        drawn = 0
         while sum(len(ids) for ids, _ in fitting) < self.batch_rows * self.row_length:
             together = [next(documents) for _ in range(2 * self.batch_rows)]
             with torch.inference_mode():
                 encoded = encode_documents(self._processor, together)
             encoded = [self._drop(one, control, rng) for one in encoded]
             fitting += [one for one in encoded if len(one[0]) <= self.row_length]
+            drawn += len(together)
+            if not fitting and drawn >= LOOKED_AT:
+                raise InputError(
+                    f"none of {drawn} documents fits into a row of {self.row_length} tokens; raise data.row_length"
+                )
         rows = pack([len(ids) for ids, _ in fitting], self.row_length)
         # The emptiest rows are left out: their documents are lost, there are more where they came from.
         rows = sorted(rows, key=lambda row: -sum(len(fitting[one][0]) for one in row))[: self.batch_rows]

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from unitok.data.drawing import draw_many
+from unitok.data.pools import training_batches
 from unitok.data.textures import sample_texture
 from unitok.data.world.render import CANONICAL, Style, render
 from unitok.data.world.scene import sample_scene
@@ -91,7 +92,7 @@ class WorldPictures(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         assert self.train_pool is not None
-        return DataLoader(PicturePool(self.train_pool, augment=True), self.batch_size, shuffle=True, drop_last=True)
+        return training_batches(PicturePool(self.train_pool, augment=True), self.batch_size)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         assert self.validation_pool is not None
@@ -142,7 +143,8 @@ class FolderPictures(L.LightningDataModule):
         self.train_files = [files[i] for i in order[held:]]
 
     def train_dataloader(self) -> DataLoader[Tensor]:
-        crops = FolderCrops(self.train_files, self.size, endless=True)
+        done = self.trainer.global_step if self.trainer else 0  # a run that goes on sees other crops
+        crops = FolderCrops(self.train_files, self.size, endless=True, done=done)
         return DataLoader(crops, self.batch_size, num_workers=self.num_workers)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
@@ -153,17 +155,18 @@ class FolderPictures(L.LightningDataModule):
 
 
 class FolderCrops(IterableDataset[Tensor]):
-    """Crops float ``[3, size, size]`` in [-1, 1]: random ones of random files without end, or each file's middle."""
+    """Crops float ``[3, size, size]`` in [-1, 1]: random ones of random files without end, others where other steps
+    are ``done``, or each file's middle."""
 
-    def __init__(self, files: list[Path], size: int, endless: bool) -> None:
-        self.files, self.size, self.endless = files, size, endless
+    def __init__(self, files: list[Path], size: int, endless: bool, done: int = 0) -> None:
+        self.files, self.size, self.endless, self.done = files, size, endless, done
 
     def __iter__(self):
         if not self.endless:
             for path in self.files:
                 yield self._crop(path, np.array([0.5, 0.5]))
             return
-        rng = np.random.default_rng(int(torch.initial_seed()) % 2**63)
+        rng = np.random.default_rng([int(torch.initial_seed()) % 2**63, self.done])
         while True:
             yield self._crop(self.files[int(rng.integers(len(self.files)))], rng.random(2))
 

@@ -187,7 +187,8 @@ class PackingSampler(DistributedSampler[Plan]):
     def __len__(self) -> int:
         if self.epochs is None:
             raise TypeError("an endless sampler has no length")
-        return sum(1 for epoch in range(self.start.epoch, self.epochs) for _ in self.plans(epoch)) - self.start.batch
+        # Of all passes, those that are done too: the trainer counts batches from the run's beginning.
+        return sum(1 for epoch in range(self.epochs) for _ in self.plans(epoch))
 
     def position(self, done: int) -> Position:
         """Where the stream stands after `done` batches from `start`."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from unitok.data.pools import training_batches
 from unitok_tokenizers.audio_io import load_excerpt
 from unitok_tokenizers.errors import InputError
 
@@ -94,7 +95,8 @@ class FolderSounds(L.LightningDataModule):
         self.train_files = [files[i] for i in order[held:]]
 
     def train_dataloader(self) -> DataLoader[Tensor]:
-        pieces = FilePieces(self.train_files, self.sample_rate, self.seconds, endless=True)
+        done = self.trainer.global_step if self.trainer else 0  # a run that goes on sees other pieces
+        pieces = FilePieces(self.train_files, self.sample_rate, self.seconds, endless=True, done=done)
         return DataLoader(pieces, self.batch_size, num_workers=self.num_workers)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
@@ -106,17 +108,18 @@ class FolderSounds(L.LightningDataModule):
 
 
 class FilePieces(IterableDataset[Tensor]):
-    """Pieces float ``[1, N]`` in [-1, 1]: random ones of random files without end, or each file's middle."""
+    """Pieces float ``[1, N]`` in [-1, 1]: random ones of random files without end, others where other steps are
+    ``done``, or each file's middle."""
 
-    def __init__(self, files: list[Path], sample_rate: int, seconds: float, endless: bool) -> None:
-        self.files, self.sample_rate, self.seconds, self.endless = files, sample_rate, seconds, endless
+    def __init__(self, files: list[Path], sample_rate: int, seconds: float, endless: bool, done: int = 0) -> None:
+        self.files, self.sample_rate, self.seconds, self.endless, self.done = files, sample_rate, seconds, endless, done
 
     def __iter__(self) -> Iterator[Tensor]:
         if not self.endless:
             for path in self.files:
                 yield load_excerpt(path, self.sample_rate, self.seconds, 0.5)
             return
-        rng = np.random.default_rng(int(torch.initial_seed()) % 2**63)
+        rng = np.random.default_rng([int(torch.initial_seed()) % 2**63, self.done])
         while True:
             path = self.files[int(rng.integers(len(self.files)))]
             yield load_excerpt(path, self.sample_rate, self.seconds, float(rng.random()))
@@ -153,7 +156,7 @@ class ToneSounds(L.LightningDataModule):
         return SoundPool(tones, round(self.seconds * self.sample_rate), random)
 
     def train_dataloader(self) -> DataLoader[Tensor]:
-        return DataLoader(self._pool(1, self.sounds, random=True), self.batch_size, shuffle=True, drop_last=True)
+        return training_batches(self._pool(1, self.sounds, random=True), self.batch_size)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         return DataLoader(self._pool(2, self.validation, random=False), self.batch_size)

@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,16 +105,20 @@ class TokenCacheWriter:
 
     def abort(self) -> None:
         """Close and remove what was written."""
-        self._tokens.close()
-        self._targets.close()
+        for file in (self._tokens, self._targets):
+            with suppress(OSError):  # on a full disk, of what was still to be written
+                file.close()
         shutil.rmtree(self.work, ignore_errors=True)
 
     def __enter__(self) -> TokenCacheWriter:
         return self
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None:
-            self.abort()
+    def __exit__(self, kind: object, error: BaseException | None, *_: object) -> None:
+        if kind is None:
+            return
+        self.abort()
+        if isinstance(error, OSError):
+            raise InputError(f"{self.folder} cannot be written: {error.strerror or error}") from error
 
 
 class TokenCache(Sequence[tuple[NDArray[np.integer], NDArray[np.uint8]]]):

@@ -6,6 +6,7 @@ shards that are whole.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import multiprocessing
@@ -17,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from importlib import resources
 from itertools import islice
 from pathlib import Path
@@ -164,12 +166,16 @@ class JsonlSource:
     on_error: OnError = "stop"
     per_shard: int = 4096
 
+    @cached_property
+    def _blocks(self) -> list[tuple[int, int]]:
+        """Goes with the source to each worker: finding them reads the whole file."""
+        return line_blocks(self.path, self.per_shard)
+
     def shards(self) -> int:
-        return len(line_blocks(self.path, self.per_shard))
+        return len(self._blocks)
 
     def documents(self, shard: int, skipped: list[str]) -> Iterator[Document]:
-        block = line_blocks(self.path, self.per_shard)[shard]
-        return read_documents(self.path, self.on_error, skipped, block, self.per_shard)
+        return read_documents(self.path, self.on_error, skipped, self._blocks[shard], self.per_shard)
 
     def identity(self) -> dict[str, Any]:
         try:
@@ -240,7 +246,8 @@ def write_cache(
     key = vocabulary_hash(processor.vocabulary)
     work = output.with_name(output.name + ".shards")
     folders = [work / f"{shard:06d}" for shard in range(source.shards())]
-    begin(work, {"vocabulary_hash": key, "pictures": processor.image_size, **source.identity()})
+    made_by = tokenizers_identity(find_folder(checkpoint), image_size)
+    begin(work, {"vocabulary_hash": key, **made_by, **source.identity()})
     missing = [shard for shard, folder in enumerate(folders) if not folder.exists()]
     with tqdm(total=len(folders), initial=len(folders) - len(missing), desc="tokenizing", unit="shard") as bar:
         if workers == 0:
@@ -284,6 +291,29 @@ def begin(work: Path, identity: dict[str, Any]) -> None:
         raise InputError(
             f"{work} cannot be written: {error.strerror or error}; choose another output folder"
         ) from error
+
+
+def tokenizers_identity(folder: Path, image_size: int | None = None) -> dict[str, Any]:
+    """What makes ids of documents, as JSON: the vocabulary, each tokenizer's files, and how pictures are made to fit.
+
+    Args:
+        folder: As for `load_processor`.
+        image_size: Likewise.
+    """
+    manifest = folder / "unitok.json"
+    settings = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
+    pictures = {name: settings.get(name) for name in ("image_size", "image_fit", "image_pixels")}
+    if image_size is not None:
+        pictures["image_size"] = image_size
+    files = [folder / "vocabulary.json"]
+    for name in COMPONENTS:
+        if name.endswith("_tokenizer") and (folder / name).is_dir():
+            files += sorted(path for path in (folder / name).iterdir() if path.is_file())
+    digests = {}
+    for path in files:
+        with path.open("rb") as file:
+            digests[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"pictures": pictures, "tokenizers": digests}
 
 
 def files_identity(folder: Path) -> dict[str, Any]:

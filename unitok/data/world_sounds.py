@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from unitok.data.pools import training_batches
 from unitok.data.sounds import SoundPool
 from unitok.data.world.sounds.events import EventStyle, sample_events, sound_events
 from unitok.data.world.sounds.instruments import PLAIN, Performance, play, play_together
@@ -155,7 +156,7 @@ class WorldSounds(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         assert self.train_pool is not None
-        return DataLoader(self.train_pool, self.batch_size, shuffle=True, drop_last=True)
+        return training_batches(self.train_pool, self.batch_size)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         assert self.validation_pool is not None

@@ -15,6 +15,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 
 from unitok.engine.blocks import Block
 from unitok.engine.forward import Pass, additive
+from unitok_tokenizers.errors import InputError
 
 ATTENTION_LAYERS = {"full_attention", "sliding_attention"}
 """The kinds of layer whose state is keys and values alone."""
@@ -131,10 +132,10 @@ class _SlotLayer(DynamicLayer):
 
 
 def check_layers(config: Any) -> None:
-    """Raises ``ValueError`` when a decoder has layers whose state is not keys and values."""
+    """Raises ``InputError`` when a decoder has layers whose state is not keys and values."""
     strange = set(getattr(config, "layer_types", None) or ()) - ATTENTION_LAYERS
     if strange:
-        raise ValueError(f"a decoder with {', '.join(sorted(strange))} layers cannot be run: its rows cannot be padded")
+        raise InputError(f"a decoder with {', '.join(sorted(strange))} layers cannot be run: its rows cannot be padded")
 
 
 @contextmanager

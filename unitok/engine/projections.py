@@ -72,15 +72,19 @@ class Int8Projection:
     """The weight ``[O, I]`` in 8 bits, with a scale for each output; half of what bf16 has to read.
 
     A few tokens are multiplied in bf16 whatever they come in: the product with 8 bits has fast code for nothing else.
+    Many are rounded as these are, so that a row does not depend on how many others are in its pass.
     """
 
     def __init__(self, weight: Tensor) -> None:
         self._rounded, self._scale = rounded_to_int8(weight)
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        if inputs.shape[0] < LONG and inputs.device.type == "cpu":
+        if inputs.device.type != "cpu":
+            return linear(inputs, self._rounded.to(inputs.dtype)) * self._scale
+        if inputs.shape[0] < LONG:
             return int8_product(inputs.contiguous(), self._rounded, self._scale)
-        return linear(inputs, self._rounded.to(inputs.dtype)) * self._scale
+        rounded_inputs = inputs.bfloat16().to(inputs.dtype)
+        return (linear(rounded_inputs, self._rounded.to(inputs.dtype)) * self._scale).bfloat16().to(inputs.dtype)
 
     def add(self, residual: Tensor, inputs: Tensor) -> Tensor:
         return self(inputs).add_(residual)

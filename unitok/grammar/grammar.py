@@ -84,15 +84,15 @@ class Grammar:
         phase = {"image": Phase.IMAGE_NEXT, "audio": Phase.AUDIO_NEXT}.get(request.modality, Phase.FIRST)
         values = {
             "phase": phase,
-            "room": request.max_tokens,
+            "room": min(request.max_tokens, _UNLIMITED),
             "ends_after_span": int(phase != Phase.FIRST),
             "images": images,
             "least_image": least,
-            "max_codes": request.max_grid_tokens or _UNLIMITED,
+            "max_codes": min(request.max_grid_tokens or _UNLIMITED, _UNLIMITED),
             "grid_height": grid[0],
             "grid_width": grid[1],
             "sounds": self._sounds(request),
-            "max_frames": request.max_frames or _UNLIMITED,
+            "max_frames": min(request.max_frames or _UNLIMITED, _UNLIMITED),
             "template": template,
         }
         return tuple(values.get(name, 0) for name in GrammarState._fields)

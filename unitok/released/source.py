@@ -22,6 +22,8 @@ from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.released import PixelScale
 
 SHARD_SIZE: Final = 4 << 30
+TOP_K: Final = 50
+"""How many of the likeliest tokens transformers draws from where nothing is said."""
 MAX_ANSWER: Final = 10_000
 """Tokens of an answer at most, where the context leaves more: an image of Emu3 takes 8,199."""
 TOKENIZER_FILES: Final = ("tokenizer.json", "tokenizer_config.json")
@@ -146,14 +148,21 @@ def _three(values: dict[str, Any], name: str) -> tuple[float, ...]:
 
 
 def read_sampling(folder: Path, context: int) -> Sampling:
-    """How the release draws (``generation_config.json``), for text and images alike."""
+    """How the release draws (``generation_config.json``), for text and images alike.
+
+    What the file leaves out is as in transformers; but where it does not say whether tokens are drawn, images are: the
+    likeliest codes make a flat picture.
+    """
     path = folder / "generation_config.json"
     values = read_json(path) if path.is_file() else {}
-    if not values.get("do_sample", True):
-        values["temperature"] = 0.0
     given = {name: values[name] for name in ("temperature", "top_k", "top_p") if values.get(name) is not None}
-    params = SamplingParams(**given)
-    return Sampling(params, params, max_tokens=min(context, MAX_ANSWER))
+    draws = values.get("do_sample")
+    if draws:
+        params = SamplingParams(**{"top_k": TOP_K, **given})
+        return Sampling(params, params, max_tokens=min(context, MAX_ANSWER))
+    likeliest = SamplingParams(temperature=0.0)
+    image = SamplingParams(**given) if draws is None else likeliest
+    return Sampling(likeliest, image, max_tokens=min(context, MAX_ANSWER))
 
 
 def decoder_names(

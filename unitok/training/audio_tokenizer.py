@@ -20,6 +20,7 @@ from unitok.training.quantizers import Quantizer, ResidualQuantizer
 from unitok.viz import rows_sheet, spectrogram
 from unitok_detokenizers.audio import AudioDecoder, AudioDetokenizer, AudioDetokenizerConfig
 from unitok_tokenizers.audio import AudioEncoder, AudioTokenizer, AudioTokenizerConfig
+from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import save_image
 
 
@@ -65,7 +66,7 @@ class AudioTokenizerModule(CodecModule):
         tokenizer = replace(tokenizer or AudioTokenizerConfig(), codebook=quantizer.config)
         detokenizer = replace(detokenizer or AudioDetokenizerConfig(), codebook=quantizer.config)
         if tokenizer.spec != detokenizer.spec:
-            raise ValueError(
+            raise InputError(
                 f"tokenizer and detokenizer must have one rate and one hop_length: {tokenizer.spec}, {detokenizer.spec}"
             )
         encoder = AudioEncoder(tokenizer) if kept is None else kept.tokenizer.encoder

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -20,7 +21,8 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from unitok.training.adversary import adaptive_weight, discriminator_loss
-from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule
+from unitok.training.guards import refuse_several_devices
+from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule, total_steps
 from unitok.training.quantizers import Quantizer
 from unitok_tokenizers.errors import InputError
 
@@ -103,7 +105,7 @@ class CodecModule(L.LightningModule):
         self.automatic_optimization = False  # two optimizers that take turns
         if init_from:
             self._start_from(init_from)
-        self.skipped_in_a_row = 0
+        self.skipped_in_a_row: Counter[str] = Counter()  # of the autoencoder, and of the discriminator
         config = model.quantizer.config
         self.code_counts = torch.zeros(config.num_codebooks, config.size)
 
@@ -147,6 +149,9 @@ class CodecModule(L.LightningModule):
             raise InputError(f"model.init_from: {path} has other networks: {error}") from None
         self.average.module.load_state_dict(averaged)
 
+    def on_fit_start(self) -> None:
+        refuse_several_devices(self.trainer)
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         saved = {name.removeprefix("model."): w for name, w in checkpoint["state_dict"].items()}
         self._refuse_other_tokenizer(saved, "--ckpt_path: its training")
@@ -165,9 +170,7 @@ class CodecModule(L.LightningModule):
                 )
 
     def configure_optimizers(self) -> Any:
-        total = self.schedule_config.total_steps or self.trainer.max_steps
-        if total < 1 and self.schedule_config.name != "constant":
-            raise InputError("the learning rate's schedule needs trainer.max_steps (or model.schedule.total_steps)")
+        total = total_steps(self.schedule_config, self)
         ends = [*self.model.decoder.ends, *self.model.encoder.ends]
         optimizers = [build_optimizer(self.model, self.optimizer_config, ends)]
         schedules = [build_schedule(optimizers[0], self.schedule_config, total)]
@@ -191,8 +194,6 @@ class CodecModule(L.LightningModule):
             self.log_dict({"train/adversarial": adversarial, "train/adversarial_weight": weight})
         self._step(optimizers[0].step, schedulers[0], loss, self.model)
         self.average.update_parameters(self.model)
-        for name, buffer in self.model.named_buffers():  # the codebook is an average already
-            self.average.module.get_buffer(name).copy_(buffer)
         if judge is not None:
             loss_d = discriminator_loss(judge(batch).float(), judge(output.detach()).float())
             # The trainer counts every step of its wrapped optimizers, and would end after half of its batches.
@@ -217,13 +218,14 @@ class CodecModule(L.LightningModule):
         module.zero_grad()
         self.manual_backward(loss)
         norm = nn.utils.clip_grad_norm_(module.parameters(), self.clip)
+        name = type(module).__name__
         if torch.isfinite(norm):
             update()
-            self.skipped_in_a_row = 0
+            self.skipped_in_a_row[name] = 0
         else:
-            self.skipped_in_a_row += 1
+            self.skipped_in_a_row[name] += 1
             self.log("train/skipped", 1.0, reduce_fx="sum")
-            if self.skipped_in_a_row == MAX_SKIPPED_IN_A_ROW:
+            if self.skipped_in_a_row[name] == MAX_SKIPPED_IN_A_ROW:
                 raise InputError(
                     f"{MAX_SKIPPED_IN_A_ROW} steps in a row had gradients that are not finite; lower the learning "
                     "rate, or look for broken files in the data"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,7 +43,7 @@ from unitok.training.carrying_over import base_of, carried_over, checkpoint_at, 
 from unitok.training.code_embeddings import start_from_codes
 from unitok.training.finetuning import FreezeConfig, LoraConfig, add_lora, freeze, quantization
 from unitok.training.loss import LossConfig, LossOutput, chunked_cross_entropy
-from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule
+from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule, total_steps
 from unitok.training.position_gaps import PositionGapConfig, context_of, mask_of, with_gaps
 from unitok.vocabulary import AUDIO, CONTROL, IMAGE, TEXT, Vocabulary
 from unitok_tokenizers.errors import InputError
@@ -156,10 +157,12 @@ class DecoderModule(L.LightningModule):
 
     def _build(self) -> PreTrainedModel:
         if self._grown:
-            return carried_over(*self._grown, self.attn_implementation, self.codes_from)
+            with torch.device("cpu"):  # the trainer, which moves it, makes all that is new on its accelerator
+                return carried_over(*self._grown, self.attn_implementation, self.codes_from)
         if self.init_from:
             bits = quantization(self.lora_config)
-            return pretrained_decoder(self.init_from, self.vocabulary, self.attn_implementation, bits)
+            with nullcontext() if bits else torch.device("cpu"):
+                return pretrained_decoder(self.init_from, self.vocabulary, self.attn_implementation, bits)
         model = build_decoder(self.decoder_config, self.attn_implementation)
         if self.codes_from:
             start_from_codes(model, self.vocabulary, self.codes_from)
@@ -277,9 +280,7 @@ class DecoderModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         schedule = self.schedule_config
-        total = schedule.total_steps or self.trainer.max_steps
-        if total < 1 and schedule.name != "constant":
-            raise InputError(f"the {schedule.name} schedule needs trainer.max_steps (or model.schedule.total_steps)")
+        total = total_steps(schedule, self)
         decay = not (self.freeze_config and self.freeze_config.holds_rows)
         ends = embedding_parameters(self.decoder)
         optimizer: Optimizer = build_optimizer(self.decoder, self.optimizer_config, ends, decay)

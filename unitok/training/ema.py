@@ -45,7 +45,9 @@ class ExponentialMovingAverage(Callback):
             name: self._averages.get(name, p).detach().to(p.device, torch.float32, copy=True)
             for name, p in names.items()
         }
-        self._last_step = trainer.global_step
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._last_step = trainer.global_step  # only now is it that of the run that goes on
 
     @torch.no_grad()
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:

@@ -87,3 +87,15 @@ class StepGuard(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         for name, value in state_dict.items():
             setattr(self, name, value)
+
+
+def refuse_several_devices(trainer: L.Trainer) -> None:
+    """For what is trained on one device.
+
+    Raises:
+        InputError: The trainer has more.
+    """
+    if trainer.world_size > 1:
+        raise InputError(
+            f"this is trained on one device, and the trainer has {trainer.world_size}; give --trainer.devices 1"
+        )

@@ -19,6 +19,7 @@ from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
 from unitok.training.perceptual import PerceptualLoss
 from unitok.training.quantizers import Quantizer, VectorQuantizer
 from unitok_detokenizers.image import ImageDetokenizer, ImageDetokenizerConfig
+from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import ImageTokenizer, ImageTokenizerConfig
 from unitok_tokenizers.image_io import save_image, to_pil
 
@@ -68,7 +69,7 @@ class ImageTokenizerModule(CodecModule):
         tokenizer = replace(tokenizer or ImageTokenizerConfig(), codebook=quantizer.config)
         detokenizer = replace(detokenizer or ImageDetokenizerConfig(), codebook=quantizer.config)
         if tokenizer.downsample != detokenizer.upsample:
-            raise ValueError(
+            raise InputError(
                 f"the encoder shrinks pictures {tokenizer.downsample} times and the decoder enlarges them "
                 f"{detokenizer.upsample} times: patch * 2 ** (stages - 1) must be equal"
             )

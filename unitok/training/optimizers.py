@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import lightning as L
 import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
@@ -218,6 +219,22 @@ def build_optimizer(
     ]
     groups = [group for group in groups if group["params"]]
     return MuonAdamW(muon, groups, config) if muon else _adamw(groups, config)
+
+
+def total_steps(config: ScheduleConfig, module: L.LightningModule) -> int:
+    """The length of a schedule, in optimizer steps.
+
+    Args:
+        config: May say it.
+        module: Otherwise that of the training by its trainer counts.
+
+    Raises:
+        InputError: A schedule that ends has no length.
+    """
+    total = config.total_steps or module.trainer.max_steps
+    if total < 1 and config.name != "constant":
+        raise InputError(f"the {config.name} schedule needs trainer.max_steps (or model.schedule.total_steps)")
+    return total
 
 
 def build_schedule(optimizer: Optimizer, config: ScheduleConfig, total_steps: int) -> LambdaLR:

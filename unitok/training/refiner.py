@@ -17,7 +17,9 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchE
 from torch import Tensor, nn
 
 from unitok.evaluation.metrics import psnr, sharpness
-from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule
+from unitok.training.ema import averaged_weights
+from unitok.training.guards import refuse_several_devices
+from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule, total_steps
 from unitok_detokenizers.refiner import RefinerPipeline, enlarge, load_refiner, predict
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import save_image, to_pil
@@ -101,7 +103,7 @@ class RefinerModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = build_optimizer(self.unet, self.optimizer_config, [*self.unet.conv_out.parameters()])
-        schedule = build_schedule(optimizer, self.schedule_config, self.trainer.max_steps)
+        schedule = build_schedule(optimizer, self.schedule_config, total_steps(self.schedule_config, self))
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
@@ -131,8 +133,20 @@ class RefinerModule(L.LightningModule):
             sheet = to_pil(torch.cat(rows, dim=-2).float().cpu())
             save_image(sheet, folder / f"step-{self.global_step:06d}.png", overwrite=True)
 
+    def on_fit_start(self) -> None:
+        refuse_several_devices(self.trainer)
+
     def on_validation_epoch_end(self) -> None:
-        if self.export_folder and not self.trainer.sanity_checking:
+        if not self.trainer.sanity_checking:
+            self.export()
+
+    def on_train_end(self) -> None:
+        with averaged_weights(self.trainer, self):
+            self.export()  # the last validation may lie well before the last step
+
+    def export(self) -> None:
+        """Writes the refiner as it is now, where a folder is named."""
+        if self.export_folder:
             unet = copy.deepcopy(self.unet).to(self.export_dtype)
             _pipeline(unet).save_pretrained(self.export_folder)
 

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from unitok.data.drawing import draw_many
+from unitok.data.pools import training_batches
 from unitok.data.textures import sample_texture
 from unitok.data.tokenizing import find_folder
 from unitok.data.world.render import CANONICAL, Style, render
@@ -132,7 +133,7 @@ class RefinerPairs(L.LightningDataModule):
             pictures = torch.stack([to_tensor(one) for one in small[start : start + TOGETHER]])
             with torch.inference_mode():
                 decoded.append(_bytes(detokenizer.decode(tokenizer.encode(pictures.to(device))).cpu()))
-        return large, np.concatenate(decoded)
+        return large, np.concatenate(decoded) if decoded else small
 
     def _drawn(self, rng: np.random.Generator) -> Pools:
         model = UniTok.from_pretrained(self.checkpoint, self._device)
@@ -153,7 +154,7 @@ class RefinerPairs(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         assert self.train_pools is not None
-        return DataLoader(PairPool(self.train_pools, self.crop), self.batch_size, shuffle=True, drop_last=True)
+        return training_batches(PairPool(self.train_pools, self.crop), self.batch_size)
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         assert self.validation_pools is not None

@@ -88,6 +88,19 @@ def test_nothing_is_overwritten(cli) -> None:
     assert path.read_bytes() == b"mine"
 
 
+def test_a_conversation_may_begin_with_a_picture_and_a_question_said_aloud() -> None:
+    options = parse(["--chat", "--image", "a.png", "--audio", "question.wav"])
+    assert [*options.images, *options.sounds] == ["a.png", "question.wav"]
+    with pytest.raises(InputError, match="--image needs a --prompt"):
+        parse(["--chat", "--image", "a.png"])
+
+
+def test_numbers_beyond_64_bits_and_names_beyond_255_letters_end_in_no_traceback(cli) -> None:
+    cli("--prompt", PROMPT, output="x" * 300 + ".png").assert_refused("x" * 300)
+    run = cli("--prompt", PROMPT, "--modality", "image", "--max-tokens", str(10**30))
+    assert run.code == 0 and len(run.files) == 1
+
+
 def test_several_answers_make_a_contact_sheet_and_each_equals_its_seed_alone(cli) -> None:
     several = cli("--prompt", PROMPT, "--modality", "image", "--num", "3", "--seed", "5")
     stem = "draw-two-green-stars-seed5"

@@ -394,6 +394,16 @@ def test_world_batches_are_full_and_a_function_of_their_number(checkpoint: Path,
     assert not (validation[0].input_ids == tiny_processor.vocabulary.uncond).any()
 
 
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_a_damaged_manifest_is_named(checkpoint: Path, jsonl: Path, tmp_path: Path, text: str) -> None:
+    shutil.copytree(checkpoint, tmp_path / "base")
+    (tmp_path / "base" / "unitok.json").write_text(text)
+    with pytest.raises(InputError, match=r"unitok\.json is not readable"):
+        DocumentsDataModule(str(tmp_path / "base"), str(jsonl))
+    with pytest.raises(InputError, match=r"unitok\.json is not readable"):
+        load_processor(tmp_path / "base")
+
+
 def test_rows_that_hold_no_document_are_an_error_and_no_endless_loop(
     checkpoint: Path, tiny_processor: Processor
 ) -> None:

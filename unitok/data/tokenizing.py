@@ -93,14 +93,14 @@ def load_processor(folder: str | Path, image_size: int | None = None, detokenize
     wanted = [name for name in COMPONENTS if detokenizers or not name.endswith("_detokenizer")]
     classes = {name: next(iter(COMPONENTS[name])) for name in wanted}  # our own class where nothing is said
     settings: dict[str, Any] = {"image_size": None}
-    if (folder / "unitok.json").is_file():
+    manifest = _manifest(folder)
+    if manifest is not None:
         try:
-            manifest = json.loads((folder / "unitok.json").read_text(encoding="utf-8"))
             settings = picture_settings(manifest)
             classes |= {
                 name: entry["class"] for name, entry in manifest.get("components", {}).items() if name in classes
             }
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{folder / 'unitok.json'} is not readable; copy the checkpoint again") from error
     if image_size is not None:
         settings["image_size"] = image_size
@@ -109,6 +109,20 @@ def load_processor(folder: str | Path, image_size: int | None = None, detokenize
         raise InputError(f"{folder} does not hold tokenizers that are known here; upgrade unitok")
     read = {name: reader(folder / name) for name, reader in parts.items() if reader is not None}
     return Processor(vocabulary=Vocabulary.load(folder / "vocabulary.json"), **read, **settings)
+
+
+def _manifest(folder: Path) -> dict[str, Any] | None:
+    """What a checkpoint's `unitok.json` says; None where a folder has no such file."""
+    path = folder / "unitok.json"
+    if not path.is_file():
+        return None
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is not readable; copy the checkpoint again") from error
+    if not isinstance(manifest, dict):
+        raise InputError(f"{path} is not readable; copy the checkpoint again")
+    return manifest
 
 
 def encode_documents(processor: Processor, documents: Sequence[Document]) -> list[Encoded]:
@@ -300,9 +314,8 @@ def tokenizers_identity(folder: Path, image_size: int | None = None) -> dict[str
         folder: As for `load_processor`.
         image_size: Likewise.
     """
-    manifest = folder / "unitok.json"
-    settings = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
-    pictures = {name: settings.get(name) for name in ("image_size", "image_fit", "image_pixels")}
+    manifest = _manifest(folder) or {}
+    pictures = {name: manifest.get(name) for name in ("image_size", "image_fit", "image_pixels")}
     if image_size is not None:
         pictures["image_size"] = image_size
     files = [folder / "vocabulary.json"]

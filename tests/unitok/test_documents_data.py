@@ -165,6 +165,20 @@ def test_a_file_with_sounds_becomes_a_cache(
         write_cache(source, checkpoint, tmp_path / "other", workers=0)
 
 
+def stopped_at_the_second_shard(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The second shard that is begun is interrupted. Returns the numbers of those that were begun."""
+    original, begun = tokenizing._write_shard, []
+
+    def write(*args: Any) -> None:
+        begun.append(args[2])
+        if len(begun) == 2:
+            raise KeyboardInterrupt
+        original(*args)
+
+    monkeypatch.setattr(tokenizing, "_write_shard", write)
+    return begun
+
+
 def test_a_world_cache_depends_on_the_seed_alone_and_goes_on_after_a_stop(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,15 +186,7 @@ def test_a_world_cache_depends_on_the_seed_alone_and_goes_on_after_a_stop(
     whole = write_cache(source, checkpoint, tmp_path / "whole", workers=0)
     assert len(whole) == 50 and whole.meta["source"]["seed"] == 4
 
-    original, calls = tokenizing._write_shard, []
-
-    def stop_at_the_second(*args: Any) -> None:
-        calls.append(args[2])
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        original(*args)
-
-    monkeypatch.setattr(tokenizing, "_write_shard", stop_at_the_second)
+    calls = stopped_at_the_second_shard(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         write_cache(source, checkpoint, tmp_path / "parts", workers=0)
     assert not (tmp_path / "parts").exists()
@@ -351,16 +357,7 @@ def test_other_codes_and_other_sizes_are_not_taken_for_the_same(
     with torch.no_grad():
         tokenizer.codebook.vectors.neg_()
 
-    source, begun = WorldSource(40, seed=4, per_shard=20, image_size=32), []
-    original = tokenizing._write_shard
-
-    def stop_at_the_second(*args: Any) -> None:
-        begun.append(args[2])
-        if len(begun) == 2:
-            raise KeyboardInterrupt
-        original(*args)
-
-    monkeypatch.setattr(tokenizing, "_write_shard", stop_at_the_second)
+    source, begun = WorldSource(40, seed=4, per_shard=20, image_size=32), stopped_at_the_second_shard(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         write_cache(source, tmp_path / "base", tmp_path / "world", workers=0)
     tokenizer.save_pretrained(tmp_path / "base" / "image_tokenizer")

@@ -215,17 +215,21 @@ def test_two_tones_need_two_codebooks_side_by_side() -> None:
         ImageTokenizer(ImageTokenizerConfig(kind="two_tone"))
 
 
-def test_steps_that_are_not_finite_change_nothing_and_end_the_run(tmp_path: Path) -> None:
-    model = module(FiniteScalarQuantizer([4, 4]))
-    trainer = L.Trainer(
+def quiet_trainer(folder: Path, **options: int) -> L.Trainer:
+    return L.Trainer(
         accelerator="cpu",
-        max_epochs=1,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        default_root_dir=tmp_path,
+        default_root_dir=folder,
+        **options,  # pyright: ignore[reportArgumentType]
     )
+
+
+def test_steps_that_are_not_finite_change_nothing_and_end_the_run(tmp_path: Path) -> None:
+    model = module(FiniteScalarQuantizer([4, 4]))
+    trainer = quiet_trainer(tmp_path, max_epochs=1)
     before = {name: value.clone() for name, value in model.model.named_parameters()}
     data = DataLoader(torch.full((128, 3, 16, 16), float("nan")), batch_size=8)  # pyright: ignore[reportArgumentType]
     with pytest.raises(InputError, match="steps in a row"):
@@ -239,15 +243,7 @@ def test_a_discriminator_that_learns_does_not_hide_an_autoencoder_that_does_not(
     model = module(FiniteScalarQuantizer([4, 4]), discriminator=PatchDiscriminator(8, 2), discriminator_start=0)
     nothing = torch.tensor(float("nan"))
     monkeypatch.setattr(model, "reconstruction_loss", lambda output, batch: output.mean() * nothing)
-    trainer = L.Trainer(
-        accelerator="cpu",
-        max_steps=500,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=tmp_path,
-    )
+    trainer = quiet_trainer(tmp_path, max_steps=500)
     data = DataLoader(pictures(128), batch_size=8)  # pyright: ignore[reportArgumentType]
     with pytest.raises(InputError, match="steps in a row"):
         trainer.fit(model, data)

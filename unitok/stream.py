@@ -90,6 +90,7 @@ class EventReader:
         self._vocabulary = processor.vocabulary
         self._syntax = image_syntax(processor.vocabulary)
         self._turns = turn_syntax(processor.vocabulary)
+        self._ends = self._turns.ends
         self._document = document
         self._answer: list[int] = []
         self._text: list[int] = []  # ids of the open text
@@ -116,7 +117,7 @@ class EventReader:
         elif token_id == self._vocabulary.boi:
             yield from self._close_text()
             yield from self._read_image(token_id)
-        elif token_id in self._turns.ends:
+        elif token_id in self._ends:
             yield from self._close_text()
             turn = self._processor.parse_turn(torch.tensor(self._answer))
             yield TurnFinished(self._processor.with_media([Document((*self._document.turns, turn))])[0])

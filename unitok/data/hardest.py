@@ -15,6 +15,7 @@ A run that was stopped goes on with the losses that it has.
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def write_hardest(
     if not 0 < share <= 1:
         raise ValueError(f"share must be in (0, 1], got {share}")
     output = Path(output)
-    if output.exists():
+    if os.path.exists(output):
         raise InputError(f"{output} exists already; remove it or choose another output folder")
     folder, key = decoder_at(decoder)
     cache = TokenCache(source, key)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -116,7 +117,7 @@ def write_parts(
         InputError: ``output`` exists or cannot be written, or there are no pairs.
     """
     output, key = Path(output), vocabulary_hash(vocabulary)
-    if output.exists():
+    if os.path.exists(output):
         raise InputError(f"{output} exists already; remove it or choose another output folder")
     work = output.with_name(output.name + ".shards")
     identity = {**identity, "reference": weights_hash(reference)}

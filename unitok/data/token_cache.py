@@ -53,7 +53,7 @@ class TokenCacheWriter:
 
     def __init__(self, folder: str | Path, vocabulary_size: int, vocabulary_hash: str) -> None:
         self.folder = Path(folder)
-        if self.folder.exists():
+        if os.path.exists(self.folder):
             raise InputError(f"{self.folder} exists already; remove it or choose another output folder")
         self.vocabulary_size, self.vocabulary_hash = vocabulary_size, vocabulary_hash
         self.dtype = np.dtype("<u2" if vocabulary_size <= 1 << 16 else "<u4")

@@ -254,14 +254,13 @@ def write_cache(
         InputError: `output` exists, or a document cannot be read and the source says stop.
     """
     output = Path(output)
-    if output.exists():
+    if os.path.exists(output):
         raise InputError(f"{output} exists already; remove it or choose another output folder")
     processor = load_processor(checkpoint, image_size)
     key = vocabulary_hash(processor.vocabulary)
     work = output.with_name(output.name + ".shards")
     folders = [work / f"{shard:06d}" for shard in range(source.shards())]
-    made_by = tokenizers_identity(find_folder(checkpoint), image_size)
-    begin(work, {"vocabulary_hash": key, **made_by, **source.identity()})
+    begin(work, {**tokenizers_identity(find_folder(checkpoint), image_size), **source.identity()})
     missing = [shard for shard, folder in enumerate(folders) if not folder.exists()]
     with tqdm(total=len(folders), initial=len(folders) - len(missing), desc="tokenizing", unit="shard") as bar:
         if workers == 0:

@@ -7,6 +7,7 @@ import io
 import os
 import random
 import sys
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -15,7 +16,8 @@ import pytest
 import soundfile
 import torch
 
-from unitok.data.sounds import FilePieces, FolderSounds, SoundPool, ToneSounds, tone
+from unitok.data.folders import FileExcerpts
+from unitok.data.sounds import FolderSounds, SoundPool, ToneSounds, piece, tone
 from unitok.sounds import load_sound
 from unitok_tokenizers.audio_io import save_audio
 from unitok_tokenizers.errors import InputError
@@ -106,14 +108,15 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path, folder: Path) -> None:
     broken = folder / "broken.wav"
     broken.write_bytes(b"RIFF")
     with pytest.raises(InputError, match=r"broken\.wav"):
-        list(FilePieces([broken], 16_000, 1.0, endless=False))
+        list(FileExcerpts([broken], partial(piece, sample_rate=16_000, seconds=1.0), endless=False))
 
 
 def test_a_run_that_goes_on_sees_other_pieces(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "noise.wav", np.random.default_rng(0).uniform(-1, 1, 32_000), 16_000)
     torch.manual_seed(0)
+    cut = partial(piece, sample_rate=16_000, seconds=0.5)
     first, again, later = (
-        next(iter(FilePieces([tmp_path / "noise.wav"], 16_000, 0.5, endless=True, done=done))) for done in (0, 0, 7)
+        next(iter(FileExcerpts([tmp_path / "noise.wav"], cut, endless=True, done=done))) for done in (0, 0, 7)
     )
     assert torch.equal(first, again) and not torch.equal(first, later)
 

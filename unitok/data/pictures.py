@@ -12,14 +12,14 @@ import lightning as L
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset
+from torch.utils.data import DataLoader, Dataset
 
 from unitok.data.drawing import draw_many
+from unitok.data.folders import FileExcerpts, split_folder
 from unitok.data.pools import training_batches
 from unitok.data.textures import sample_texture
 from unitok.data.world.render import CANONICAL, Style, render
 from unitok.data.world.scene import sample_scene
-from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import load_image, to_tensor
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -130,53 +130,35 @@ class FolderPictures(L.LightningDataModule):
         self.validation_files: list[Path] = []
 
     def setup(self, stage: str) -> None:
-        if not self.folder.is_dir():
-            raise InputError(f"{self.folder} is not a folder: data.init_args.folder must name one that holds pictures")
-        files = sorted(path for path in self.folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-        if len(files) < 2:
-            raise InputError(
-                f"{self.folder} holds {len(files)} pictures ({', '.join(SUFFIXES)}): at least 2 are needed"
-            )
-        order = np.random.default_rng(self.seed).permutation(len(files))
-        held = max(1, round(self.validation_share * len(files)))
-        self.validation_files = [files[i] for i in order[:held]]
-        self.train_files = [files[i] for i in order[held:]]
+        self.train_files, self.validation_files = split_folder(
+            self.folder, SUFFIXES, "pictures", self.validation_share, self.seed
+        )
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         done = self.trainer.global_step if self.trainer else 0  # a run that goes on sees other crops
-        crops = FolderCrops(self.train_files, self.size, endless=True, done=done)
+        crops = FileExcerpts(self.train_files, partial(crop, size=self.size), endless=True, done=done)
         return DataLoader(crops, self.batch_size, num_workers=self.num_workers)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
-        return DataLoader(FolderCrops(self.validation_files, self.size, endless=False), self.batch_size)
+        crops = FileExcerpts(self.validation_files, partial(crop, size=self.size), endless=False)
+        return DataLoader(crops, self.batch_size)
 
     def test_dataloader(self) -> DataLoader[Tensor]:
         return self.val_dataloader()
 
 
-class FolderCrops(IterableDataset[Tensor]):
-    """Crops float ``[3, size, size]`` in [-1, 1]: random ones of random files without end, others where other steps
-    are ``done``, or each file's middle."""
+def crop(path: Path, where: np.ndarray, size: int) -> Tensor:
+    """A square of a picture: float ``[3, size, size]`` in [-1, 1].
 
-    def __init__(self, files: list[Path], size: int, endless: bool, done: int = 0) -> None:
-        self.files, self.size, self.endless, self.done = files, size, endless, done
-
-    def __iter__(self):
-        if not self.endless:
-            for path in self.files:
-                yield self._crop(path, np.array([0.5, 0.5]))
-            return
-        rng = np.random.default_rng([int(torch.initial_seed()) % 2**63, self.done])
-        while True:
-            yield self._crop(self.files[int(rng.integers(len(self.files)))], rng.random(2))
-
-    def _crop(self, path: Path, where: np.ndarray) -> Tensor:
-        image = load_image(path)
-        scale = self.size / min(image.size)
-        if scale > 1:
-            image = image.resize(
-                (max(self.size, round(image.width * scale)), max(self.size, round(image.height * scale)))
-            )
-        left = round(float(where[0]) * (image.width - self.size))
-        top = round(float(where[1]) * (image.height - self.size))
-        return to_tensor(image.crop((left, top, left + self.size, top + self.size)))
+    Args:
+        path: Of the picture; one that is smaller than the square is enlarged first.
+        where: How far right and down it is, in [0, 1].
+        size: Side of the square, in pixels.
+    """
+    image = load_image(path)
+    scale = size / min(image.size)
+    if scale > 1:
+        image = image.resize((max(size, round(image.width * scale)), max(size, round(image.height * scale))))
+    left = round(float(where[0]) * (image.width - size))
+    top = round(float(where[1]) * (image.height - size))
+    return to_tensor(image.crop((left, top, left + size, top + size)))

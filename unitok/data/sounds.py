@@ -5,7 +5,8 @@ Shape letters: N samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import lightning as L
@@ -13,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Dataset, IterableDataset
+from torch.utils.data import DataLoader, Dataset
 
+from unitok.data.folders import FileExcerpts, split_folder
 from unitok.data.pools import training_batches
 from unitok_tokenizers.audio_io import load_excerpt
-from unitok_tokenizers.errors import InputError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
@@ -84,45 +85,27 @@ class FolderSounds(L.LightningDataModule):
         self.validation_files: list[Path] = []
 
     def setup(self, stage: str) -> None:
-        if not self.folder.is_dir():
-            raise InputError(f"{self.folder} is not a folder: data.init_args.folder must name one that holds sounds")
-        files = sorted(path for path in self.folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-        if len(files) < 2:
-            raise InputError(f"{self.folder} holds {len(files)} sounds ({', '.join(SUFFIXES)}): at least 2 are needed")
-        order = np.random.default_rng(self.seed).permutation(len(files))
-        held = max(1, round(self.validation_share * len(files)))
-        self.validation_files = [files[i] for i in order[:held]]
-        self.train_files = [files[i] for i in order[held:]]
+        self.train_files, self.validation_files = split_folder(
+            self.folder, SUFFIXES, "sounds", self.validation_share, self.seed
+        )
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         done = self.trainer.global_step if self.trainer else 0  # a run that goes on sees other pieces
-        pieces = FilePieces(self.train_files, self.sample_rate, self.seconds, endless=True, done=done)
+        cut = partial(piece, sample_rate=self.sample_rate, seconds=self.seconds)
+        pieces = FileExcerpts(self.train_files, cut, endless=True, done=done)
         return DataLoader(pieces, self.batch_size, num_workers=self.num_workers)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
-        pieces = FilePieces(self.validation_files, self.sample_rate, self.validation_seconds, endless=False)
-        return DataLoader(pieces, self.batch_size)
+        cut = partial(piece, sample_rate=self.sample_rate, seconds=self.validation_seconds)
+        return DataLoader(FileExcerpts(self.validation_files, cut, endless=False), self.batch_size)
 
     def test_dataloader(self) -> DataLoader[Tensor]:
         return self.val_dataloader()
 
 
-class FilePieces(IterableDataset[Tensor]):
-    """Pieces float ``[1, N]`` in [-1, 1]: random ones of random files without end, others where other steps are
-    ``done``, or each file's middle."""
-
-    def __init__(self, files: list[Path], sample_rate: int, seconds: float, endless: bool, done: int = 0) -> None:
-        self.files, self.sample_rate, self.seconds, self.endless, self.done = files, sample_rate, seconds, endless, done
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if not self.endless:
-            for path in self.files:
-                yield load_excerpt(path, self.sample_rate, self.seconds, 0.5)
-            return
-        rng = np.random.default_rng([int(torch.initial_seed()) % 2**63, self.done])
-        while True:
-            path = self.files[int(rng.integers(len(self.files)))]
-            yield load_excerpt(path, self.sample_rate, self.seconds, float(rng.random()))
+def piece(path: Path, where: np.ndarray, sample_rate: int, seconds: float) -> Tensor:
+    """A piece of a sound, float ``[1, N]`` in [-1, 1], that begins as far into it as ``where[0]`` in [0, 1] says."""
+    return load_excerpt(path, sample_rate, seconds, float(where[0]))
 
 
 class ToneSounds(L.LightningDataModule):

@@ -1,0 +1,64 @@
+"""A user's own files to train a codec on: which of a folder are held out, and excerpts of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from unitok_tokenizers.errors import InputError
+
+
+def split_folder(
+    folder: Path, suffixes: tuple[str, ...], kind: str, held_out_share: float, seed: int
+) -> tuple[list[Path], list[Path]]:
+    """The files to train on, and those that are held out, of a folder and its subfolders.
+
+    Args:
+        folder: Where the files are.
+        suffixes: Of the files that count, in lower case.
+        kind: What they are, for errors ("pictures").
+        held_out_share: Share of the files, at least one, that is held out.
+        seed: Of the split.
+
+    Raises:
+        InputError: It is not a folder, or fewer than two files are in it.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder: data.init_args.folder must name one that holds {kind}")
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+    if len(files) < 2:
+        raise InputError(f"{folder} holds {len(files)} {kind} ({', '.join(suffixes)}): at least 2 are needed")
+    order = np.random.default_rng(seed).permutation(len(files))
+    held = max(1, round(held_out_share * len(files)))
+    return [files[i] for i in order[held:]], [files[i] for i in order[:held]]
+
+
+class FileExcerpts(IterableDataset[Tensor]):
+    """Excerpts of files: random ones of random files without end, or each file's middle.
+
+    Args:
+        files: To take them from.
+        excerpt: Makes one of a file; its second argument says where, two numbers in [0, 1] of which 0.5 is the middle.
+        endless: Random ones without end.
+        done: Steps that were trained on before: other numbers give other excerpts, so that a run that goes on does
+            not see the first ones again.
+    """
+
+    def __init__(
+        self, files: list[Path], excerpt: Callable[[Path, np.ndarray], Tensor], endless: bool, done: int = 0
+    ) -> None:
+        self.files, self.excerpt, self.endless, self.done = files, excerpt, endless, done
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.endless:
+            for path in self.files:
+                yield self.excerpt(path, np.array([0.5, 0.5]))
+            return
+        rng = np.random.default_rng([int(torch.initial_seed()) % 2**63, self.done])
+        while True:
+            yield self.excerpt(self.files[int(rng.integers(len(self.files)))], rng.random(2))

@@ -25,23 +25,29 @@ class Meter:
     ) -> None:
         self._totals = {key: _estimate(vocabulary, request) for key, request in requests.items()}
         self._counts = dict.fromkeys(requests, 0)
+        self._count, self._total = 0, sum(self._totals.values())
         self._report = report
 
     def add(self, key: Hashable, piece: Piece) -> None:
         """Counts the next tokens of an answer; of one that was not known before as well."""
         count = self._counts[key] = self._counts.get(key, 0) + len(piece.token_ids)
-        self._totals[key] = count if piece.done else max(self._totals.get(key, 0), count)
+        self._count += len(piece.token_ids)
+        self._expect(key, count if piece.done else max(self._totals.get(key, 0), count))
         self._tell()
 
     def drop(self, keys: Iterable[Hashable]) -> None:
         """Answers that will not be written."""
         for key in keys:
-            self._totals[key] = self._counts[key]
+            self._expect(key, self._counts[key])
         self._tell()
+
+    def _expect(self, key: Hashable, total: int) -> None:
+        self._total += total - self._totals.get(key, 0)
+        self._totals[key] = total
 
     def _tell(self) -> None:
         if self._report is not None:
-            self._report(sum(self._counts.values()), sum(self._totals.values()))
+            self._report(self._count, self._total)
 
 
 def _estimate(vocabulary: Vocabulary, request: Request) -> int:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
+import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from unitok.document import Document
 from unitok.engine import Engine, Sampling, SamplingParams
+from unitok.engine.fast_decoder import FastDecoder
 from unitok.engine.live import Answer, Query
 from unitok.engine.module_decoder import ModuleDecoder
 from unitok.grammar import Grammar, Request
@@ -103,3 +106,39 @@ def test_a_seed_out_of_range_is_refused_at_once(engine: Engine, queries: list[Qu
     query = queries[0]
     with pytest.raises(InputError, match="seed"):
         engine.batch().submit(Query(query.prompt, query.request, query.sampling, -1))
+
+
+def test_a_request_that_cannot_be_met_is_refused_before_it_joins_others(engine: Engine, queries: list[Query]) -> None:
+    batch = engine.batch()
+    answer = batch.submit(queries[1])
+    with pytest.raises(InputError, match="an image needs"):
+        engine.query(torch.tensor(queries[0].prompt), Request("image", 20, grid=(8, 8)), Sampling(), 0)
+    while batch.busy:
+        batch.step()
+    assert answer.token_ids == alone(engine, queries[1])
+
+
+def test_all_that_waited_is_given_up(engine: Engine, queries: list[Query]) -> None:
+    batch = engine.batch(1)
+    answers = [batch.submit(query) for query in queries[:4]]
+    batch.step()
+    for number in (2, 1, 3, 0):
+        assert batch.busy
+        batch.cancel(answers[number])
+    assert not batch.busy and batch.step() == []
+
+
+def test_the_room_for_an_answer_does_not_change_it(engine: Engine, queries: list[Query]) -> None:
+    for query in queries[3:5]:  # with a window and without
+        roomy = replace(query, request=replace(query.request, modality="image", max_tokens=400, grid=(3, 4)))
+        tight = replace(roomy, request=replace(roomy.request, max_tokens=60))
+        assert alone(engine, roomy) == alone(engine, tight)
+
+
+def test_autocast_is_heeded_while_it_lasts(engine: Engine, queries: list[Query]) -> None:
+    expected = alone(engine, queries[1])
+    assert isinstance(engine.forward(), FastDecoder)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert isinstance(engine.forward(), ModuleDecoder)
+        assert len(alone(engine, queries[1])) > 1
+    assert isinstance(engine.forward(), FastDecoder) and alone(engine, queries[1]) == expected

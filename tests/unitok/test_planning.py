@@ -180,3 +180,22 @@ def test_plans_of_many_rows_are_those_of_each(words: Vocabulary, grammar: Gramma
     assert together == [Planner(grammar, blocks).first([request])[0] for request in requests]
     known = Planner(grammar, blocks)
     assert known.first(requests[:2]) + known.first(requests) == together[:2] + together
+
+
+def test_plans_that_are_forgotten_meanwhile_are_known_to_who_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "REMEMBERED", 1)
+    grammar = Grammar(VOCABULARIES[0])
+    requests = [Request("image", 100, grid=(height, 2)) for height in range(1, 6)]
+    expected = [Planner(grammar, Blocks(grammar.table, CPU)).first([request])[0] for request in requests]
+    planner = Planner(grammar, Blocks(grammar.table, CPU))
+    make = planner._make
+
+    def interrupted(drawn: list[tuple[planning.State, int | None]]) -> list[Plan]:
+        """As if another thread asked for something else just then."""
+        planner._make = make  # type: ignore[method-assign]
+        assert planner.first(requests[3:]) == expected[3:]
+        return make(drawn)
+
+    assert planner.first(requests[:1]) == expected[:1]
+    planner._make = interrupted  # type: ignore[method-assign]
+    assert planner.first(requests[:3]) == expected[:3]

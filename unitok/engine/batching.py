@@ -18,7 +18,7 @@ from unitok.engine.jacobi import Odds, extend, odds, settle
 from unitok.engine.live import Answer, Cell, Live, Query, Random
 from unitok.engine.planning import Planner, State
 from unitok.engine.rows import Rows
-from unitok.engine.sampling import SamplingParams, draw, guide, shares
+from unitok.engine.sampling import SamplingParams, check_seed, draw, guide, shares
 from unitok_tokenizers.errors import InputError
 
 Groups = Mapping[tuple[Block, SamplingParams, float, bool], Sequence[Cell]]
@@ -42,23 +42,24 @@ class Batch:
         self._rows = Rows(forward)
         self._device = forward.device
         self._planner, self._blocks, self._size = planner, blocks, size
-        self._waiting: deque[tuple[Query, Answer, Random]] = deque()
+        self._waiting: deque[tuple[Query, Answer]] = deque()
         self._live: list[Live] = []
 
     def submit(self, query: Query) -> Answer:
-        """Takes a query on; :meth:`step` writes the answer.
+        """Takes a query on, as :meth:`~unitok.engine.engine.Engine.query` makes it; :meth:`step` writes the answer.
 
         Raises:
             InputError: The seed is out of range.
         """
+        check_seed(query.seed)
         answer = Answer()
-        self._waiting.append((query, answer, Random.of(query.seed, query.request.max_tokens)))
+        self._waiting.append((query, answer))
         return answer
 
     def cancel(self, answer: Answer) -> None:
         """Gives an answer up; what there is of it stays."""
         answer.done = True
-        self._waiting = deque(one for one in self._waiting if one[1] is not answer)
+        self._skip_done()
         self._drop_done()
 
     @property
@@ -102,6 +103,10 @@ class Batch:
             if one.window > 1:
                 one.drafts = extend(one, one.drafts, one.window, self._blocks)
         return list(news.items())
+
+    def _skip_done(self) -> None:
+        while self._waiting and self._waiting[0][1].done:
+            self._waiting.popleft()
 
     def _drop_done(self) -> None:
         for one in self._live:
@@ -147,13 +152,17 @@ class Batch:
 
     def _admit(self) -> list[Live]:
         """Answers that waited and begin now, as many as there is room for."""
-        taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._size - len(self._live)))]
-        plans = self._planner.first([query.request for query, _, _ in taken]) if taken else []
+        taken: list[tuple[Query, Answer]] = []
+        while self._waiting and len(self._live) + len(taken) < self._size:
+            taken.append(self._waiting.popleft())
+            self._skip_done()
+        plans = self._planner.first([query.request for query, _ in taken]) if taken else []
         used = {row for one in self._live for row in one.rows}
         free = (row for row in itertools.count() if row not in used)
         fresh = []
-        for (query, answer, random), plan in zip(taken, plans, strict=True):
+        for (query, answer), plan in zip(taken, plans, strict=True):
             rows = [next(free) for _ in query.beginnings]
+            random = Random.of(query.seed, query.request.max_tokens)
             fresh.append(Live(query, answer, random, plan, rows))
             answer.token_ids += plan.head
         return fresh

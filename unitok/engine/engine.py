@@ -139,6 +139,9 @@ class Engine:
         """
         if self._watch is None or self._watch.has_changed():
             self._read()
+        if torch.is_autocast_enabled(self.device.type):  # which may be another time than when weights were read
+            self._check_options("autocast is on")
+            return ModuleDecoder(self._decoder)
         if self._weights is None:
             return ModuleDecoder(self._decoder)
         if self._step is None:
@@ -156,12 +159,16 @@ class Engine:
         """Whether steps are recorded as CUDA graphs."""
         return self._step is not None and self.device.type == "cuda"
 
+    def _check_options(self, reason: str) -> None:
+        if self._options.compile or self._options.weights:
+            name = "compile" if self._options.compile else "weights"
+            raise InputError(f"this decoder cannot be run with {name}: {reason}; leave {name} out")
+
     def _read(self) -> None:
         """Makes the decoder's weights ready, as they are now."""
         reason, options = reason_against(self._decoder), self._options
-        if reason is not None and (options.compile or options.weights):
-            name = "compile" if options.compile else "weights"
-            raise InputError(f"this decoder cannot be run with {name}: {reason}; leave {name} out")
+        if reason is not None:
+            self._check_options(reason)
         self._weights = None if reason else DecoderWeights(self._decoder, options.weights)
         self._step = compile_step(self._decoder, options.weights) if options.compile else None
         self._graphed = []
@@ -273,7 +280,7 @@ class Engine:
         """What a :class:`~unitok.engine.batching.Batch` takes; the arguments are those of :meth:`generate`.
 
         Raises:
-            InputError: The prompt leaves too little room for an answer.
+            InputError: The request cannot be met, or the prompt leaves too little room for an answer.
         """
         request = self.fit(request, prompt, sampling, unconditional)
         guided = self._is_guided(request, sampling)
@@ -297,14 +304,14 @@ class Engine:
         The arguments are those of :meth:`generate`.
 
         Raises:
-            InputError: What is left is too little for any answer.
+            InputError: The request cannot be met, or what is left is too little for any answer.
         """
+        self._grammar.start([request])  # what is wrong with the request itself is not the context's fault
         length = len(prompt)
         if unconditional is not None and self._is_guided(request, sampling):
             length = max(length, len(unconditional))
         if self.context is None or length + request.max_tokens <= self.context:
             return request
-        self._grammar.start([request])  # what is wrong with the request itself is not the context's fault
         room = max(self.context - length, 0)
         try:
             fitted = replace(request, max_tokens=room)

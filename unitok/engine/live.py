@@ -9,7 +9,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import torch
+import numpy as np
 from torch import Tensor
 
 from unitok.engine.blocks import Block
@@ -70,13 +70,13 @@ class Random(NamedTuple):
 
     @classmethod
     def of(cls, seed: int, count: int) -> Random:
-        """The numbers of a seed.
+        """The numbers of a seed; those of a place do not depend on how many there are.
 
         Raises:
             InputError: The seed is out of range.
         """
         (draw,) = uniforms([seed], count).tolist()
-        test, replacement = torch.rand(3, count, generator=torch.Generator().manual_seed(seed))[1:].tolist()
+        test, replacement = np.random.default_rng([seed, 1]).random((count, 2), dtype=np.float32).T.tolist()
         return cls(draw, test, replacement)
 
 

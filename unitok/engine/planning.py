@@ -87,12 +87,16 @@ class Planner:
 
     def _plans(self, drawn: Sequence[tuple[State, int | None]]) -> list[Plan]:
         keys = [(state, None if token_id is None else self._blocks.kinds[token_id]) for state, token_id in drawn]
-        new = {key: one for key, one in zip(keys, drawn, strict=True) if key not in self._known}
+        known = self._known  # another thread may begin a new one meanwhile
+        plans = {key: known[key] for key in keys if key in known}
+        new = {key: one for key, one in zip(keys, drawn, strict=True) if key not in plans}
         if new:
-            if len(self._known) + len(new) > REMEMBERED:
-                self._known = {key: self._known[key] for key in keys if key in self._known}
-            self._known.update(zip(new, self._make(list(new.values())), strict=True))
-        return [self._known[key] for key in keys]
+            plans.update(zip(new, self._make(list(new.values())), strict=True))
+            if len(known) + len(new) > REMEMBERED:
+                self._known = plans
+            else:
+                known.update(plans)
+        return [plans[key] for key in keys]
 
     def _make(self, drawn: list[tuple[State, int | None]]) -> list[Plan]:
         grammar, blocks = self._grammar, self._blocks

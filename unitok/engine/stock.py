@@ -76,8 +76,6 @@ def _unknown_weights(decoder: nn.Module) -> str | None:
     device, dtype = weights[0].device, weights[0].dtype
     if device.type not in ("cpu", "cuda"):
         return f"it is on {device.type}"
-    if torch.is_autocast_enabled(device.type):
-        return "autocast is on"
     if dtype not in (torch.float32, torch.bfloat16):
         return f"its weights are {dtype}"
     if any(type(one.data) is not Tensor or one.dtype != dtype or one.device != device for one in weights):

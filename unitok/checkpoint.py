@@ -77,8 +77,8 @@ def save(checkpoint: Checkpoint, folder: str | Path, write_decoder: Callable[[Pa
     folder = Path(folder)
     if folder.exists() and not (folder / MANIFEST).is_file() and not _is_empty_folder(folder):
         raise InputError(f"{folder} exists and is not a unitok checkpoint; name a new folder")
-    # Beside the target, so that it is put into place by renaming.
-    target, mark = folder.absolute(), uuid.uuid4().hex[:8]
+    # Beside the target, so that it is put into place by renaming; where a link leads, it is the target that changes.
+    target, mark = folder.resolve(), uuid.uuid4().hex[:8]
     fresh, old = (target.with_name(f".{target.name}.{mark}.{end}") for end in ("new", "old"))
     try:
         fresh.mkdir(parents=True)
@@ -86,12 +86,12 @@ def save(checkpoint: Checkpoint, folder: str | Path, write_decoder: Callable[[Pa
             _write(checkpoint, fresh, write_decoder or _decoder_writer(checkpoint.decoder))
             if folder.exists():
                 _copy_others(folder, fresh)
-                folder.rename(old)
-            fresh.rename(folder)
+                target.rename(old)
+            fresh.rename(target)
         except BaseException:
             shutil.rmtree(fresh, ignore_errors=True)
             if old.exists():
-                old.rename(folder)
+                old.rename(target)
             raise
         shutil.rmtree(old, ignore_errors=True)
     except (OSError, SafetensorError) as error:

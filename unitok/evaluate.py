@@ -41,6 +41,7 @@ class Options:
 
     model: str
     adapter: Path | None
+    device: str
     samples: int
     seed: int
     output: Path
@@ -69,6 +70,7 @@ def parser() -> ArgumentParser:
     add = result.add_argument
     add("--model", metavar="NAME", default="tiny", help="tiny, or the folder of a checkpoint (default: tiny)")
     add("--adapter", metavar="FOLDER", type=Path, help="a LoRA adapter that was trained on the model's decoder")
+    add("--device", metavar="NAME", default="cpu", help="where the model runs: cpu, cuda, cuda:1, mps (default: cpu)")
     add(
         "--samples",
         metavar="N",
@@ -112,9 +114,9 @@ def evaluate(argv: Sequence[str]) -> None:
     from unitok.outputs import check_folder
 
     check_folder(options.output)
-    model = UniTok.from_pretrained(options.model, adapter=options.adapter)
-    setup = Setup(model, options.model, options.samples, options.seed, options.batch_size)
-    about = {"model": options.model, "samples": options.samples, "seed": options.seed}
+    model = UniTok.from_pretrained(options.model, options.device, adapter=options.adapter)
+    setup = Setup(model, options.model, options.samples, options.seed, options.batch_size, adapter=options.adapter)
+    about = {"model": options.model, "device": str(model.device), "samples": options.samples, "seed": options.seed}
     about |= {"unitok": version("unitok-multimodal"), "sampling": model.sampling.to_dict(), "seconds": {}}
     report = Report(options.output, about)
     for name, measure in MEASURES.items():

@@ -49,6 +49,7 @@ class Options:
     max_tokens: int | None
     refine: bool
     refine_steps: int
+    device: str
     dtype: str | None
     weights: Literal["int8"] | None
     compile: bool
@@ -133,6 +134,7 @@ def parser() -> ArgumentParser:
     add = result.add_argument_group("ways to run").add_argument
     add("--refine", action="store_true", help="a second stage makes each picture sharper and twice as large")
     add("--refine-steps", metavar="N", type=integer(1, 1000), default=4, help="its steps (default: 4)")
+    add("--device", metavar="NAME", default="cpu", help="where the model runs: cpu, cuda, cuda:1, mps (default: cpu)")
     add("--dtype", choices=("float32", "bfloat16"), help="of the decoder (default: float32 on a CPU, else as stored)")
     add("--weights", choices=("int8",), help="round the decoder's matrices to 8 bits while it runs")
     add("--compile", action="store_true", help="compile the decoder: minutes the first time, faster ever after")
@@ -232,17 +234,20 @@ def load(options: Options) -> UniTok:
     """The model, to run as the command line says."""
     import torch
 
+    from unitok.devices import usable_device
     from unitok.model import UniTok
     from unitok.precision import has_bfloat16
 
     dtypes = {None: None, "float32": torch.float32, "bfloat16": torch.bfloat16}
-    if options.dtype == "bfloat16" and not has_bfloat16("cpu"):
+    device = usable_device(options.device)
+    if options.dtype == "bfloat16" and not has_bfloat16(device):
         print(
             "warning: this processor has no products of bfloat16; without --dtype it is many times as fast",
             file=sys.stderr,
         )
     return UniTok.from_pretrained(
         options.model,
+        device=device,
         dtype=dtypes[options.dtype],
         adapter=options.adapter,
         compile=options.compile,

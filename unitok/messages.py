@@ -6,6 +6,7 @@ import base64
 import binascii
 import io
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -49,17 +50,17 @@ def read_part(part: Any, where: str, base: str | Path | None) -> Part:
             return Image(load_image(_at(_string(part, key, where), key, base)))
         if kind == "audio":
             key, _ = _source(part, "audio", where)
-            return load_sound(_at(_string(part, key, where), key, base))
+            return _with_words(load_sound(_at(_string(part, key, where), key, base)), part, where)
         if kind == "image_url":
             check_keys(part, {"type", "image_url"}, where)
             # "detail" chooses a resolution at OpenAI and says nothing about the picture itself.
             target = _object(part, "image_url", "a url", {"url", "detail"}, where)
             return Image(load_image(_at(_string(target, "url", where), "url", base)))
         if kind == "input_audio":
-            check_keys(part, {"type", "input_audio"}, where)
+            check_keys(part, {"type", "input_audio", "words"}, where)
             target = _object(part, "input_audio", "data and format", {"data", "format"}, where)
             _string(target, "format", where)  # the data itself says which it is
-            return load_sound(_decoded(_string(target, "data", where).encode(), "the data"))
+            return _with_words(load_sound(_decoded(_string(target, "data", where).encode(), "the data")), part, where)
     except InputError as error:
         message = str(error)
         raise InputError(message if message.startswith(where) else f"{where}: {message}") from error
@@ -73,9 +74,10 @@ def write_part(part: Part, image_saver: ImageSaver | None, audio_saver: AudioSav
     if isinstance(part, Text):
         return {"type": "text", "text": part.text}
     if isinstance(part, Audio):
+        heard = {} if part.words is None else {"words": part.words}
         if audio_saver is not None:
-            return {"type": "audio", "path": str(audio_saver(part))}
-        return {"type": "input_audio", "input_audio": {"data": _base64(to_wav(part)), "format": "wav"}}
+            return {"type": "audio", "path": str(audio_saver(part)), **heard}
+        return {"type": "input_audio", "input_audio": {"data": _base64(to_wav(part)), "format": "wav"}, **heard}
     if image_saver is not None:
         return {"type": "image", "path": str(image_saver(part))}
     if part.image is None:
@@ -97,8 +99,13 @@ def _source(part: Mapping[str, Any], kind: str, where: str) -> tuple[str, Any]:
     keys = [key for key in ("path", "url", kind) if key in part]
     if len(keys) != 1:
         raise InputError(f'{where}: {"an image" if kind == "image" else "audio"} needs one of "path", "url", "{kind}"')
-    check_keys(part, {"type", *keys}, where)
+    check_keys(part, {"type", *keys, *(["words"] if kind == "audio" else [])}, where)
     return keys[0], part[keys[0]]
+
+
+def _with_words(sound: Audio, part: Mapping[str, Any], where: str) -> Audio:
+    """The sound with what was heard in it, where the message says that."""
+    return replace(sound, words=_string(part, "words", where)) if "words" in part else sound
 
 
 def _object(part: Mapping[str, Any], key: str, held: str, known: set[str], where: str) -> Mapping[str, Any]:

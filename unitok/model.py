@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from numbers import Integral
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from huggingface_hub import HfApi
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from unitok import checkpoint
 from unitok.candidates import best_answers
 from unitok.decoder_folder import merge_adapter
+from unitok.devices import usable_device
 from unitok.document import Document
 from unitok.engine import BATCH_SIZE, Engine, EngineOptions, Sampling
 from unitok.engine.sampling import check_seed
@@ -87,7 +89,7 @@ class UniTok:
             name_or_folder: ``"tiny"``, the model in this package; or a folder that :meth:`save_pretrained`
                 wrote, or that holds a released model (see :mod:`unitok.released`); or, where no such folder
                 exists, the name ``owner/model`` of one on the Hugging Face Hub.
-            device: Where the model goes.
+            device: Where the model goes (:func:`~unitok.devices.usable_device`).
             dtype: The decoder's; by default float32 on a CPU and as stored elsewhere.
             adapter: Folder of an adapter that was trained on this checkpoint's decoder (`model.lora`); it is merged
                 into the weights, so that saving the model saves the whole.
@@ -99,6 +101,7 @@ class UniTok:
             InputError: There is no such checkpoint or adapter, or it is damaged; the message names the file. Or an
                 option does not go with the decoder or this machine.
         """
+        device = usable_device(device)
         folder = find_checkpoint(name_or_folder)
         if checkpoint.is_checkpoint(folder) or not (folder / "config.json").is_file():
             loaded = checkpoint.load(folder, device, dtype)
@@ -165,8 +168,11 @@ class UniTok:
 
     def to(self, device: torch.device | str) -> UniTok:
         """Moves the decoder and the codecs to a device, and returns the model itself."""
+        device = usable_device(device)
         self.decoder.to(device)  # type: ignore[arg-type]
         _move_codecs(self.processor, device)
+        if self._refiner is not None:
+            self._refiner.to(device)
         self._build_engine()
         return self
 
@@ -294,10 +300,10 @@ class UniTok:
         """The seed of each answer to each document."""
         if num < 1:
             raise InputError(f"num must be at least 1, not {num}")
-        first = [seed] * documents if isinstance(seed, int) else list(seed)
+        first = [seed] * documents if isinstance(seed, int | Integral) else list(seed)
         if len(first) != documents:
             raise InputError(f"{len(first)} seeds were given for {documents} documents; give one, or one for each")
-        seeds = [[one + sample for sample in range(num)] for one in first]
+        seeds = [[_whole(one) + sample for sample in range(num)] for one in first]
         for one in itertools.chain(*seeds):
             check_seed(one)
         return seeds
@@ -307,7 +313,7 @@ class UniTok:
     ) -> Request:
         """What an answer may hold."""
         frames = None if seconds is None else self.processor.frames_in(seconds)
-        return Request(modality, sampling.max_tokens, grid=grid or self._grid(), max_frames=frames)
+        return Request(modality, sampling.max_tokens, grid=grid or self.processor.grid, max_frames=frames)
 
     def _fitted(self, wanted: Request, rows: Sequence[Row], sampling: Sampling) -> list[Request]:
         """What each answer may hold; checked before the first of them is begun."""
@@ -323,12 +329,10 @@ class UniTok:
                 raise InputError(f"document {row.number + 1}: {message}" if rows[-1].number else message) from None
         return [fitted[id(row.prompt)] for row in rows]
 
-    def _grid(self) -> tuple[int, int] | None:
-        """The code grid of every image, of a model whose pictures all have one size."""
-        size, spec = self.processor.image_size, self.processor.vocabulary.specs.get("image")
-        if size is None or spec is None or not spec.downsample:
-            return None
-        return size // spec.downsample, size // spec.downsample
+
+def _whole(seed: Any) -> Any:
+    """An integer of any library as Python's own; anything else as it is."""
+    return int(seed) if isinstance(seed, Integral) and not isinstance(seed, bool) else seed
 
 
 def _move_codecs(processor: Processor, device: torch.device | str) -> None:

@@ -73,7 +73,11 @@ def write_onnx(codec: ImageTokenizer | ImageDetokenizer, path: str | Path) -> No
         graph, example = _Encode(codec), torch.zeros(2, 3, 3 * cell, 5 * cell)
         names = "pixels", "codes"
     dynamic = dict.fromkeys((0, 2, 3), torch.export.Dim.AUTO)  # batch, rows, columns
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).touch()
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}; choose another folder") from error
     torch.onnx.export(
         graph.eval(),
         (example,),

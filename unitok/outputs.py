@@ -84,9 +84,9 @@ def write_media(
     sheet_ending = "_sheet.png" if len(answers) > 1 and len(pictures) > 1 else None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        stem = _free_stem(folder, stem, [*endings, sheet_ending] if sheet_ending else endings)
+        stem = _begin(media[0], folder, stem, [*endings, sheet_ending] if sheet_ending else endings)
         paths = [folder / f"{stem}{ending}" for ending in endings]
-        for one, path in zip(media, paths, strict=True):
+        for one, path in zip(media[1:], paths[1:], strict=True):
             _write(one, path)
         sheet = None
         if sheet_ending:
@@ -106,6 +106,20 @@ def _write(media: Media, path: Path) -> None:
         return
     assert media.samples is not None and media.sample_rate is not None
     save_audio(media.samples, media.sample_rate, path)
+
+
+def _begin(first: Media, folder: Path, stem: str, endings: Sequence[str]) -> str:
+    """Writes the first file under a free stem and returns that: with it the stem is this run's own."""
+    while True:
+        free = _free_stem(folder, stem, endings)
+        path = folder / f"{free}{endings[0]}"
+        try:
+            _write(first, path)
+        except InputError:
+            if not os.path.lexists(path):
+                raise
+            continue  # another run has written it meanwhile
+        return free
 
 
 def _free_stem(folder: Path, stem: str, endings: Sequence[str]) -> str:

@@ -34,6 +34,7 @@ class Task:
         wanted: One right answer: a scene when a picture is wanted, or words, which are heard when a sound is wanted.
         accepts: Whether an answer is right, given the scene that its picture shows, or its words.
         hear: Reads words from the answer's sound ``[N]`` at 16 kHz; given where a sound is wanted.
+        number: Decides the draw of the answer; None: its place among the tasks that are answered with it.
     """
 
     document: Document
@@ -42,6 +43,7 @@ class Task:
     wanted: Scene | str
     accepts: Callable[..., bool] = field(repr=False)
     hear: Callable[[NDArray[np.float32]], str] | None = field(default=None, repr=False)
+    number: int | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ class Case:
 
 
 def judge(task: Task, turn: Turn) -> Case:
-    """Whether an assistant's turn does what the task asks: exactly one picture, one sound, or words alone."""
+    """Whether an assistant's turn does what the task asks: exactly one picture or one sound, beside which there may be
+    words, or words alone."""
     if task.hear is not None:
         if len(turn.sounds) != 1 or turn.images or turn.sounds[0].samples is None:
             return Case(task, turn, None, False, "")  # what is only written was not said
@@ -95,7 +98,7 @@ def judge(task: Task, turn: Turn) -> Case:
         return Case(task, turn, None, task.accepts(heard), heard)
     if isinstance(task.wanted, str):
         return Case(task, turn, None, not turn.images and not turn.sounds and task.accepts(turn.text))
-    if len(turn.images) != 1 or turn.images[0].image is None:
+    if len(turn.images) != 1 or turn.sounds or turn.images[0].image is None:
         return Case(task, turn, None, False)
     scene = read(np.asarray(turn.images[0].image))
     return Case(task, turn, scene, is_known(scene) and task.accepts(scene))
@@ -109,14 +112,17 @@ def answer(setup: Setup, name: str, tasks: Sequence[Task]) -> list[Case]:
     # Where it is inside another bar, it does not stay.
     with tqdm(total=len(tasks), desc=name, bar_format=_BAR, file=sys.stderr, leave=None) as bar:
         for start in range(0, len(tasks), setup.batch_size):
-            batch = tasks[start : start + setup.batch_size]
+            batch = [
+                task if task.number is not None else replace(task, number=place)
+                for place, task in enumerate(tasks[start : start + setup.batch_size], start)
+            ]
 
             def progress(done: int, total: int, start: int = start, size: int = len(batch)) -> None:
                 bar.update(start + size * done / max(total, 1) - bar.n)
 
             documents = setup.model.generate(
                 [task.document for task in batch],
-                seed=[setup.draw_seed(name, start + i) for i in range(len(batch))],
+                seed=[setup.draw_seed(name, task.number) for task in batch if task.number is not None],
                 batch_size=setup.batch_size,
                 progress=progress,
             )

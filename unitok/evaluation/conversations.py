@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -78,7 +79,8 @@ def talks(
 ) -> Findings:
     """Conversations, each turn after the model's own answers, and the share that is right at each step and throughout.
 
-    A conversation that has gone wrong is not continued; one that cannot be continued is not counted.
+    A conversation that has gone wrong is not continued; one that cannot be continued is not counted. What is asked in
+    one, and what its answers are drawn with, depend on its number and its pictures, and not on the others.
 
     Args:
         setup: What is measured.
@@ -90,12 +92,17 @@ def talks(
     """
     found = [answer(setup, f"{section}, 1", [begin(setup, index) for index in range(count)])]
     uncounted = 0
-    for number, after in enumerate(follow, 2):
-        name = f"{section}, {number}"
-        going_on = [case for case in found[-1] if case.right]
-        tasks = [after(setup.rng(name, index), case) for index, case in enumerate(going_on)]
-        found.append(answer(setup, name, [task for task in tasks if task is not None]))
-        uncounted += tasks.count(None)
+    for step, after in enumerate(follow, 2):
+        name = f"{section}, {step}"
+        tasks = []
+        for number, case in ((case.task.number, case) for case in found[-1] if case.right):
+            assert number is not None
+            task = after(setup.rng(name, number), case)
+            if task is None:
+                uncounted += 1
+            else:
+                tasks.append(replace(task, number=number))
+        found.append(answer(setup, name, tasks))
     finished = [case.right for case in found[-1]]
     gone_wrong = [False] * (count - uncounted - len(finished))
     figures = [share(section, step, [case.right for case in cases]) for step, cases in zip(steps, found, strict=True)]

@@ -21,6 +21,7 @@ class Figure:
         unit: ``"%"``, ``"dB"``, ``"s"``, or nothing.
         target: What was aimed at, in ``unit``; None for a figure that is only reported.
         lower_is_better: Whether the target is the most, and not the least, that is wanted.
+        most: The most that is wanted where the target is the least; None where more is always better.
         interval: The 95 % interval of a share, in ``unit``.
         count: How many samples it rests on.
         note: How to read it.
@@ -35,13 +36,16 @@ class Figure:
     interval: tuple[float, float] | None = None
     count: int | None = None
     note: str = ""
+    most: float | None = None
 
     @property
     def met(self) -> bool | None:
         """Whether the target is reached; None without a target or a value."""
         if self.target is None or self.value is None:
             return None
-        return self.value <= self.target if self.lower_is_better else self.value >= self.target
+        if self.lower_is_better:
+            return self.value <= self.target
+        return self.target <= self.value and (self.most is None or self.value <= self.most)
 
 
 def share(section: str, name: str, outcomes: Sequence[bool], target: float | None = None, note: str = "") -> Figure:

@@ -19,7 +19,11 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 
 def target(figure: Figure) -> str:
     """What was aimed at, without its unit."""
-    return "" if figure.target is None else f"{'<=' if figure.lower_is_better else '>='} {figure.target:g}"
+    if figure.target is None:
+        return ""
+    if figure.most is not None:
+        return f"{figure.target:g} to {figure.most:g}"
+    return f"{'<=' if figure.lower_is_better else '>='} {figure.target:g}"
 
 
 def verdict(figure: Figure) -> str:

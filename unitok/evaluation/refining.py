@@ -90,9 +90,9 @@ def _same_scenes(looks: list[str], same: list[bool]) -> Iterator[Figure]:
 
 
 def _sharpness(refined: Tensor, bicubic: Tensor) -> Figure:
-    note = f"at most {SHARPNESS_MOST} is wanted as well; bicubic {bicubic.mean().item():.2f}"
-    value = refined.mean().item()
-    return Figure("refiner", "edge sharpness", value, target=SHARPNESS_TARGET, count=len(refined), note=note)
+    value, note = refined.mean().item(), f"bicubic {bicubic.mean().item():.2f}"
+    target, most = SHARPNESS_TARGET, SHARPNESS_MOST
+    return Figure("refiner", "edge sharpness", value, target=target, most=most, count=len(refined), note=note)
 
 
 def _draw(setup: Setup, index: int) -> tuple[str, Tensor, Tensor]:

@@ -77,7 +77,20 @@ class Report:
         except OSError as error:
             raise InputError(f"--output {folder} cannot be made: {error.strerror}; name another folder") from error
         self.folder = folder
-        self.stem = _free_stem(folder)
+        self.stem = self._claim_stem()
+
+    def _claim_stem(self) -> str:
+        """A free stem, whose JSON file is there from now on: another run may be looking for one at this moment."""
+        while True:
+            self.stem = _free_stem(self.folder)
+            try:
+                with self.path(".json").open("x", encoding="utf-8") as file:
+                    file.write(self._json())
+                return self.stem
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise InputError(f"{self.path('.json')} cannot be written: {error.strerror}") from error
 
     def path(self, ending: str) -> Path:
         """A file of this report."""
@@ -90,7 +103,7 @@ class Report:
     def add(self, name: str, findings: Findings) -> None:
         """Takes in a section's findings and writes everything down."""
         self.found[name] = findings
-        _write(self.path(".json"), json.dumps(self.to_dict(), indent=2) + "\n")
+        _write(self.path(".json"), self._json())
         _write(self.path(".md"), self.markdown())
         cases = [case for case in findings.cases if case.media]
         self._save_sheet(f"{name}_examples", _spread(cases, MOST_EXAMPLES))
@@ -108,6 +121,9 @@ class Report:
             "failures": {name: _failures(findings.cases) for name, findings in self.found.items() if findings.cases},
         }
 
+    def _json(self) -> str:
+        return json.dumps(self.to_dict(), indent=2) + "\n"
+
     def markdown(self) -> str:
         about = ", ".join(f"{name} {value}" for name, value in self.about.items() if not isinstance(value, dict))
         return f"# Evaluation\n\n{about}\n\n{table(self.figures)}\n"
@@ -118,7 +134,10 @@ class Report:
 
     def _save_sounds(self, name: str, cases: Sequence[Case]) -> None:
         """Some of the answers that are sounds, as WAV files with a list of what they are."""
-        heard = _spread([case for case in cases if case.task.hear and case.turn.sounds], MOST_SOUNDS)
+        with_sounds = [
+            case for case in cases if case.task.hear and any(s.samples is not None for s in case.turn.sounds)
+        ]
+        heard = _spread(with_sounds, MOST_SOUNDS)
         for number, case in enumerate(heard, 1):
             sound = case.turn.sounds[0]
             assert sound.samples is not None and sound.sample_rate is not None

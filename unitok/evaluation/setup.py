@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from unitok.data.world.render import CANONICAL, Style
 from unitok.model import UniTok
 
 SEED_SPACE = 0x0E7A1
-"""First word of every seed here. Training seeds its generators with single numbers, so none coincide."""
+"""First word of every seed here, where training's begin with a seed that a user chooses, so that none coincide."""
 
 PICTURE_SIZE = 64
 """Pixels a side of the pictures shown to a model that takes any size."""
@@ -26,6 +27,7 @@ class Setup:
     seed: Decides all tasks and all draws; a task depends on its own number alone, not on how many there are.
     batch_size: Answers generated at once; results do not depend on it.
     stream: Not empty for tasks that are no evaluation's, such as those to train on: none of these is any of those.
+    adapter: The folder of the adapter that was merged into the model, as the command line takes it.
     """
 
     model: UniTok
@@ -34,6 +36,7 @@ class Setup:
     seed: int = 0
     batch_size: int = 64
     stream: tuple[int, ...] = ()
+    adapter: Path | None = None
 
     @property
     def size(self) -> int:

@@ -38,7 +38,7 @@ def measure(setup: Setup) -> Findings:
         figures = [_warm(setup, bar)]
         if speaks:
             figures.append(_spoken(setup, bar))
-        figures.append(_cold(setup.name))
+        figures.append(_cold(setup))
         bar.update()
     return Findings(figures)
 
@@ -59,6 +59,9 @@ def _warm(setup: Setup, bar: tqdm) -> Figure:
 
 def _spoken(setup: Setup, bar: tqdm) -> Figure:
     document = Document.user(SPOKEN_PROMPT)
+    name = "a second of speech, warm, batch 1"
+    if setup.model.processor.audio_detokenizer is None:
+        return Figure("speed", name, None, "s", SPOKEN_TARGET, True, note="no audio detokenizer")
     ratios = []
     for index in range(ROUNDS + 1):
         started = time.perf_counter()
@@ -69,7 +72,6 @@ def _spoken(setup: Setup, bar: tqdm) -> Figure:
         ratios.append(seconds * sound.sample_rate / max(sound.samples.shape[-1], 1))
         bar.update()
     value = statistics.median(ratios[1:])  # the first one builds caches
-    name = "a second of speech, warm, batch 1"
     return Figure("speed", name, value, "s", SPOKEN_TARGET, True, count=ROUNDS, note=_machine())
 
 
@@ -77,15 +79,18 @@ def _machine() -> str:
     return f"median; {torch.get_num_threads()} threads, {_cores()} cores"
 
 
-def _cold(model_name: str) -> Figure:
+def _cold(setup: Setup) -> Figure:
     """The whole command in a process of its own, its imports and the model's loading included."""
     name = "the first command, cold process"
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "unitok.generate", "--model", model_name, "--prompt", PROMPT]
+        command = [sys.executable, "-m", "unitok.generate", "--model", setup.name, "--prompt", PROMPT]
+        command += ["--device", str(setup.model.device), "--output", folder]
+        if setup.adapter is not None:
+            command += ["--adapter", str(setup.adapter)]
         started = time.perf_counter()
         try:
             done = subprocess.run(
-                [*command, "--output", folder],
+                command,
                 capture_output=True,
                 text=True,
                 timeout=TIME_LIMIT,

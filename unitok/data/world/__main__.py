@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import sys
@@ -15,7 +14,7 @@ from PIL import Image as PillowImage
 from unitok.data.world.mixture import world_documents
 from unitok.data.world.sounds.speech import check_speech
 from unitok.document import Audio, Image
-from unitok.terminal import number
+from unitok.terminal import ArgumentParser, integer, number, run
 from unitok.viz import contact_sheet
 from unitok_tokenizers.audio_io import save_audio
 from unitok_tokenizers.errors import InputError
@@ -69,7 +68,10 @@ def write_samples(folder: Path, samples: int, seed: int, split: str = "train", s
         check_speech()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"output {str(folder)!r} is there already; name a new or empty folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"output {str(folder)!r} cannot be made: {error.strerror}; name another folder") from error
     media = _Media(folder)
     with (folder / "documents.jsonl").open("w", encoding="utf-8") as lines:
         for document in islice(world_documents([seed], split, _PICTURE_SIZE, sounds), samples):
@@ -80,11 +82,17 @@ def write_samples(folder: Path, samples: int, seed: int, split: str = "train", s
     return len(media.drawn), media.sounds
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m unitok.data.world", description=__doc__)
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    return run(write, argv)
+
+
+def write(argv: Sequence[str]) -> None:
+    """The whole command. Raises `InputError` for what the user can mend."""
+    parser = ArgumentParser("python -m unitok.data.world", __doc__ or "")
     parser.add_argument("--output", type=Path, required=True, help="a new or empty folder")
-    parser.add_argument("--samples", type=int, default=64, help="how many documents to write (default: 64)")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed writes the same files")
+    parser.add_argument("--samples", type=integer(1), default=64, help="how many documents to write (default: 64)")
+    parser.add_argument("--seed", type=integer(0), default=0, help="the same seed writes the same files (default: 0)")
     parser.add_argument("--split", choices=("train", "heldout"), default="train")
     parser.add_argument(
         "--sounds",
@@ -93,17 +101,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="SHARE",
         help="share of the documents that come with sounds, as WAV files; needs espeak-ng (default: 0)",
     )
-    options = parser.parse_args(arguments)
-    if options.samples < 1:
-        parser.error(f"argument --samples: {options.samples} is too small; ask for at least 1")
-    try:
-        pictures, sounds = write_samples(options.output, options.samples, options.seed, options.split, options.sounds)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    options = parser.parse_args(argv)
+    pictures, sounds = write_samples(options.output, options.samples, options.seed, options.split, options.sounds)
     heard = f" and {sounds} sounds" if options.sounds else ""
     print(f"{options.samples} documents with {pictures} pictures{heard} are in {options.output}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 from unitok.data.world.phrases import COLOR_OF_WORD, NUMBER_WORDS, SHAPE_OF_WORD, SIZE_OF_WORD
-from unitok.data.world.scene import Scene
 
 NamedKind = tuple[str | None, str | None, str]
 """Size, color and shape; size and color are None when the caption does not say them."""
@@ -27,31 +26,6 @@ class ParsedCaption:
 
     background: str | None
     objects: Counter[NamedKind]
-
-    def matches(self, scene: Scene) -> bool:
-        """Whether the caption names exactly the objects of ``scene``, with nothing wrong about them.
-
-        What the caption leaves unsaid (a size, a color, the background) is not held against it.
-        """
-        if self.background not in (None, scene.background):
-            return False
-        left = list(scene.objects)
-        # Kinds that say more choose first; with nested names this greedy choice is right.
-        for (size, color, shape), number in sorted(self.objects.items(), key=_unsaid):
-            for _ in range(number):
-                fits = [o for o in left if o.shape == shape and size in (None, o.size) and color in (None, o.color)]
-                if not fits:
-                    return False
-                left.remove(fits[0])
-        return not left
-
-    def names_all_of(self, scene: Scene) -> bool:
-        """As ``matches``, with every size and color and the background said."""
-        return self.background == scene.background and self.objects == Counter(o.kind for o in scene.objects)
-
-
-def _unsaid(entry: tuple[NamedKind, int]) -> int:
-    return sum(name is None for name in entry[0])
 
 
 def parse_caption(text: str) -> ParsedCaption:

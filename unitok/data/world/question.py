@@ -19,18 +19,6 @@ class Question:
     category: str
     subject: str
 
-    def accepts(self, answer: str) -> bool:
-        """Whether ``answer`` is right, whatever its case, its final mark and its article."""
-        plain = normalized(answer)
-        return any(plain == normalized(right) for right in self.answers)
-
-
-def normalized(answer: str) -> str:
-    words = answer.lower().strip().rstrip(".!").replace("-", " ").split()
-    if words and words[0] in ("a", "an", "the"):
-        words = words[1:]
-    return " ".join(words)
-
 
 def truth(value: bool) -> tuple[str, ...]:
     return ("yes",) if value else ("no",)

@@ -214,7 +214,7 @@ def _compare_sizes(rng: np.random.Generator, scene: Scene) -> Question | None:
     if a.size == b.size or chance(rng, 0.5):
         text = expand(rng, "is {a} {w} than {b}", a=ref_a, b=ref_b, w=which)
         return Question(as_typed(rng, text), truth(is_so), "comparison", f"{i} {which} {j}")
-    winner, ref = (a, ref_a) if is_so else (b, ref_b)
+    winner, loser, ref = (a, b, ref_a) if is_so else (b, a, ref_b)
     text = expand(
         rng,
         "(which (one |)is|which (shape|object) is|what is) {w}(,|:|,) {a} or {b}",
@@ -222,7 +222,12 @@ def _compare_sizes(rng: np.random.Generator, scene: Scene) -> Question | None:
         a=ref_a,
         b=ref_b,
     )
-    answers = (ref, *(plain_noun(*names) for names in _part_names(winner.kind)))
+    telling = [
+        names
+        for names in _part_names(winner.kind)
+        if any(name not in (None, its) for name, its in zip(names, loser.kind, strict=True))
+    ]
+    answers = (ref, *(plain_noun(*names) for names in telling))
     return Question(as_typed(rng, text), answers, "comparison", f"which larger {min(i, j)} {max(i, j)}")
 
 

@@ -138,13 +138,6 @@ def holds(relation: str, a: Object, b: Object, margin: float = MARGIN) -> bool:
     return difference[relation] > margin
 
 
-def main_relation(a: Object, b: Object) -> str:
-    """The relation along the axis on which the two centers differ most."""
-    if abs(a.x - b.x) >= abs(a.y - b.y):
-        return "left of" if a.x < b.x else "right of"
-    return "above" if a.y < b.y else "below"
-
-
 def is_held_out_relation(shape: str, relation: str, other: str) -> bool:
     return (shape, relation, other) in HELD_OUT_RELATIONS or (
         other,

@@ -33,6 +33,7 @@ HELP = f"""\
 /image FILE      a picture for the next message, which may say with {PLACE} where it goes
 /audio FILE      a sound, in the same way with {AUDIO_PLACE}; a message of {AUDIO_PLACE} alone sends nothing else
 /save FILE.json  write the conversation in the chat-messages form, its pictures and sounds inside
+/load FILE.json  go on with a conversation that was written so, in place of this one
 /reset           forget the conversation
 /quit            leave; so does the end of the input (Ctrl-D)
 Ctrl-C stops an answer, and the conversation stays as it was before its message."""
@@ -117,12 +118,14 @@ class Chat:
             self._sounds.append(load_sound(_path(argument)))
         elif command == "/save" and argument:
             self.save(_path(argument))
+        elif command == "/load" and argument:
+            self.load(_path(argument))
         elif command == "/reset" and not argument:
             self.document = Document()
             self._forget_media()
         elif command == "/help" and not argument:
             print(HELP, file=sys.stderr)
-        elif command in ("/image", "/audio", "/save"):
+        elif command in ("/image", "/audio", "/save", "/load"):
             raise InputError(f"{command} needs a file, as in {command} FILE")
         else:
             raise InputError(f"{line!r} is not a command; /help lists them")
@@ -167,6 +170,24 @@ class Chat:
         finally:
             temporary.unlink(missing_ok=True)
         print(f"wrote {path}", file=sys.stderr)
+
+    def load(self, path: Path) -> None:
+        """Goes on with the conversation of a file as `save` writes it, or of any in the chat-messages form."""
+        try:
+            messages = json.loads(path.read_text(encoding="utf-8-sig"))
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path} is no conversation: {error}") from error
+        try:
+            document = Document.from_messages(messages, path.parent)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+        if not document.turns or document.turns[-1].role != "assistant":
+            raise InputError(f"{path} does not end with an answer, behind which the next message would stand")
+        self.document = document
+        self._forget_media()
+        print(f"read {path}: {len(document.turns)} turns", file=sys.stderr)
 
 
 class _Display:

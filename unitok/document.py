@@ -78,7 +78,8 @@ class Document:
                 (also ``"url"``, or ``"image"`` with a PIL image), or ``{"type": "image_url", "image_url":
                 {"url": ...}}`` with a file or a ``data:`` URI; ``{"type": "audio", "path": ...}`` (also ``"url"``
                 or ``"audio"``), or ``{"type": "input_audio", "input_audio": {"data": ..., "format": "wav"}}`` with a
-                file in base64, of any format. A message without a role is plain material.
+                file in base64, of any format. Both may have ``"words"``, what was heard in the sound. A message without
+                a role is plain material.
             base: The folder that relative paths start from; by default the working directory.
 
         Sounds keep their rate, and their channels are mixed to one.
@@ -93,7 +94,7 @@ class Document:
     def to_messages(
         self, image_saver: ImageSaver | None = None, audio_saver: AudioSaver | None = None
     ) -> list[dict[str, Any]]:
-        """The inverse of :meth:`from_messages`, ready for JSON.
+        """The inverse of :meth:`from_messages`, ready for JSON; what was heard in sounds is kept.
 
         Args:
             image_saver: Saves a picture and returns the path to write down. Without it, pictures

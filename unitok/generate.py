@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from unitok.prompt import AUDIO_PLACE, PLACE, message_parts
-from unitok.terminal import ArgumentParser, integer, number, printable, run
+from unitok.terminal import ArgumentParser, grid, integer, number, printable, run
 from unitok_tokenizers.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Options:
     sounds: tuple[str, ...]
     modality: Modality
     seconds: float | None
+    grid: tuple[int, int] | None
     model: str
     adapter: Path | None
     output: Path
@@ -90,6 +91,9 @@ def parser() -> ArgumentParser:
         help="words, exactly one picture, exactly one sound, or what the model finds fit (default: auto)",
     )
     add("--seconds", metavar="S", type=number(0, above=True), help="the longest sound")
+    add(
+        "--grid", metavar="HxW", type=grid, help="a picture's rows and columns of codes, of a model that draws any size"
+    )
     add(
         "--model",
         metavar="NAME",
@@ -151,6 +155,8 @@ def parse(argv: Sequence[str]) -> Options:
             raise InputError("--json does not go with --chat; leave one of them out")
         if options.refine:
             raise InputError("--refine does not go with --chat; leave one of them out")
+        if options.grid is not None:
+            raise InputError("--grid does not go with --chat; leave one of them out")
         if options.num > 1:
             raise InputError("--num does not go with --chat, where each message has one answer; leave it out")
         if options.best_of is not None:
@@ -165,6 +171,8 @@ def parse(argv: Sequence[str]) -> Options:
         raise InputError(
             f"--seconds is for sounds, and --modality {options.modality} makes none; leave one of them out"
         )
+    if options.grid is not None and options.modality in ("text", "audio"):
+        raise InputError(f"--grid is for pictures, and --modality {options.modality} makes none; leave one of them out")
     if options.chat and options.prompt is None and options.images and not options.sounds:
         raise InputError("--image needs a --prompt; in a conversation, use /image FILE")
     return options
@@ -225,6 +233,7 @@ def generate(argv: Sequence[str]) -> None:
             progress=progress,
             refine=options.refine,
             refine_steps=options.refine_steps,
+            grid=options.grid,
             seconds=options.seconds,
         )
     report(options, sampling, documents, loaded - started, time.perf_counter() - loaded)

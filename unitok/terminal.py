@@ -68,6 +68,14 @@ def number(minimum: float, maximum: float | None = None, above: bool = False) ->
     return parse
 
 
+def grid(text: str) -> tuple[int, int]:
+    """An `argparse` type: rows and columns, as in 12x16."""
+    match = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no grid; give rows and columns of codes, as in 12x16")
+    return int(match[1]), int(match[2])
+
+
 def printable(text: str) -> str:
     """The text with U+FFFD for what a terminal would obey: control characters but newline and tab."""
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\ufffd", text)

@@ -148,6 +148,28 @@ def test_save_writes_messages_and_nothing_over_another_file(talk, tmp_path: Path
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["talk.json"]
 
 
+def test_a_conversation_that_was_saved_goes_on(talk, tmp_path: Path) -> None:
+    path = tmp_path / "talk.json"
+    chat, *_ = talk("draw a star", f"/save {path}", modality="image")
+    again, _, err = talk("something else", f"/load {path}", "and now?", modality="image")
+    assert "2 turns" in err and [turn.role for turn in again.document.turns] == ["user", "assistant"] * 2
+    for one, other in zip(again.document.turns[:2], chat.document.turns, strict=True):
+        assert one.text == other.text and [i.image for i in one.images] == [i.image for i in other.images]
+
+
+def test_what_is_no_conversation_is_not_loaded(talk, tmp_path: Path) -> None:
+    (tmp_path / "half.json").write_text('[{"role": "user"')
+    (tmp_path / "asked.json").write_text('[{"role": "user", "content": "hi"}]')
+    (tmp_path / "role.json").write_text('[{"role": "boss", "content": "hi"}]')
+    alone, *_ = talk("one")
+    files = [f"/load {tmp_path}/{name}.json" for name in ("none", "half", "asked", "role")]
+    chat, _, err = talk("one", *files, "/load")
+    assert chat.document == alone.document
+    errors = [line for line in err.splitlines() if line.startswith("error: ")]
+    expected = ["cannot be read", "no conversation", "end with an answer", "boss", "FILE"]
+    assert all(word in line for line, word in zip(errors, expected, strict=True)), errors
+
+
 def test_save_into_a_missing_folder_is_one_line(talk, tmp_path: Path) -> None:
     _, _, err = talk("one", f"/save {tmp_path}/none/talk.json")
     assert err.count("error: ") == 1 and "cannot be written" in err

@@ -147,6 +147,17 @@ def test_saving_again_replaces_the_checkpoint_and_keeps_other_files(folder: Path
     assert names(folder.parent) == ["model"]
 
 
+def test_where_a_link_leads_is_written_to(folder: Path, parts: Checkpoint, tmp_path: Path) -> None:
+    real, link = tmp_path / "disk" / "real", tmp_path / "link"
+    real.mkdir(parents=True)
+    link.symlink_to(real)
+    for tokens in (5, 6):  # an empty folder, and a checkpoint
+        save(Checkpoint(parts.processor, parts.decoder, Sampling(max_tokens=tokens)), link)
+        assert load(real).sampling.max_tokens == tokens and link.is_symlink()
+        assert names(tmp_path / "disk") == ["real"] and "link" in names(tmp_path)
+    assert [name for name in names(tmp_path) if name.startswith(".")] == []
+
+
 def test_an_empty_folder_may_be_written_to(parts: Checkpoint, tmp_path: Path) -> None:
     save(parts, tmp_path)
     verify(tmp_path)

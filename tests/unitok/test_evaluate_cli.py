@@ -9,16 +9,19 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image as PillowImage
 
 from unitok import evaluate
 from unitok.data.world.render import render
 from unitok.data.world.scene import Scene
-from unitok.document import Image, Text, Turn
+from unitok.document import Audio, Document, Image, Text, Turn
 from unitok.engine.sampling import Sampling
 from unitok.evaluation import captions, conversations, edits, pictures, questions, report, suite
-from unitok.evaluation.cases import Case, Task, judge
+from unitok.evaluation.cases import Case, Task, answer, judge
 from unitok.evaluation.figures import Figure
+from unitok.evaluation.findings import Findings
+from unitok.evaluation.report import Report
 from unitok.evaluation.setup import Setup
 from unitok.model import UniTok
 
@@ -61,6 +64,8 @@ def test_tasks_accept_right_answers_and_no_others(section: ModuleType, split: st
         else:
             assert not judge(task, answered("here you are")).right
             assert not judge(task, Turn(answered(task.wanted).parts * 2, "assistant")).right
+            sound = Audio(torch.zeros(1, 160), 16_000)
+            assert not judge(task, Turn((*answered(task.wanted).parts, sound), "assistant")).right
             if task.wanted.objects:
                 assert not judge(task, emptied(task.wanted)).right
 
@@ -131,6 +136,55 @@ def test_a_conversation_follows_what_the_model_drew(setup: Setup) -> None:
             assert judge(question, answered(question.wanted)).right
             return
     pytest.fail("no conversation of three turns")
+
+
+def test_what_is_asked_in_a_conversation_does_not_depend_on_the_others(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(wrong: set[int]) -> dict[tuple[str, int], tuple[str, int]]:
+        """What is asked at each step of each conversation, and the seed of its answer, where some begin wrongly."""
+        found: dict[tuple[str, int], tuple[str, int]] = {}
+
+        def answer(setup: Setup, name: str, tasks: list[Task]) -> list[Case]:
+            bad = wrong if name.endswith("1") else set()
+            cases = []
+            for place, task in enumerate(tasks):
+                number = place if task.number is None else task.number
+                found[name, number] = task.asked, setup.draw_seed(name, number)
+                turn = answered("no" if number in bad else task.wanted)
+                cases.append(judge(replace(task, number=number), turn))
+            return cases
+
+        monkeypatch.setattr(conversations, "answer", answer)
+        conversations.measure(replace(setup, samples=8))
+        return found
+
+    everything, some = asked(set()), asked({0, 3})
+    ended = {(name, number) for name, number in everything if number in (0, 3) and not name.endswith("1")}
+    assert some == {key: value for key, value in everything.items() if key not in ended} and len(some) > 15
+
+
+def test_answers_are_drawn_by_the_number_of_their_task(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[int] = []
+
+    def generate(documents: list[Document], seed: list[int], **_: object) -> list[Document]:
+        seeds.extend(seed)
+        return [document.reply("no") for document in documents]
+
+    monkeypatch.setattr(setup.model, "generate", generate)
+    some = questions.tasks(setup, "train", 1)[:3]
+    tasks = [replace(task, number=number) for number, task in zip((7, None, 2), some, strict=True)]
+    cases = answer(replace(setup, batch_size=2), "some", tasks)
+    assert [case.task.number for case in cases] == [7, 1, 2]
+    assert seeds == [setup.draw_seed("some", number) for number in (7, 1, 2)]
+
+
+def test_two_reports_of_one_folder_do_not_meet(tmp_path: Path) -> None:
+    one, other = (Report(tmp_path, {"seed": seed}) for seed in (0, 1))
+    assert one.path(".json") != other.path(".json")
+    for report_ in (other, one):
+        report_.add("edits", Findings([Figure("edits", "overall", 1.0)]))
+    assert [json.loads(each.path(".json").read_text())["seed"] for each in (one, other)] == [0, 1]
 
 
 def test_the_command_knows_every_section() -> None:

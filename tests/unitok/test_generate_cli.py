@@ -7,7 +7,7 @@ import struct
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from PIL import Image
 from unitok import outputs, precision
 from unitok.generate import load, main, parse
 from unitok.model import UniTok
-from unitok.outputs import slug
+from unitok.outputs import slug, write_media
 from unitok.prompt import message_parts
 from unitok.viz import contact_sheet
 from unitok_tokenizers.errors import InputError
@@ -230,6 +230,12 @@ def test_image_places_must_match_the_pictures(text: str, count: int) -> None:
         (["--prompt", "x", "--max-tokens", "0"], ["--max-tokens", "at least 1"]),
         (["--prompt", "x", "--max-tokens", "5", "--modality", "image"], ["5"]),
         (["--prompt", "x", "--model", "no/such/folder"], ["no/such/folder"]),
+        (["--prompt", "x", "--device", "abacus"], ["abacus", "give cpu"]),
+        (["--prompt", "x", "--device", "cuda:77"], ["cuda:77", "give cpu"]),
+        (["--prompt", "x", "--grid", "8"], ["--grid", "12x16"]),
+        (["--prompt", "x", "--grid", "99x99"], ["99x99"]),
+        (["--prompt", "x", "--grid", "8x8", "--modality", "text"], ["--grid", "text"]),
+        (["--chat", "--grid", "8x8"], ["--grid", "--chat"]),
         (["--prompt", "x {image}"], ["{image}"]),
         (["--prompt", "two green stars " * 60], ["context", "shorten the prompt"]),
         (["--prompt", "x\udce9"], ["surrogate"]),
@@ -304,9 +310,10 @@ def test_the_decoder_runs_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, object] = {}
     monkeypatch.setattr(UniTok, "from_pretrained", lambda name, **options: asked.update(options))
     load(parse(["--prompt", "hi"]))
-    assert asked == {"dtype": None, "adapter": None, "compile": False, "weights": None}
+    cpu = torch.device("cpu")
+    assert asked == {"device": cpu, "dtype": None, "adapter": None, "compile": False, "weights": None}
     load(parse(["--prompt", "hi", "--dtype", "bfloat16", "--weights", "int8", "--compile"]))
-    assert asked == {"dtype": torch.bfloat16, "adapter": None, "compile": True, "weights": "int8"}
+    assert asked == {"device": cpu, "dtype": torch.bfloat16, "adapter": None, "compile": True, "weights": "int8"}
     with pytest.raises(InputError, match="--dtype"):
         parse(["--prompt", "hi", "--dtype", "int4"])
 
@@ -321,6 +328,30 @@ def test_numbers_that_the_processor_is_slow_with_are_named(
     assert capsys.readouterr().err == ""
     load(parse(["--prompt", "hi", "--dtype", "bfloat16"]))
     assert ("no products of bfloat16" in capsys.readouterr().err) is not fast
+
+
+def test_a_picture_has_the_grid_that_is_asked_for(cli) -> None:
+    run = cli("--prompt", PROMPT, "--modality", "image", "--grid", "3x5")
+    assert run.code == 0
+    with Image.open(run.output / run.files[0]) as picture:
+        height, width = picture.height, picture.width
+    assert height * 5 == width * 3
+
+
+def test_a_name_that_is_taken_meanwhile_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find, rival = outputs._free_stem, Image.new("RGB", (2, 2), "red")
+
+    def find_late(folder: Path, stem: str, endings: Sequence[str]) -> str:
+        """As if another run wrote a file just behind the look for a free name, the first two times."""
+        free = find(folder, stem, endings)
+        if not (folder / "star-2.png").exists():
+            rival.save(folder / f"{free}.png")
+        return free
+
+    monkeypatch.setattr(outputs, "_free_stem", find_late)
+    (paths,), sheet = write_media(tmp_path, "star", [[Image.new("RGB", (2, 2), "blue")]])
+    assert sheet is None and [path.name for path in paths] == ["star-3.png"]
+    assert [Image.open(tmp_path / name).getpixel((0, 0)) for name in ("star.png", "star-2.png")] == [(255, 0, 0)] * 2
 
 
 def test_a_full_disk_leaves_no_half_written_file(cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from unitok.evaluation import markdown
 from unitok.evaluation.figures import Figure, share, wilson
 from unitok.evaluation.metrics import MAX_PSNR, perplexity, psnr, ssim, usage
 from unitok.evaluation.words import is_one_of, normalized
@@ -87,6 +88,12 @@ def test_share() -> None:
 def test_a_target_may_be_the_most() -> None:
     assert Figure("speed", "warm", 1.4, "s", 1.5, lower_is_better=True).met
     assert Figure("speed", "warm", 1.6, "s", 1.5, lower_is_better=True).met is False
+
+
+def test_a_target_may_have_two_bounds() -> None:
+    met = [Figure("refiner", "sharpness", value, target=0.9, most=1.1).met for value in (0.8, 0.9, 1.0, 1.1, 1.6)]
+    assert met == [False, True, True, True, False]
+    assert markdown.target(Figure("refiner", "sharpness", 1.0, target=0.9, most=1.1)) == "0.9 to 1.1"
 
 
 @pytest.mark.parametrize(

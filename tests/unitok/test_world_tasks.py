@@ -339,6 +339,22 @@ def test_samples_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     capsys.readouterr()
     assert main(["--output", str(folder)]) == 2
     assert capsys.readouterr().err.startswith("error: ")
+    (folder / "file").touch()
+    for options in (["--output", str(folder / "file/x")], ["--output", str(folder / "y"), "--seed", "-1"]):
+        assert main(options) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_which_is_larger_is_not_answered_by_a_name_of_both() -> None:
+    rng, found = np.random.default_rng(3), 0
+    while found < 30:
+        for question in sample_questions(rng, sample_varied_scene(rng), 6):
+            if question.category == "comparison" and " or " in question.text:
+                found += 1
+                shown = [set(re.split(r"\W+", part)) for part in question.text.lower().split(" or ")]
+                for said in question.answers:
+                    words = set(said.split()) - {"the", "a"}
+                    assert not all(words <= part for part in shown), question
 
 
 def test_orders_are_asked_for_between_a_picture_and_its_edited_form() -> None:

@@ -294,7 +294,7 @@ def _key(decoder: nn.Module, weights: Weights | None) -> str:
     device = next(decoder.parameters()).device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     here = Path(__file__)
-    code = [here, here.with_name("projections.py"), here.with_name("decoder_weights.py")]
+    code = [here, *(here.with_name(f"{name}.py") for name in ("projections", "decoder_weights", "key_values"))]
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in code))
     digest.update(f"{weights} {torch.__version__} {name} {decoder.config}".encode())  # pyright: ignore[reportAttributeAccessIssue]
     for name, weight in decoder.state_dict().items():

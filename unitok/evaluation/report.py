@@ -60,7 +60,8 @@ def _value(figure: Figure) -> str:
 class Report:
     """Files of one run that share a stem in a folder; what earlier runs left there is kept.
 
-    The files are written after each section, so that a run that is stopped leaves what it found.
+    The JSON file is there from the start, and all are written after each section, so that a run that is stopped leaves
+    what it found.
     """
 
     def __init__(self, folder: Path, about: Mapping[str, Any]) -> None:

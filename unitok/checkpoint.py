@@ -26,6 +26,7 @@ from unitok.picture_fit import picture_settings
 from unitok.processor import Processor
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.module_io import share_weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -84,6 +85,7 @@ def save(checkpoint: Checkpoint, folder: str | Path, write_decoder: Callable[[Pa
         fresh.mkdir(parents=True)
         try:
             _write(checkpoint, fresh, write_decoder or _decoder_writer(checkpoint.decoder))
+            share_weights(fresh)
             if folder.exists():
                 _copy_others(folder, fresh)
                 target.rename(old)
@@ -239,8 +241,11 @@ def _weight_files(folder: Path, components: Iterable[str]) -> list[str]:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -293,6 +293,8 @@ class UniTok:
         if not all(any(turn.parts for turn in document.turns) for document in documents):
             raise InputError("a document is empty; give it some text, a picture or a sound")
         for document in documents:
+            if document.turns[-1].role == "assistant":
+                raise InputError("a document ends with the assistant's turn; its last turn must be the user's")
             check_room(self.processor, self.engine.context, document)
         return self.processor.encode_batch(documents, generation_prompt=True)
 

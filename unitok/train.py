@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from unitok.terminal import run
+from unitok.terminal import EXIT_TERMINATED, run
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +35,21 @@ def check_checkpoint(path: Path) -> None:
 
     if not path.exists():
         raise InputError(f"--ckpt_path {path} does not exist")
-    if path.is_file() and not zipfile.is_zipfile(path):  # as torch.save writes
+    if not _is_distributed(path) if path.is_dir() else not _is_saved_by_torch(path):
         raise InputError(f"--ckpt_path {path} is not a checkpoint, or it is damaged")
+
+
+def _is_saved_by_torch(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as file:
+            return any(name.endswith("/data.pkl") for name in file.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def _is_distributed(folder: Path) -> bool:
+    """Whether a folder is a checkpoint of several devices, as `torch.distributed.checkpoint` writes it."""
+    return (folder / ".metadata").is_file()
 
 
 def fast_precision(precision: str | None, accelerator: Any) -> str | None:
@@ -62,13 +75,21 @@ def _cause(error: BaseException, kind: type[Exception]) -> Exception | None:
     return seen
 
 
+def _of_worker(message: str) -> str:
+    """What an error said in a process that loads data, without the lines that say where."""
+    lines = message.strip().splitlines()
+    return lines[-1].partition("InputError: ")[2] or lines[-1]
+
+
 def command(argv: Sequence[str]) -> None:
     """Parses `argv` and runs it. Raises `InputError` for anything that the user can set right."""
     # Imported late, so that nothing heavy is loaded by an import of this module.
     from jsonargparse import DefaultHelpFormatter
     from lightning.fabric.utilities.exceptions import MisconfigurationException
     from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+    from unitok.training.run_folders import check_run_folders
     from unitok_tokenizers.errors import InputError
 
     class Formatter(DefaultHelpFormatter):
@@ -101,9 +122,32 @@ def command(argv: Sequence[str]) -> None:
             if path and path not in ("best", "last", "hpc", "registry"):
                 check_checkpoint(Path(path))
 
+        def _set_seed(self) -> None:
+            seed = self.config[self.config.subcommand].get("seed_everything")
+            if isinstance(seed, int) and not 0 <= seed < 2**32:
+                raise InputError(f"--seed_everything must be from 0 to {2**32 - 1}, got {seed}")
+            super()._set_seed()
+
         def before_instantiate_classes(self) -> None:
             trainer = self.config[self.config.subcommand].trainer
+            for name in ("accumulate_grad_batches", "val_check_interval"):  # by which the trainer divides
+                value = trainer.get(name)
+                if isinstance(value, (int, float)) and value <= 0:
+                    raise InputError(f"--trainer.{name} must be above 0, got {value}")
             trainer.precision = fast_precision(trainer.precision, trainer.accelerator)
+
+        def instantiate_classes(self) -> None:
+            try:
+                super().instantiate_classes()
+            except InputError:
+                raise
+            except (ValueError, TypeError, ZeroDivisionError, OSError) as error:
+                reason = _cause(error, InputError) or error
+                raise InputError(" ".join(str(reason).split())) from error
+
+        def before_fit(self) -> None:
+            goes_on = self.config[self.config.subcommand].get("ckpt_path") is not None
+            check_run_folders(self.trainer, self.model, goes_on)
 
     try:
         TrainCLI(
@@ -119,9 +163,15 @@ def command(argv: Sequence[str]) -> None:
                 **{verb: {"usage": f"python -m unitok.train {verb} --config FILE [options]"} for verb in VERBS},
             },
         )
-    except InputError:
-        raise
+    except InputError as error:
+        if "in DataLoader worker process" not in str(error):
+            raise
+        raise InputError(_of_worker(str(error))) from error
     except ValueError as error:  # where a class refused its arguments, wrapped in what else they might have been
+        if str(error).startswith(("batch_size should be", "num_workers option should be")):  # of a DataLoader
+            raise InputError(f"data: {error}") from error
+        if str(error).startswith("loaded state dict"):
+            raise InputError(f"--ckpt_path: its optimizer is another than the config's ({error})") from error
         if (cause := _cause(error, InputError)) is None:
             raise
         raise InputError(str(cause)) from error
@@ -130,12 +180,18 @@ def command(argv: Sequence[str]) -> None:
     except RuntimeError as error:
         from torch._inductor.exc import InductorError
 
+        if str(error).startswith("Error(s) in loading state_dict"):
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(f"--ckpt_path is of another model than the config's: {reason}") from error
         if (failed := _cause(error, InductorError)) is None:
             raise
         reason = " ".join(str(failed).split())[:200]
         raise InputError(
             f"layers cannot be compiled here ({reason}); install a C++ compiler, or give --model.compile false"
         ) from error
+    except SIGTERMException:  # its checkpoint is written
+        print("terminated", file=sys.stderr)
+        raise SystemExit(EXIT_TERMINATED) from None
     except SystemExit as end:
         if isinstance(end.__context__, KeyboardInterrupt):  # which the trainer turns into an exit
             raise KeyboardInterrupt from None

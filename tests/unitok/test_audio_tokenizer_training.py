@@ -253,3 +253,10 @@ def test_half_precision_halves_the_files_and_is_read_as_float32(tmp_path: Path) 
     half.save_pretrained(tmp_path / "again")
     again, first = (tmp_path / name / "model.safetensors" for name in ("again", "float16/audio_tokenizer"))
     assert again.read_bytes() == first.read_bytes()
+
+
+def test_sounds_of_another_rate_and_of_parts_of_frames_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"16000 samples a second and the data 24000; give --data\.sample_rate 16000"):
+        quiet_trainer(tmp_path, max_steps=1).fit(module(), ToneSounds(24_000, sounds=8, validation=8, seconds=0.5))
+    with pytest.raises(InputError, match=r"1600\d samples do not come apart into frames of 320; .* of 0\.02"):
+        quiet_trainer(tmp_path, max_steps=1).fit(module(), ToneSounds(sounds=8, validation=8, seconds=1.0001))

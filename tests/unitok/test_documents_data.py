@@ -72,7 +72,8 @@ def test_an_unreadable_line_stops_the_run_and_is_named(jsonl: Path) -> None:
 def test_unreadable_lines_are_skipped_and_named(jsonl: Path) -> None:
     skipped: list[str] = []
     documents = list(read_documents(jsonl, "skip", skipped))
-    assert [document.turns[1].text for document in documents] == [f"done {n}" for n in (0, 1, 3, 4, 6, 7, 9)]
+    assert [document.turns[1].text for _, document in documents] == [f"done {n}" for n in (0, 1, 3, 4, 6, 7, 9)]
+    assert [where.rsplit(":")[-1] for where, _ in documents] == ["1", "2", "4", "5", "7", "8", "10"]
     assert len(skipped) == 2 and "data.jsonl:3" in skipped[0] and "data.jsonl:6: not JSON" in skipped[1]
 
 
@@ -93,6 +94,7 @@ def test_blocks_hold_every_line_once(jsonl: Path, lines: int) -> None:
         ("3", "list"),
         ('[{"role": "robot", "content": "x"}]', "robot"),
         ("[" * 100_000, "not JSON"),
+        ('[{"role": "user", "content": "x", "role": "assistant"}]', "'role' is given twice"),
     ],
 )
 def test_a_line_of_another_form_is_named(tmp_path: Path, line: str, message: str) -> None:
@@ -307,7 +309,12 @@ def attach(data: Any, processor: Processor) -> Any:
 
 
 def test_a_users_documents_are_tokenized_once(
-    checkpoint: Path, jsonl: Path, tmp_path: Path, tiny_processor: Processor, monkeypatch: pytest.MonkeyPatch
+    checkpoint: Path,
+    jsonl: Path,
+    tmp_path: Path,
+    tiny_processor: Processor,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def data() -> DocumentsDataModule:
         return DocumentsDataModule(
@@ -331,9 +338,11 @@ def test_a_users_documents_are_tokenized_once(
         )
         == 7
     )
+    caplog.clear()
     with monkeypatch.context() as patch:
         patch.setattr("unitok.data.datamodules.write_cache", lambda *_: pytest.fail("tokenized again"))
         data().prepare_data()
+    assert caplog.text.count(f"2 lines of {jsonl} were left out; remove {first.train_folders[0]}") == 2
     jsonl.write_text(jsonl.read_text() + '[{"role": "user", "content": "more"}]\n')
     changed = data()
     changed.prepare_data()
@@ -426,3 +435,26 @@ def test_a_document_reaches_training_as_the_processor_wrote_it(
         ("user", "how many stars"),
         ("assistant", "two"),
     ]
+
+
+def test_what_cannot_be_encoded_is_skipped_and_named(
+    checkpoint: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(1600), 16_000)
+    sound = [{"role": "user", "content": [{"type": "audio", "path": "a.wav"}]}]
+    lines = [[{"role": "user", "content": "one"}], sound, [{"role": "user", "content": "three"}]]
+    path = tmp_path / "mixed.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    assert len(write_cache(JsonlSource(str(path), "skip"), checkpoint, tmp_path / "cache", 0)) == 2
+    assert "mixed.jsonl:2: this model cannot hear sounds" in caplog.text
+    with pytest.raises(InputError, match=r"mixed\.jsonl:2: this model cannot hear sounds"):
+        write_cache(JsonlSource(str(path)), checkpoint, tmp_path / "other", 0)
+
+
+def test_nothing_to_tokenize_is_an_error(checkpoint: Path, tmp_path: Path) -> None:
+    path = tmp_path / "blank.jsonl"
+    for text, message in (("\n \n", "no document to tokenize$"), ("{\n", r"blank\.jsonl:1: not JSON")):
+        path.write_text(text)
+        with pytest.raises(InputError, match=message):
+            write_cache(JsonlSource(str(path), "skip"), checkpoint, tmp_path / "cache", 0)
+        assert [one.name for one in tmp_path.iterdir()] == ["blank.jsonl"]

@@ -16,11 +16,13 @@ from unitok import precision, tokenize
 from unitok.data import document_losses as reading
 from unitok.data import hardest
 from unitok.data.document_losses import document_losses
+from unitok.data.hardest import decoder_at
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, vocabulary_hash
 from unitok.decoder_folder import load_decoder
 from unitok.precision import fast_dtype
 from unitok.processor import Processor
 from unitok.terminal import run
+from unitok_tokenizers.errors import InputError
 
 DOCUMENTS = 11
 
@@ -212,3 +214,9 @@ def test_what_cannot_be_chosen_from_is_one_line(
     assert (tmp_path / "taken.losses/mine.txt").is_file()
     with pytest.raises(ValueError, match="share"):
         hardest.write_hardest(cache.folder, decoder, 0.0, tmp_path / "x")
+
+
+def test_a_base_has_no_decoder_to_ask(tmp_path: Path, tiny_processor: Processor) -> None:
+    tiny_processor.vocabulary.save(tmp_path / "vocabulary.json")
+    with pytest.raises(InputError, match="has no decoder; give a checkpoint that has one"):
+        decoder_at(tmp_path)

@@ -344,3 +344,21 @@ def test_a_tokenizer_that_stays_leaves_no_room_for_another(tmp_path: Path) -> No
         ImageTokenizerModule(quantizer=VectorQuantizer(), tokenizer_from=str(tmp_path))
     with pytest.raises(InputError, match="has no image_tokenizer/"):
         ImageTokenizerModule(tokenizer_from=str(tmp_path / "nothing"))
+
+
+def test_validating_and_testing_leave_the_export_alone(tmp_path: Path) -> None:
+    export = tmp_path / "export"
+    fit(module(FiniteScalarQuantizer([4, 4]), export=str(export)), tmp_path, 16)
+    weights = {path: path.read_bytes() for path in export.rglob("*.safetensors")}
+    assert len(weights) == 2
+    other, held_out = module(FiniteScalarQuantizer([4, 4]), export=str(export)), DataLoader(pictures(32), batch_size=16)  # pyright: ignore[reportArgumentType]
+    found = quiet_trainer(tmp_path).validate(other, held_out) + quiet_trainer(tmp_path).test(other, held_out)
+    assert all(path.read_bytes() == kept for path, kept in weights.items())
+    assert {name.removeprefix("val/") for name in found[0]} == {name.removeprefix("test/") for name in found[1]}
+    assert {"test/psnr", "test/ssim", "test/codes_used", "test/perplexity"} <= set(found[1])
+
+
+def test_pictures_of_parts_of_codes_are_refused(tmp_path: Path) -> None:
+    data = DataLoader(torch.zeros(8, 3, 16, 18), batch_size=8)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(InputError, match="16 x 18 pixels do not come apart into cells of 8;"):
+        quiet_trainer(tmp_path, max_epochs=1).fit(module(FiniteScalarQuantizer([4, 4])), data)

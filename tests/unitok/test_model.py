@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image as PILImage
@@ -253,3 +254,25 @@ def test_a_hub_name_is_fetched(tiny_model: UniTok, tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     tiny_model.save_pretrained("owner/model")  # a folder of that name goes first
     assert find_checkpoint("owner/model") == Path("owner/model")
+
+
+def test_integers_of_numpy_are_seeds(tiny_model: UniTok) -> None:
+    asked, sampling = Document.user("hi"), Sampling(max_tokens=12)
+    expected = tiny_model.generate([asked, asked], "text", sampling, seed=[3, 4])
+    assert tiny_model.generate([asked, asked], "text", sampling, seed=np.arange(3, 5)) == expected  # type: ignore[arg-type]
+    assert tiny_model.generate(asked, "text", sampling, num=2, seed=np.int64(3)) == expected  # type: ignore[arg-type]
+    for seed in (True, 1.5, np.float64(3)):
+        with pytest.raises(InputError, match="seed must be an integer"):
+            tiny_model.generate(asked, "text", sampling, seed=[seed])  # type: ignore[list-item]
+
+
+def test_an_answer_is_not_answered(tiny_model: UniTok) -> None:
+    with pytest.raises(InputError, match="its last turn must be the user's"):
+        tiny_model.generate(Document.user("hi").reply("hello"))
+
+
+def test_a_device_that_is_not_there_is_named(tiny_model: UniTok) -> None:
+    for device in ("abacus", "cuda:77"):
+        with pytest.raises(InputError, match=f"device '{device}' cannot be used here"):
+            tiny_model.to(device)
+    assert tiny_model.to("cpu") is tiny_model and tiny_model.device == torch.device("cpu")

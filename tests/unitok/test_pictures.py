@@ -68,3 +68,13 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path, folder: Path) -> None:
     broken.write_bytes(b"\x89PNG")
     with pytest.raises(InputError, match=r"broken\.png"):
         list(FileExcerpts([broken], partial(crop, size=8), endless=False))
+
+
+def test_folders_and_notes_that_are_named_like_pictures_are_none(folder: Path) -> None:
+    (folder / "folder.png").mkdir()
+    (folder / "._0.png").write_bytes(b"a note that a file system keeps of 0.png")
+    data = FolderPictures(str(folder), validation_share=0.99)
+    data.setup("fit")
+    assert len(data.train_files) == 1 and len(data.validation_files) == len(SIZES) - 1
+    with pytest.raises(InputError, match="validation_share"):
+        FolderPictures(str(folder), validation_share=2).setup("fit")

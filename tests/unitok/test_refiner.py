@@ -351,7 +351,7 @@ def test_training_goes_on_from_an_exported_refiner(tmp_path: Path) -> None:
     with torch.no_grad():
         for parameter in first.unet.parameters():
             parameter.add_(torch.randn_like(parameter))
-    first.trainer = SimpleNamespace(sanity_checking=False)  # type: ignore[assignment]
+    first.trainer = SimpleNamespace(sanity_checking=False, state=SimpleNamespace(fn="fit"))  # type: ignore[assignment]
     first.on_validation_epoch_end()
     assert next(first.unet.parameters()).dtype == torch.float32
     second = RefinerModule(RefinerConfig([8, 16], 1, 4), init_from=str(tmp_path))
@@ -359,3 +359,10 @@ def test_training_goes_on_from_an_exported_refiner(tmp_path: Path) -> None:
         assert other.dtype == torch.float32 and torch.equal(one.half().float(), other)
     with pytest.raises(InputError, match=r"model\.init_from: .* has another network"):
         RefinerModule(RefinerConfig([8, 24], 1, 4), init_from=str(tmp_path))
+
+
+def test_it_moves_with_its_model(model: UniTok, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved: list[torch.device] = []
+    monkeypatch.setattr(type(model.refiner), "to", lambda self, device: moved.append(device))
+    model.to("cpu")
+    assert moved == [torch.device("cpu")]

@@ -231,3 +231,21 @@ def test_too_few_documents_for_a_batch_is_an_error_and_no_endless_loop(packed: P
     sampler = PackingSampler(packed, 5000, shuffle=True, epochs=None)
     with pytest.raises(InputError, match="less than one batch"):
         next(iter(sampler))
+
+
+def test_documents_of_a_rare_length_are_trained_on(tmp_path: Path) -> None:
+    lengths = [100] * 400 + [400] * 12
+    with TokenCacheWriter(tmp_path / "rare", VOCABULARY.size, vocabulary_hash(VOCABULARY)) as writer:
+        for length in lengths:
+            writer.add(np.zeros(length, np.int64), np.ones(length))
+        writer.finish()
+    packed = PackedCaches([TokenCache(tmp_path / "rare")], VOCABULARY, [168, 344, 520])
+    for replicas in (1, 4):
+        ranks = [
+            list(PackingSampler(packed, 16 // replicas, shuffle=True, epochs=6, num_replicas=replicas, rank=rank))
+            for rank in range(replicas)
+        ]
+        assert len({len(plans) for plans in ranks}) == 1
+        seen = np.bincount([item for plans in ranks for plan in plans for row in plan for item in row], minlength=412)
+        assert (seen[400:] == 6).all() and seen[:400].mean() > 5
+        assert all(packed[plan].input_ids.numel() <= 16 // replicas * 520 for plans in ranks for plan in plans)

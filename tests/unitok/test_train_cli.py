@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 import torch
 import yaml
 from torch._inductor.exc import InductorError
+from torch.utils.data import DataLoader, Dataset
 from transformers import AutoModelForCausalLM
 
 from unitok import precision, train
@@ -22,6 +25,7 @@ from unitok.terminal import run
 from unitok.training.decoder import DecoderModule
 from unitok.training.guards import StepGuard
 from unitok.vocabulary import Vocabulary
+from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.spec import CodebookSpec
 
 ROOT = Path(__file__).parents[2]
@@ -186,6 +190,13 @@ def test_an_accelerator_keeps_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
         (lambda c: c["data"]["init_args"].update(train=["nowhere"]), "nowhere"),
         (lambda c: c["data"]["init_args"].update(condition_dropout=3), "condition_dropout"),
         (lambda c: c["data"]["init_args"].update(row_length=4, skip_long=False), "longer than a row"),
+        (lambda c: c["data"]["init_args"].update(num_workers=-1), "num_workers"),
+        (lambda c: c["model"]["init_args"].update(optimizer={"lr": -1}), "optimizer.lr"),
+        (lambda c: c["model"]["init_args"].update(optimizer={"betas": [2, 3]}), "optimizer.betas"),
+        (lambda c: c["model"]["init_args"]["schedule"].update(final_ratio=2), "schedule.final_ratio"),
+        (lambda c: c["trainer"].update(accumulate_grad_batches=0), "accumulate_grad_batches"),
+        (lambda c: c["trainer"].update(val_check_interval=0), "val_check_interval"),
+        (lambda c: c.update(seed_everything=-1), "seed"),
     ],
 )
 def test_a_mistake_in_a_config_is_one_line(
@@ -236,3 +247,85 @@ def test_help_from_the_repositorys_root() -> None:
     )
     assert "fit --config configs/decoder/smoke.yaml" in done.stdout
     assert "validate" in done.stdout
+
+
+def last_line(capsys: pytest.CaptureFixture[str]) -> str:
+    """What was said last, in one line with nothing else that is an error."""
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if line.startswith("error: ") or "Traceback" in line] == lines[-1:]
+    return lines[-1]
+
+
+def test_a_checkpoint_of_something_else_is_one_line(
+    config: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(train.command, arguments(config, tmp_path)) == 0
+    last = str(tmp_path / "run" / "last.ckpt")
+    capsys.readouterr()
+    for options, message in (
+        (["--model.optimizer.name", "muon"], "its optimizer is another"),
+        (["--model.decoder.hidden_size", "32"], "is of another model than the config's"),
+    ):
+        assert run(train.command, arguments(config, tmp_path, "--ckpt_path", last, *options)) == 2
+        assert message in last_line(capsys)
+    with zipfile.ZipFile(tmp_path / "papers.zip", "w") as file:
+        file.writestr("paper.txt", "no weights")
+    (tmp_path / "papers").mkdir()
+    for name in ("papers.zip", "papers"):
+        assert run(train.command, arguments(config, tmp_path, "--ckpt_path", str(tmp_path / name))) == 2
+        assert f"{name} is not a checkpoint" in last_line(capsys)
+
+
+def test_a_run_that_begins_anew_is_told_what_it_replaces(
+    config: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    last = tmp_path / "run" / "last.ckpt"
+    assert run(train.command, arguments(config, tmp_path)) == 0
+    assert "will be replaced" not in caplog.text
+    assert run(train.command, arguments(config, tmp_path, "--ckpt_path", str(last))) == 0
+    assert "will be replaced" not in caplog.text
+    assert run(train.command, arguments(config, tmp_path)) == 0
+    assert f"{last} of an earlier run will be replaced" in caplog.text
+
+
+def test_folders_that_take_no_files_are_named_before_the_first_step(
+    config: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DecoderModule, "training_step", lambda *_: pytest.fail("it was trained"))
+    (tmp_path / "file").write_text("mine")
+    callbacks = config["trainer"]["callbacks"]
+    for place, key in ((config["trainer"], "default_root_dir"), (callbacks[1]["init_args"], "folder")):
+        before, place[key] = place[key], str(tmp_path / "file" / "run")
+        assert run(train.command, arguments(config, tmp_path)) == 2
+        assert "is a file; name a folder" in last_line(capsys)
+        place[key] = before
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_run_that_is_terminated_says_so(config: dict[str, Any], tmp_path: Path) -> None:
+    def end(callback: StepGuard, trainer: L.Trainer, *_: Any) -> None:
+        if trainer.global_step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+        patch.setattr(StepGuard, "on_train_batch_start", end)
+        run(train.command, arguments(config, tmp_path))
+    signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 143
+    assert torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["global_step"] in (2, 3)
+
+
+def test_an_error_of_a_process_that_loads_data_is_one_line() -> None:
+    with pytest.raises(InputError) as caught:
+        next(iter(DataLoader(_Broken(), num_workers=1)))
+    assert "Traceback" in str(caught.value)
+    assert train._of_worker(str(caught.value)) == "broken.png is damaged"
+
+
+class _Broken(Dataset[int]):
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> int:
+        raise InputError("broken.png is damaged")

@@ -518,3 +518,62 @@ def test_a_schedule_without_an_end_is_an_error(
 ) -> None:
     with pytest.raises(InputError, match="max_steps"):
         trainer(tmp_path, max_epochs=1).fit(make(schedule=ScheduleConfig()), data())
+
+
+def test_a_run_that_goes_on_has_the_settings_of_its_config(
+    make: Callable[..., DecoderModule], data: Callable[..., TokenCacheDataModule], tmp_path: Path
+) -> None:
+    class Rates(Callback):
+        def __init__(self) -> None:
+            self.found: list[list[tuple[float, float]]] = []
+
+        def on_train_batch_start(self, trainer: Any, *_: Any) -> None:
+            groups = trainer.optimizers[0].param_groups
+            self.found.append([(group["lr"], group["weight_decay"]) for group in groups])
+
+    def run(
+        lr: float, decay: float, steps: int, *callbacks: Callback, **options: Any
+    ) -> list[list[tuple[float, float]]]:
+        rates = Rates()
+        optimizer = OptimizerConfig("muon", lr=lr, weight_decay=decay)
+        trainer(tmp_path, rates, *callbacks, max_steps=steps).fit(make(optimizer=optimizer), data(), **options)
+        return rates.found
+
+    whole, lower = run(1e-2, 0.1, 5), run(1e-5, 0.3, 5)
+    keep = ModelCheckpoint(tmp_path, save_last=True, save_top_k=0, every_n_train_steps=3)
+    assert run(1e-2, 0.1, 3, keep) == whole[:3]
+    assert run(1e-2, 0.1, 5, ckpt_path=tmp_path / "last.ckpt", weights_only=True) == whole[3:]
+    resumed = run(1e-5, 0.3, 5, ckpt_path=tmp_path / "last.ckpt", weights_only=True)
+    assert resumed == lower[3:] and resumed != whole[3:]
+
+
+def test_an_export_replaces_an_export_and_nothing_else(make: Callable[..., DecoderModule], tmp_path: Path) -> None:
+    export, backup = tmp_path / "export", tmp_path / "export.old"
+    make().export(export)
+    (export / "NOTES.txt").write_text("mine")
+    (export / "model-00007-of-00009.safetensors").write_text("of an older export")
+    backup.mkdir()
+    (backup / "model.safetensors").write_text("mine")
+    make().export(export)
+    assert (export / "NOTES.txt").read_text() == "mine" and (backup / "model.safetensors").read_text() == "mine"
+    assert [path.name for path in export.glob("*.safetensors")] == ["model.safetensors"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["export", "export.old"]
+    assert (export / "model.safetensors").stat().st_mode == (export / "config.json").stat().st_mode
+    for other in (backup, export / "NOTES.txt"):
+        with pytest.raises(InputError, match="something else than an exported decoder"):
+            make().export(other)
+
+
+def test_what_the_log_says_of_speed_is_of_the_steps_since_the_last_line(
+    make: Callable[..., DecoderModule], data: Callable[..., TokenCacheDataModule], tmp_path: Path
+) -> None:
+    """Of preferences alone there are no sums of modalities to be logged with it."""
+    tokens: list[int] = []
+
+    class Counted(Callback):
+        def on_train_batch_start(self, trainer: Any, module: DecoderModule, *_: Any) -> None:
+            module._train_sums.table = None
+            tokens.append(module._train_sums.tokens)
+
+    trainer(tmp_path, Counted(), max_steps=4, log_every_n_steps=2).fit(make(), data())
+    assert tokens[2] == tokens[0] == 0 and tokens[1] == tokens[3] > 0

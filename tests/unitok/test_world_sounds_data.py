@@ -175,7 +175,7 @@ def test_batches_drawn_on_the_fly_hold_sounds(checkpoint: Path, sound_model: Uni
 def test_sounds_are_written_beside_pictures(tmp_path: Path, said: list, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "samples"
     assert main(["--output", str(folder), "--samples", "14", "--seed", "2", "--sounds", "0.7"]) == 0
-    documents = list(read_documents(folder / "documents.jsonl"))
+    documents = [document for _, document in read_documents(folder / "documents.jsonl")]
     assert len(documents) == 14
     sounds = [part for d in documents for turn in d.turns for part in turn.sounds]
     files = sorted(folder.glob("*.wav"))

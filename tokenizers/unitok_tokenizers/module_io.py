@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,15 @@ def save_module(module: nn.Module, config: dict, folder: str | Path) -> None:
         for name, value in module.state_dict().items()
     }
     save_file(values, folder / WEIGHTS)
+    share_weights(folder)
+
+
+def share_weights(folder: Path) -> None:
+    """Lets those read the weights in a folder and below who may read the JSON beside them: safetensors makes files that
+    are their owner's alone."""
+    for weights in folder.rglob("*.safetensors"):
+        for described in itertools.islice(weights.parent.glob("*.json"), 1):
+            weights.chmod(described.stat().st_mode)
 
 
 def load_module(folder: str | Path, build: Callable[[dict], Module]) -> Module:

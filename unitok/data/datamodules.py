@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ from unitok.processor import Processor
 from unitok.syntax import RoleTurns
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
+
+log = logging.getLogger(__name__)
 
 LOOKED_AT = 256
 """Documents none of which fits into a row before it is taken for too short."""
@@ -175,8 +178,8 @@ class TokenCacheDataModule(_PackedDataModule):
 class DocumentsDataModule(TokenCacheDataModule):
     """Trains on a user's own documents: JSONL files in the messages form, with pictures beside them.
 
-    They are tokenized once, into token caches; where a file, a tokenizer or the size of pictures
-    has changed it is done again.
+    They are tokenized once, into token caches, and again where a file, a tokenizer or the size of pictures has changed;
+    where a picture or a sound beside the file has, remove the cache.
 
     Args:
         checkpoint: Folder (or shipped checkpoint) with the tokenizers.
@@ -237,6 +240,8 @@ class DocumentsDataModule(TokenCacheDataModule):
         for file, folder in zip(self.files, self.train_folders + self.val_folders, strict=True):
             if not Path(folder).exists():
                 write_cache(JsonlSource(file, self.on_error), self.checkpoint, folder, self.tokenize_workers)
+            elif skipped := TokenCache(folder).meta.get("skipped"):
+                log.warning("%d lines of %s were left out; remove %s to read them again", skipped, file, folder)
 
 
 class WorldDataModule(_PackedDataModule):

@@ -39,9 +39,18 @@ def parse_line(line: str, where: str, base: Path) -> Document:
 def parse_json(line: str, where: str) -> Any:
     """A line's value. Raises `InputError`, which names the line."""
     try:
-        return json.loads(line)
+        return json.loads(line, object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not JSON ({error})") from error
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object's pairs; a key that is given twice would silently mean the second."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        repeated = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
+        raise ValueError(f"the key {repeated!r} is given twice")
+    return values
 
 
 def parse_messages(messages: Any, where: str, base: Path) -> Document:
@@ -82,9 +91,13 @@ def read_documents(
     skipped: list[str] | None = None,
     block: tuple[int, int] = (0, 1),
     lines: int | None = None,
-) -> Iterator[Document]:
-    """The documents of a JSONL file, as for `read_lines`."""
-    return read_lines(path, parse_line, on_error, skipped, block, lines)
+) -> Iterator[tuple[str, Document]]:
+    """The documents of a JSONL file, each with what names its line, as for `read_lines`."""
+    return read_lines(path, _named, on_error, skipped, block, lines)
+
+
+def _named(line: str, where: str, base: Path) -> tuple[str, Document]:
+    return where, parse_line(line, where, base)
 
 
 def read_lines(

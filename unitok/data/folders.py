@@ -26,15 +26,19 @@ def split_folder(
         seed: Of the split.
 
     Raises:
-        InputError: It is not a folder, or fewer than two files are in it.
+        InputError: It is not a folder, fewer than two files are in it, or none would be left to train on.
     """
+    if not 0 <= held_out_share < 1:
+        raise InputError(f"data.validation_share must be in [0, 1), got {held_out_share}")
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder: data.init_args.folder must name one that holds {kind}")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+    # Names that begin with a dot are notes that file systems keep of files.
+    named = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes and not path.name.startswith("."))
+    files = sorted(path for path in named if path.is_file())
     if len(files) < 2:
         raise InputError(f"{folder} holds {len(files)} {kind} ({', '.join(suffixes)}): at least 2 are needed")
     order = np.random.default_rng(seed).permutation(len(files))
-    held = max(1, round(held_out_share * len(files)))
+    held = min(max(1, round(held_out_share * len(files))), len(files) - 1)
     return [files[i] for i in order[held:]], [files[i] for i in order[:held]]
 
 

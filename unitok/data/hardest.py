@@ -89,6 +89,8 @@ def decoder_at(name: str | Path) -> tuple[Path, str | None]:
             folder = find_folder(name) / "decoder"
         except InputError:
             raise InputError(f"{name} is neither a decoder's folder (no config.json) nor a checkpoint") from None
+        if not (folder / "config.json").is_file():
+            raise InputError(f"{name} has no decoder; give a checkpoint that has one, or a decoder's folder")
     vocabulary = folder.parent / "vocabulary.json"
     return folder, vocabulary_hash(Vocabulary.load(vocabulary)) if vocabulary.is_file() else None
 

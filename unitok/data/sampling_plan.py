@@ -162,8 +162,12 @@ class PackingSampler(DistributedSampler[Plan]):
             if len(batches[place]) == together[place]:
                 yield batches[place][self.rank :: self.num_replicas]
                 batches[place] = []
-        for batch in batches:
-            if self.keep_last and len(batch) >= self.num_replicas:
+        # What is left of each length fills batches of the longest together, or documents of a rare length would never
+        # be trained on; the longest rows come first, as they are the fewest.
+        left = [row for batch in reversed(batches) for row in batch]
+        while left:
+            batch, left = left[: together[-1]], left[together[-1] :]
+            if len(batch) == together[-1] or (self.keep_last and len(batch) >= self.num_replicas):
                 yield batch[self.rank : len(batch) - len(batch) % self.num_replicas : self.num_replicas]
 
     def __iter__(self) -> Iterator[Plan]:

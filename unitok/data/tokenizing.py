@@ -135,7 +135,14 @@ class Source(Protocol):
 
     def shards(self) -> int: ...
 
-    def documents(self, shard: int, skipped: list[str]) -> Iterator[Document]: ...
+    def documents(self, shard: int, skipped: list[str]) -> Iterator[tuple[str, Document]]:
+        """Each with what names it in errors; ``skipped`` receives what is left out."""
+        ...
+
+    @property
+    def on_error(self) -> OnError:
+        """What becomes of a document that cannot be read, or that the tokenizers cannot encode."""
+        ...
 
     def identity(self) -> dict[str, Any]:
         """What the documents depend on, as JSON: shards are reused only where it is the same."""
@@ -157,16 +164,20 @@ class WorldSource:
     sound_tasks: Mapping[str, float] = field(default_factory=lambda: dict(SOUND_TASK_WEIGHTS))
     unrelated: float = 0.0
 
+    @property
+    def on_error(self) -> OnError:
+        return "stop"
+
     def shards(self) -> int:
         return -(-self.documents_total // self.per_shard)
 
-    def documents(self, shard: int, skipped: list[str]) -> Iterator[Document]:
+    def documents(self, shard: int, skipped: list[str]) -> Iterator[tuple[str, Document]]:
         wanted = min(self.per_shard, self.documents_total - shard * self.per_shard)
         seed = [self.seed, shard]
         documents = world_documents(
             seed, self.split, self.image_size, self.sounds, self.tasks, self.sound_tasks, self.unrelated
         )
-        return islice(documents, wanted)
+        return ((f"document {number} of shard {shard}", one) for number, one in enumerate(islice(documents, wanted)))
 
     def identity(self) -> dict[str, Any]:
         return {"source": "world", **asdict(self)}
@@ -188,7 +199,7 @@ class JsonlSource:
     def shards(self) -> int:
         return len(self._blocks)
 
-    def documents(self, shard: int, skipped: list[str]) -> Iterator[Document]:
+    def documents(self, shard: int, skipped: list[str]) -> Iterator[tuple[str, Document]]:
         return read_documents(self.path, self.on_error, skipped, self._blocks[shard], self.per_shard)
 
     def identity(self) -> dict[str, Any]:
@@ -206,9 +217,28 @@ def _write_shard(processor: Processor, source: Source, shard: int, folder: Path,
     documents = source.documents(shard, skipped)
     with TokenCacheWriter(folder, processor.vocabulary.size, key) as writer, torch.inference_mode():
         while together := list(islice(documents, DOCUMENTS_TOGETHER)):
-            for ids, targets in encode_documents(processor, together):
+            for ids, targets in _encoded(processor, together, source.on_error, skipped):
                 writer.add(ids, targets)
         writer.finish(skipped=skipped)
+
+
+def _encoded(
+    processor: Processor, documents: Sequence[tuple[str, Document]], on_error: OnError, skipped: list[str]
+) -> Iterator[Encoded]:
+    """Documents as ids and targets; where they cannot be encoded together, each alone, so that the error names one."""
+    try:
+        yield from encode_documents(processor, [document for _, document in documents])
+        return
+    except InputError:
+        pass
+    for where, document in documents:
+        try:
+            yield from encode_documents(processor, [document])
+        except InputError as error:
+            message = f"{where}: {error}"
+            if on_error == "stop":
+                raise InputError(message) from error
+            skipped.append(message)
 
 
 _worker_processor: Processor | None = None  # of this worker process
@@ -251,7 +281,7 @@ def write_cache(
         image_size: as for `load_processor`.
 
     Raises:
-        InputError: `output` exists, or a document cannot be read and the source says stop.
+        InputError: `output` exists, a document cannot be read or encoded and the source says stop, or none is left.
     """
     output = Path(output)
     if os.path.exists(output):
@@ -274,6 +304,10 @@ def write_cache(
     skipped = [line for cache in caches for line in cache.meta["skipped"]]
     for line in skipped:
         log.warning("left out: %s", line)
+    if not any(len(cache) for cache in caches):
+        shutil.rmtree(work)
+        reason = f": of {len(skipped)} that were left out, the last: {skipped[-1]}" if skipped else ""
+        raise InputError(f"there is no document to tokenize{reason}")
     merge_caches(
         caches,
         TokenCacheWriter(output, processor.vocabulary.size, key),

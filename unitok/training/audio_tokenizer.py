@@ -88,14 +88,31 @@ class AudioTokenizerModule(CodecModule):
     def last_weight(self) -> Tensor:
         return self.model.decoder.head.project.weight
 
+    def on_fit_start(self) -> None:
+        super().on_fit_start()
+        rate = getattr(self.trainer.datamodule, "sample_rate", self.sample_rate)  # pyright: ignore[reportAttributeAccessIssue]
+        if rate != self.sample_rate:
+            raise InputError(
+                f"the codec has {self.sample_rate} samples a second and the data {rate}; "
+                f"give --data.sample_rate {self.sample_rate}"
+            )
+
+    def refuse_other_media(self, batch: Tensor) -> None:
+        samples, hop = batch.shape[-1], self.tokenizer_config.hop_length
+        if samples % hop:
+            raise InputError(
+                f"pieces of {samples} samples do not come apart into frames of {hop}; give data.seconds (and "
+                f"data.validation_seconds) a multiple of {hop / self.sample_rate:g}"
+            )
+
     def judge_reconstructions(self, output: Tensor, batch: Tensor, batch_idx: int) -> None:
-        self.log("val/mel_distance", mel_distance(batch, output, self.sample_rate).mean(), prog_bar=True)
-        self.log("val/si_sdr", si_sdr(batch, output).mean())
+        self.log(f"{self.stage}/mel_distance", mel_distance(batch, output, self.sample_rate).mean(), prog_bar=True)
+        self.log(f"{self.stage}/si_sdr", si_sdr(batch, output).mean())
         if has_stoi():
             known = stoi(batch, output, self.sample_rate)
             known = known[known.isfinite()]
             if len(known):
-                self.log("val/stoi", known.mean(), prog_bar=True, batch_size=len(known))
+                self.log(f"{self.stage}/stoi", known.mean(), prog_bar=True, batch_size=len(known))
         if batch_idx == 0:
             self._save_spectrograms(batch[:4, 0], output[:4, 0])
 

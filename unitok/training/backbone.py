@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +23,7 @@ from unitok.data.tokenizing import find_folder
 from unitok.decoder_folder import load_for_vocabulary, no_progress_bars, refuse_scaled_logits
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.module_io import share_weights
 
 DEFAULT_MODEL_TYPE = "qwen3"
 
@@ -159,16 +160,48 @@ def export_decoder(
 
 @contextmanager
 def replaced(folder: str | Path) -> Iterator[Path]:
-    """A folder to write into, which then takes the place of ``folder``, whatever was there."""
-    folder = Path(folder)
-    work, old = (folder.with_name(folder.name + suffix) for suffix in (".partial", ".old"))
-    for leftover in (work, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    yield work
-    if folder.exists():
-        os.rename(folder, old)
-    os.rename(work, folder)
-    shutil.rmtree(old, ignore_errors=True)
+    """A folder to write into, which then takes the place of ``folder``: of an older export, whose other files (notes, a
+    model card) are kept.
+
+    Raises:
+        InputError: ``folder`` holds something else, or cannot be written.
+    """
+    target, mark = Path(folder).resolve(), uuid.uuid4().hex[:8]
+    work, old = (target.with_name(f".{target.name}.{mark}.{end}") for end in ("new", "old"))
+    if target.exists() and not _is_export(target):
+        raise InputError(f"{folder} holds something else than an exported decoder; name another folder")
+    try:
+        work.mkdir(parents=True)
+        yield work
+        share_weights(work)
+        if target.exists():
+            _keep_others(target, work)
+            target.rename(old)
+        work.rename(target)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written: {error.strerror or error}; name another folder") from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _is_export(folder: Path) -> bool:
+    """Whether a folder may be replaced by an export: it is empty, or one of a decoder or of its adapters."""
+    if not folder.is_dir():
+        return False
+    names = "config.json", "adapter_config.json"
+    return not any(folder.iterdir()) or any((folder / name).is_file() for name in names)
+
+
+def _keep_others(source: Path, target: Path) -> None:
+    """Copies what is neither weights nor JSON, and not there anew."""
+    for path in source.iterdir():
+        if path.suffix in (".safetensors", ".json") or (target / path.name).exists():
+            continue
+        if path.is_dir():
+            shutil.copytree(path, target / path.name, symlinks=True)
+        else:
+            shutil.copy2(path, target / path.name, follow_symlinks=False)
 
 
 def embedding_parameters(model: PreTrainedModel) -> list[nn.Parameter]:

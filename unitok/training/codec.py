@@ -21,8 +21,16 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from unitok.training.adversary import adaptive_weight, discriminator_loss
-from unitok.training.guards import refuse_several_devices
-from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule, total_steps
+from unitok.training.guards import is_validated_in_training, refuse_several_devices
+from unitok.training.optimizers import (
+    OptimizerConfig,
+    ScheduleConfig,
+    build_optimizer,
+    build_schedule,
+    give_settings,
+    settings_of,
+    total_steps,
+)
 from unitok.training.quantizers import Quantizer
 from unitok_tokenizers.errors import InputError
 
@@ -121,6 +129,10 @@ class CodecModule(L.LightningModule):
         """The weight of the decoder's last layer, where the pulls of the losses are compared."""
 
     @abstractmethod
+    def refuse_other_media(self, batch: Tensor) -> None:
+        """Raises `InputError` for what does not come apart into whole codes."""
+
+    @abstractmethod
     def judge_reconstructions(self, output: Tensor, batch: Tensor, batch_idx: int) -> None:
         """Logs figures of a validation batch; may save pictures."""
 
@@ -178,10 +190,17 @@ class CodecModule(L.LightningModule):
             optimizers.append(build_optimizer(self.discriminator, replace(self.optimizer_config, name="adamw")))
             heard = max(1, total - self.discriminator_start)  # it warms up when it joins, and ends with the rest
             schedules.append(build_schedule(optimizers[1], self.schedule_config, heard))
+        self._settings = [settings_of(optimizer) for optimizer in optimizers]
         return optimizers, schedules
+
+    def on_train_start(self) -> None:
+        optimizers, schedulers = self._list(self.optimizers(use_pl_optimizer=False)), self._list(self.lr_schedulers())
+        for optimizer, scheduler, settings in zip(optimizers, schedulers, self._settings, strict=True):
+            give_settings(optimizer, scheduler, settings)
 
     def training_step(self, batch: Tensor, batch_idx: int) -> None:
         optimizers, schedulers = self._list(self.optimizers()), self._list(self.lr_schedulers())
+        self.refuse_other_media(batch)
         output, codes, quantizer_loss = self.model(batch)
         output = output.float()
         reconstruction = self.reconstruction_loss(output, batch)
@@ -234,10 +253,16 @@ class CodecModule(L.LightningModule):
 
     # ---- validation and export
 
+    @property
+    def stage(self) -> str:
+        """What the names of figures begin with."""
+        return "test" if self.trainer.testing else "val"
+
     def on_validation_epoch_start(self) -> None:
         self.code_counts.zero_()
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        self.refuse_other_media(batch)
         output, codes, _ = self.average.module(batch)
         for k in range(codes.shape[-1]):
             counts = torch.bincount(codes[..., k].flatten(), minlength=self.code_counts.shape[1])
@@ -245,21 +270,30 @@ class CodecModule(L.LightningModule):
         self.judge_reconstructions(output.float().clamp(-1, 1), batch, batch_idx)
 
     def on_validation_epoch_end(self) -> None:
+        self._log_codes()
+        if self.export_folder and is_validated_in_training(self.trainer):
+            self.export(self.export_folder)
+
+    def _log_codes(self) -> None:
         share = self.code_counts / self.code_counts.sum(1, keepdim=True).clamp(min=1)
         entropy = -(share * share.clamp(min=1e-12).log()).sum(1)
         for k in range(len(share)):
             suffix = f"_{k}" if len(share) > 1 else ""
-            self.log(f"val/codes_used{suffix}", (self.code_counts[k] > 0).float().mean(), prog_bar=k == 0)
-            self.log(f"val/perplexity{suffix}", entropy[k].exp())
-        if self.export_folder and not self.trainer.sanity_checking:
-            self.export(self.export_folder)
+            self.log(f"{self.stage}/codes_used{suffix}", (self.code_counts[k] > 0).float().mean(), prog_bar=k == 0)
+            self.log(f"{self.stage}/perplexity{suffix}", entropy[k].exp())
 
     def on_train_end(self) -> None:
         if self.export_folder:  # the last validation may lie well before the last step
             self.export(self.export_folder)
 
+    def on_test_epoch_start(self) -> None:
+        self.code_counts.zero_()
+
     def test_step(self, batch: Tensor, batch_idx: int) -> None:
         self.validation_step(batch, batch_idx)
+
+    def on_test_epoch_end(self) -> None:
+        self._log_codes()
 
     def picture_path(self) -> Path:
         """Where a picture of this step's reconstructions goes."""

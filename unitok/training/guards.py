@@ -8,6 +8,7 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
@@ -87,6 +88,12 @@ class StepGuard(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         for name, value in state_dict.items():
             setattr(self, name, value)
+
+
+def is_validated_in_training(trainer: L.Trainer) -> bool:
+    """Whether the validation that has ended was one of `fit`, whose weights are worth an export: not the few batches
+    at its beginning, and none of a run that only validates."""
+    return trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
 
 
 def refuse_several_devices(trainer: L.Trainer) -> None:

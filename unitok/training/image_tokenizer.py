@@ -98,11 +98,20 @@ class ImageTokenizerModule(CodecModule):
     def last_weight(self) -> Tensor:
         return self.model.decoder.to_pixels.weight
 
+    def refuse_other_media(self, batch: Tensor) -> None:
+        height, width = batch.shape[-2:]
+        cell = self.tokenizer_config.downsample
+        if height % cell or width % cell:
+            raise InputError(
+                f"pictures of {height} x {width} pixels do not come apart into cells of {cell}; "
+                f"give data.size a multiple of {cell}"
+            )
+
     def judge_reconstructions(self, output: Tensor, batch: Tensor, batch_idx: int) -> None:
         mse = (output - batch).square().mean((1, 2, 3)) / 4
-        self.log("val/psnr", (-10 * torch.log10(mse + 1e-10)).mean(), prog_bar=True)
+        self.log(f"{self.stage}/psnr", (-10 * torch.log10(mse + 1e-10)).mean(), prog_bar=True)
         similarity = ssim(output, batch, data_range=2.0)
-        self.log("val/ssim", similarity if isinstance(similarity, Tensor) else similarity[0])
+        self.log(f"{self.stage}/ssim", similarity if isinstance(similarity, Tensor) else similarity[0])
         if batch_idx == 0:
             self._save_pictures(batch[:8], output[:8])
 

@@ -51,6 +51,15 @@ class OptimizerConfig:
     weight_decay: float = 0.1
     momentum: float = 0.95
 
+    def __post_init__(self) -> None:
+        for name in ("lr", "muon_lr", "embedding_lr", "eps", "weight_decay"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
+                raise InputError(f"optimizer.{name} must be a number of at least 0, got {value}")
+        for name, value in (("betas", self.betas[0]), ("betas", self.betas[1]), ("momentum", self.momentum)):
+            if not 0 <= value < 1:
+                raise InputError(f"optimizer.{name} must be in [0, 1), got {value}")
+
 
 @dataclass(frozen=True)
 class ScheduleConfig:
@@ -69,6 +78,13 @@ class ScheduleConfig:
     decay_fraction: float = 0.2
     final_ratio: float = 0.05
     total_steps: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.warmup_steps < 0 or (self.total_steps is not None and self.total_steps < 1):
+            raise InputError("schedule.warmup_steps must be at least 0 and schedule.total_steps at least 1")
+        for name in ("decay_fraction", "final_ratio"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"schedule.{name} must be in [0, 1], got {getattr(self, name)}")
 
 
 def schedule_factor(step: int, config: ScheduleConfig, total_steps: int) -> float:
@@ -240,3 +256,25 @@ def total_steps(config: ScheduleConfig, module: L.LightningModule) -> int:
 def build_schedule(optimizer: Optimizer, config: ScheduleConfig, total_steps: int) -> LambdaLR:
     """A scheduler to step once per optimizer step; every group keeps its own peak."""
     return LambdaLR(optimizer, lambda step: schedule_factor(step, config, total_steps))
+
+
+def settings_of(optimizer: Optimizer) -> list[dict[str, Any]]:
+    """What the config says of each group of weights; asked once the optimizer has its schedule."""
+    names = ("initial_lr", "betas", "eps", "weight_decay", "momentum")
+    return [{name: group[name] for name in names if name in group} for group in optimizer.param_groups]
+
+
+def give_settings(optimizer: Optimizer, scheduler: LambdaLR, settings: list[dict[str, Any]]) -> None:
+    """Gives an optimizer the settings of its config again: one that goes on has those of its checkpoint, and a user who
+    resumes with a lower learning rate means it.
+
+    Args:
+        optimizer: Whose groups are those that ``settings`` were taken of.
+        scheduler: Its schedule.
+        settings: As `settings_of` gave them.
+    """
+    for group, own in zip(optimizer.param_groups, settings, strict=True):
+        group.update(own)
+    scheduler.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
+    for group, factor in zip(optimizer.param_groups, scheduler.lr_lambdas, strict=True):
+        group["lr"] = group["initial_lr"] * factor(scheduler.last_epoch)

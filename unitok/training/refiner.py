@@ -8,21 +8,31 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import lightning as L
 import torch
 from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from unitok.evaluation.metrics import psnr, sharpness
 from unitok.training.ema import averaged_weights
-from unitok.training.guards import refuse_several_devices
-from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule, total_steps
+from unitok.training.guards import is_validated_in_training, refuse_several_devices
+from unitok.training.optimizers import (
+    OptimizerConfig,
+    ScheduleConfig,
+    build_optimizer,
+    build_schedule,
+    give_settings,
+    settings_of,
+    total_steps,
+)
 from unitok_detokenizers.refiner import RefinerPipeline, enlarge, load_refiner, predict
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import save_image, to_pil
+from unitok_tokenizers.module_io import share_weights
 
 LEAST_TIME = 0.3
 """Up to this time of the flow errors weigh alike; a velocity's would weigh ever more."""
@@ -104,7 +114,12 @@ class RefinerModule(L.LightningModule):
     def configure_optimizers(self) -> Any:
         optimizer = build_optimizer(self.unet, self.optimizer_config, [*self.unet.conv_out.parameters()])
         schedule = build_schedule(optimizer, self.schedule_config, total_steps(self.schedule_config, self))
+        self._settings = settings_of(optimizer)
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+    def on_train_start(self) -> None:
+        optimizer: Any = self.optimizers(use_pl_optimizer=False)
+        give_settings(optimizer, cast(LambdaLR, self.lr_schedulers()), self._settings)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         large, small = batch
@@ -119,13 +134,14 @@ class RefinerModule(L.LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         large, small = batch
+        stage = "test" if self.trainer.testing else "val"
         pipeline: Any = self.pipeline()
         refined = pipeline(small, self.steps, _generators(large), "pt", return_dict=False)[0]
         bicubic = enlarge(small)
-        self.log("val/psnr", psnr(large, refined).mean(), prog_bar=True)
-        self.log("val/gain", (psnr(large, refined) - psnr(large, bicubic)).mean(), prog_bar=True)
-        self.log("val/sharpness", sharpness(refined, large).mean(), prog_bar=True)
-        self.log("val/sharpness_bicubic", sharpness(bicubic, large).mean())
+        self.log(f"{stage}/psnr", psnr(large, refined).mean(), prog_bar=True)
+        self.log(f"{stage}/gain", (psnr(large, refined) - psnr(large, bicubic)).mean(), prog_bar=True)
+        self.log(f"{stage}/sharpness", sharpness(refined, large).mean(), prog_bar=True)
+        self.log(f"{stage}/sharpness_bicubic", sharpness(bicubic, large).mean())
         if batch_idx == 0:
             rows = [torch.cat(list(images[:6]), dim=-1) for images in (bicubic, refined, large)]
             folder = Path(self.trainer.default_root_dir) / "pictures"
@@ -137,8 +153,11 @@ class RefinerModule(L.LightningModule):
         refuse_several_devices(self.trainer)
 
     def on_validation_epoch_end(self) -> None:
-        if not self.trainer.sanity_checking:
+        if is_validated_in_training(self.trainer):
             self.export()
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        self.validation_step(batch, batch_idx)
 
     def on_train_end(self) -> None:
         with averaged_weights(self.trainer, self):
@@ -149,6 +168,7 @@ class RefinerModule(L.LightningModule):
         if self.export_folder:
             unet = copy.deepcopy(self.unet).to(self.export_dtype)
             _pipeline(unet).save_pretrained(self.export_folder)
+            share_weights(Path(self.export_folder))
 
     def pipeline(self) -> RefinerPipeline:
         """The refiner as it is now."""

@@ -19,8 +19,8 @@ def usable_device(device: torch.device | str) -> torch.device:
     try:
         found = torch.device(device)
         torch.empty(1, device=found).tolist()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError, TypeError) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise InputError(
             f"device {str(device)!r} cannot be used here ({reason}); give cpu, or an accelerator that this machine has"
         ) from None

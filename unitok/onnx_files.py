@@ -5,6 +5,8 @@ Shape letters: B pictures, H W pixels, h w code grid, K codebooks, C channels of
 
 from __future__ import annotations
 
+import uuid
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -57,7 +59,8 @@ def write_onnx(codec: ImageTokenizer | ImageDetokenizer, path: str | Path) -> No
     """Write an `ImageTokenizer` or `ImageDetokenizer` as one ONNX file.
 
     Raises:
-        InputError: `onnx` is not installed, or codebooks refine one another, or need no search (FSQ).
+        InputError: `onnx` is not installed, codebooks refine one another or need no search (FSQ), or the file cannot
+            be written.
     """
     if not (find_spec("onnx") and find_spec("onnxscript")):
         raise InputError("ONNX files need onnx and onnxscript: pip install unitok-multimodal[onnx]")
@@ -73,19 +76,25 @@ def write_onnx(codec: ImageTokenizer | ImageDetokenizer, path: str | Path) -> No
         graph, example = _Encode(codec), torch.zeros(2, 3, 3 * cell, 5 * cell)
         names = "pixels", "codes"
     dynamic = dict.fromkeys((0, 2, 3), torch.export.Dim.AUTO)  # batch, rows, columns
+    path = Path(path)
+    work = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).touch()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        work.touch()
+        torch.onnx.export(
+            graph.eval(),
+            (example,),
+            str(work),
+            input_names=[names[0]],
+            output_names=[names[1]],
+            dynamic_shapes=(dynamic,),
+            opset_version=OPSET,
+            external_data=False,
+            verbose=False,
+        )
+        work.replace(path)
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}; choose another folder") from error
-    torch.onnx.export(
-        graph.eval(),
-        (example,),
-        str(path),
-        input_names=[names[0]],
-        output_names=[names[1]],
-        dynamic_shapes=(dynamic,),
-        opset_version=OPSET,
-        external_data=False,
-        verbose=False,
-    )
+        raise InputError(f"{path} cannot be written: {error.strerror or error}; choose another folder") from error
+    finally:
+        with suppress(OSError):
+            work.unlink(missing_ok=True)

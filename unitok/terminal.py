@@ -90,7 +90,8 @@ def error_line(error: BaseException) -> str:
 def run(command: Callable[[Sequence[str]], None], argv: Sequence[str] | None = None) -> int:
     """Runs `command(argv)` and returns the process's exit code; `argv` defaults to the process's own.
 
-    0: done; 2: an `InputError`, printed to stderr as one line; 130: Ctrl-C; 141: nobody reads stdout.
+    0: done; 2: an `InputError`, printed to stderr as one line; 130: Ctrl-C; 141: nobody reads stdout. (143, of training
+    alone: terminated.)
     Other exceptions are faults of the program, not of its user, and pass with their traceback.
     """
     for stream in (sys.stdin, sys.stdout, sys.stderr):

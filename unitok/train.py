@@ -81,6 +81,16 @@ def _of_worker(message: str) -> str:
     return lines[-1].partition("InputError: ")[2] or lines[-1]
 
 
+def _is_of_trainer(error: BaseException) -> bool:
+    """Whether Lightning refused an argument; what other code raises may be a fault of its own."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith(
+        ("lightning.", "jsonargparse.")
+    )
+
+
 def command(argv: Sequence[str]) -> None:
     """Parses `argv` and runs it. Raises `InputError` for anything that the user can set right."""
     # Imported late, so that nothing heavy is loaded by an import of this module.
@@ -142,8 +152,10 @@ def command(argv: Sequence[str]) -> None:
             except InputError:
                 raise
             except (ValueError, TypeError, ZeroDivisionError, OSError) as error:
-                reason = _cause(error, InputError) or error
-                raise InputError(" ".join(str(reason).split())) from error
+                cause = _cause(error, InputError)
+                if cause is None and not isinstance(error, OSError) and not _is_of_trainer(error):
+                    raise
+                raise InputError(" ".join(str(cause or error).split())) from error
 
         def before_fit(self) -> None:
             goes_on = self.config[self.config.subcommand].get("ckpt_path") is not None
@@ -189,7 +201,7 @@ def command(argv: Sequence[str]) -> None:
         raise InputError(
             f"layers cannot be compiled here ({reason}); install a C++ compiler, or give --model.compile false"
         ) from error
-    except SIGTERMException:  # its checkpoint is written
+    except SIGTERMException:  # where callbacks save on exceptions, they have
         print("terminated", file=sys.stderr)
         raise SystemExit(EXIT_TERMINATED) from None
     except SystemExit as end:

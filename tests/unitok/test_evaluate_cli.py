@@ -269,3 +269,16 @@ def test_failures_say_what_came_instead(setup: Setup) -> None:
     assert case.got == "surely not"
     assert case.wanted == task.wanted
     assert len(case.media) == 1
+
+
+def test_a_name_that_another_run_takes_meanwhile_is_left_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find, seen = report._free_stem, []
+
+    def find_late(folder: Path) -> str:
+        seen.append(find(folder))
+        if len(seen) == 1:
+            (folder / f"{seen[0]}.json").write_text("theirs")
+        return seen[-1]
+
+    monkeypatch.setattr(report, "_free_stem", find_late)
+    assert Report(tmp_path, {}).stem == "evaluation-2" and (tmp_path / "evaluation.json").read_text() == "theirs"

@@ -45,3 +45,18 @@ def test_a_codec_without_a_search_is_refused(tmp_path: Path) -> None:
     codebook = CodebookConfig(size=16, channels=2, metric="fsq", levels=[4, 4])
     with pytest.raises(InputError, match="codebooks are searched"):
         write_onnx(ImageTokenizer(ImageTokenizerConfig(codebook=codebook)), tmp_path / "x.onnx")
+
+
+def test_a_file_that_cannot_be_written_is_one_line_and_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    assert main(["--output", str(tmp_path / "file" / "out")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("torch.onnx.export", full)
+    assert main(["--output", str(tmp_path / "out")]) == 2
+    assert "No space left" in capsys.readouterr().err and list((tmp_path / "out").iterdir()) == []

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 
+from unitok.devices import usable_device
 from unitok.engine.projections import packs
 from unitok.precision import fast_dtype, has_bfloat16
+from unitok_tokenizers.errors import InputError
 
 
 def test_accelerators_compute_in_bfloat16() -> None:
@@ -24,3 +28,10 @@ def test_a_processor_computes_in_what_it_has_products_of(monkeypatch: pytest.Mon
 def test_without_onednn_there_are_no_such_products(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     assert not has_bfloat16("cpu") and fast_dtype("cpu") == torch.float32
+
+
+@pytest.mark.parametrize("name", ["abacus", "cuda:77", "hpu", "meta", None])
+def test_a_device_that_is_not_here_is_named(name: str | None) -> None:
+    with pytest.raises(InputError, match=re.escape(f"device {str(name)!r} cannot be used here")):
+        usable_device(name)  # type: ignore[arg-type]
+    assert usable_device("cpu") == usable_device(torch.device("cpu")) == torch.device("cpu")

@@ -366,3 +366,11 @@ def test_it_moves_with_its_model(model: UniTok, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(type(model.refiner), "to", lambda self, device: moved.append(device))
     model.to("cpu")
     assert moved == [torch.device("cpu")]
+
+
+def test_testing_names_its_figures_and_writes_no_export(tmp_path: Path) -> None:
+    model = RefinerModule(RefinerConfig([8, 16], 1, 4), export=str(tmp_path / "export"))
+    data = RefinerPairs(size=20, scenes=4, textures=4, crop=None, validation=4, batch_size=4)
+    trainer = L.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, default_root_dir=tmp_path)
+    (found,) = trainer.test(model, data)
+    assert {"test/psnr", "test/gain", "test/sharpness"} <= set(found) and not (tmp_path / "export").exists()

@@ -559,9 +559,35 @@ def test_an_export_replaces_an_export_and_nothing_else(make: Callable[..., Decod
     assert [path.name for path in export.glob("*.safetensors")] == ["model.safetensors"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["export", "export.old"]
     assert (export / "model.safetensors").stat().st_mode == (export / "config.json").stat().st_mode
+    (backup / "config.json").write_text('{"of": "a codec"}')
     for other in (backup, export / "NOTES.txt"):
         with pytest.raises(InputError, match="something else than an exported decoder"):
             make().export(other)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / ".DS_Store").touch()
+    make().export(tmp_path / "empty")
+
+
+def test_an_export_that_fails_leaves_the_older_one(
+    make: Callable[..., DecoderModule], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export, rename = tmp_path / "export", Path.rename
+    make().export(export)
+    before = (export / "model.safetensors").read_bytes()
+
+    full = OSError(28, "No space left on device")
+    for failure, expected in ((full, InputError), (KeyboardInterrupt(), KeyboardInterrupt)):
+
+        def refuse_new(self: Path, target: Path, failure: BaseException = failure) -> Path:
+            if self.name.endswith(".new"):
+                raise failure
+            return rename(self, target)
+
+        monkeypatch.setattr(Path, "rename", refuse_new)
+        with pytest.raises(expected):
+            make(decoder={**DECODER, "num_hidden_layers": 1}).export(export)
+        assert [path.name for path in tmp_path.iterdir()] == ["export"]
+        assert (export / "model.safetensors").read_bytes() == before
 
 
 def test_what_the_log_says_of_speed_is_of_the_steps_since_the_last_line(

@@ -34,12 +34,12 @@ def save_module(module: nn.Module, config: dict, folder: str | Path) -> None:
         for name, value in module.state_dict().items()
     }
     save_file(values, folder / WEIGHTS)
-    share_weights(folder)
+    (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode)  # safetensors makes files that are their owner's alone
 
 
 def share_weights(folder: Path) -> None:
-    """Lets those read the weights in a folder and below who may read the JSON beside them: safetensors makes files that
-    are their owner's alone."""
+    """Lets those read the weights in a folder that was just written, and below, who may read the JSON beside them:
+    safetensors makes files that are their owner's alone."""
     for weights in folder.rglob("*.safetensors"):
         for described in itertools.islice(weights.parent.glob("*.json"), 1):
             weights.chmod(described.stat().st_mode)

@@ -41,7 +41,7 @@ class PackedCaches(Dataset[PackedBatch]):
         caches: at least one, all of one vocabulary.
         vocabulary: theirs.
         row_lengths: tokens of a packed row, one length or several; a document goes into rows of the shortest
-            length that holds it, and all rows of a batch have one length.
+            length that holds it, and all rows of a batch are padded to one length.
     """
 
     def __init__(self, caches: Sequence[TokenCache], vocabulary: Vocabulary, row_lengths: Sequence[int]) -> None:
@@ -162,12 +162,13 @@ class PackingSampler(DistributedSampler[Plan]):
             if len(batches[place]) == together[place]:
                 yield batches[place][self.rank :: self.num_replicas]
                 batches[place] = []
-        # What is left of each length fills batches of the longest together, or documents of a rare length would never
-        # be trained on; the longest rows come first, as they are the fewest.
-        left = [row for batch in reversed(batches) for row in batch]
+        # What is left of each length fills batches together, or documents of a rare length would never be trained on.
+        # The longest come first: where they are too few, shorter rows fill up their batch.
+        left = [(place, row) for place, batch in reversed(list(enumerate(batches))) for row in batch]
         while left:
-            batch, left = left[: together[-1]], left[together[-1] :]
-            if len(batch) == together[-1] or (self.keep_last and len(batch) >= self.num_replicas):
+            size = together[left[0][0]]
+            batch, left = [row for _, row in left[:size]], left[size:]
+            if len(batch) == size or (self.keep_last and len(batch) >= self.num_replicas):
                 yield batch[self.rank : len(batch) - len(batch) % self.num_replicas : self.num_replicas]
 
     def __iter__(self) -> Iterator[Plan]:

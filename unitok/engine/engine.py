@@ -139,7 +139,7 @@ class Engine:
         """
         if self._watch is None or self._watch.has_changed():
             self._read()
-        if torch.is_autocast_enabled(self.device.type):  # which may be another time than when weights were read
+        if _is_autocast_on(self.device):  # now, whatever it was when weights were read
             self._check_options("autocast is on")
             return ModuleDecoder(self._decoder)
         if self._weights is None:
@@ -330,6 +330,10 @@ class Engine:
         except InputError:
             return False
         return True
+
+
+def _is_autocast_on(device: torch.device) -> bool:
+    return torch.amp.autocast_mode.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type)
 
 
 def _give_back(free: list[CompiledDecoder], used: CompiledDecoder) -> None:

@@ -140,7 +140,7 @@ class Report:
         ]
         heard = _spread(with_sounds, MOST_SOUNDS)
         for number, case in enumerate(heard, 1):
-            sound = case.turn.sounds[0]
+            sound = next(sound for sound in case.turn.sounds if sound.samples is not None)
             assert sound.samples is not None and sound.sample_rate is not None
             save_audio(sound.samples, sound.sample_rate, self.path(f"_{name}_{number:02d}.wav"), overwrite=True)
         if heard:

@@ -61,6 +61,7 @@ def _spoken(setup: Setup, bar: tqdm) -> Figure:
     document = Document.user(SPOKEN_PROMPT)
     name = "a second of speech, warm, batch 1"
     if setup.model.processor.audio_detokenizer is None:
+        bar.update(ROUNDS + 1)
         return Figure("speed", name, None, "s", SPOKEN_TARGET, True, note="no audio detokenizer")
     ratios = []
     for index in range(ROUNDS + 1):

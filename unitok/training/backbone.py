@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from types import MethodType
 from typing import Any, TypeVar
@@ -26,6 +28,11 @@ from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.module_io import share_weights
 
 DEFAULT_MODEL_TYPE = "qwen3"
+EXPORTED = (
+    *("config.json", "generation_config.json", "adapter_config.json", "*.safetensors.index.json"),
+    *("model*.safetensors", "adapter_model*.safetensors"),
+)
+"""Files of an export."""
 
 Result = TypeVar("Result")
 
@@ -140,7 +147,7 @@ def export_decoder(
     dtype: torch.dtype | None = None,
     max_shard_size: str = "15MB",
 ) -> None:
-    """Save a decoder as `transformers` does (config.json, safetensors); the folder is replaced as a whole."""
+    """Save a decoder as `transformers` does (config.json, safetensors), in place of an older export (`replaced`)."""
     weights = model.state_dict() if state_dict is None else state_dict
     if dtype is not None:
         weights = {name: w.to(dtype) if w.is_floating_point() else w for name, w in weights.items()}
@@ -166,10 +173,10 @@ def replaced(folder: str | Path) -> Iterator[Path]:
     Raises:
         InputError: ``folder`` holds something else, or cannot be written.
     """
-    target, mark = Path(folder).resolve(), uuid.uuid4().hex[:8]
+    refuse_other_folder(folder)
+    # Where a link leads, it is the target that changes.
+    target, mark = Path(os.path.realpath(folder)), uuid.uuid4().hex[:8]
     work, old = (target.with_name(f".{target.name}.{mark}.{end}") for end in ("new", "old"))
-    if target.exists() and not _is_export(target):
-        raise InputError(f"{folder} holds something else than an exported decoder; name another folder")
     try:
         work.mkdir(parents=True)
         yield work
@@ -178,25 +185,39 @@ def replaced(folder: str | Path) -> Iterator[Path]:
             _keep_others(target, work)
             target.rename(old)
         work.rename(target)
-    except OSError as error:
-        raise InputError(f"{folder} cannot be written: {error.strerror or error}; name another folder") from error
-    finally:
+    except BaseException as error:
         shutil.rmtree(work, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        if old.exists() and not target.exists():
+            old.rename(target)
+        if isinstance(error, OSError):
+            raise InputError(f"{folder} cannot be written: {error.strerror or error}; name another folder") from error
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def refuse_other_folder(folder: str | Path) -> None:
+    """Raises `InputError` for what an export may not replace: anything but an empty folder, or one of a decoder or of
+    its adapters. Files whose names begin with a dot do not count."""
+    folder = Path(folder)
+    if not os.path.exists(folder):
+        return
+    if not folder.is_dir() or not (_is_export(folder) or all(path.name.startswith(".") for path in folder.iterdir())):
+        raise InputError(f"{folder} holds something else than an exported decoder; name another folder")
 
 
 def _is_export(folder: Path) -> bool:
-    """Whether a folder may be replaced by an export: it is empty, or one of a decoder or of its adapters."""
-    if not folder.is_dir():
+    if (folder / "adapter_config.json").is_file():
+        return True
+    try:
+        return "model_type" in json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
         return False
-    names = "config.json", "adapter_config.json"
-    return not any(folder.iterdir()) or any((folder / name).is_file() for name in names)
 
 
 def _keep_others(source: Path, target: Path) -> None:
-    """Copies what is neither weights nor JSON, and not there anew."""
+    """Copies what is no part of an export, and not there anew."""
     for path in source.iterdir():
-        if path.suffix in (".safetensors", ".json") or (target / path.name).exists():
+        if (target / path.name).exists() or any(fnmatch(path.name, pattern) for pattern in EXPORTED):
             continue
         if path.is_dir():
             shutil.copytree(path, target / path.name, symlinks=True)

@@ -278,3 +278,4 @@ def give_settings(optimizer: Optimizer, scheduler: LambdaLR, settings: list[dict
     scheduler.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
     for group, factor in zip(optimizer.param_groups, scheduler.lr_lambdas, strict=True):
         group["lr"] = group["initial_lr"] * factor(scheduler.last_epoch)
+    scheduler._last_lr = [group["lr"] for group in optimizer.param_groups]

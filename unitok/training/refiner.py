@@ -168,7 +168,7 @@ class RefinerModule(L.LightningModule):
         if self.export_folder:
             unet = copy.deepcopy(self.unet).to(self.export_dtype)
             _pipeline(unet).save_pretrained(self.export_folder)
-            share_weights(Path(self.export_folder))
+            share_weights(Path(self.export_folder) / "unet")
 
     def pipeline(self) -> RefinerPipeline:
         """The refiner as it is now."""

@@ -160,6 +160,9 @@ class RefinerPairs(L.LightningDataModule):
         assert self.validation_pools is not None
         return DataLoader(PairPool(self.validation_pools), self.batch_size)
 
+    def test_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+        return self.val_dataloader()
+
 
 def scene_pair(rng: np.random.Generator, size: int) -> Pools:
     """A scene as it should look at double size, and as it is given to the codec, half of the time in the canonical

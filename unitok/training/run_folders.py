@@ -10,6 +10,7 @@ from pathlib import Path
 import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from unitok.training.backbone import refuse_other_folder
 from unitok.training.callbacks import ExportDecoder
 from unitok_tokenizers.errors import InputError
 
@@ -28,12 +29,12 @@ def check_run_folders(trainer: L.Trainer, module: L.LightningModule, goes_on: bo
         InputError: A folder of the run cannot take files.
     """
     for name, folder in _folders(trainer, module):
-        existing = next(path for path in (folder, *folder.absolute().parents) if os.path.exists(path))
+        existing = next(path for path in (folder, *folder.parents) if os.path.exists(path))
         if not existing.is_dir():
             raise InputError(f"{name} {folder}: {existing} is a file; name a folder")
         if not os.access(existing, os.W_OK | os.X_OK):
             raise InputError(f"{name} {folder}: {existing} is not writable; name another folder")
-    if not goes_on:
+    if not goes_on and trainer.is_global_zero:
         for last in _last_checkpoints(trainer):
             log.warning(
                 "%s of an earlier run will be replaced; to go on with that run, stop this one and give --ckpt_path %s",
@@ -42,20 +43,32 @@ def check_run_folders(trainer: L.Trainer, module: L.LightningModule, goes_on: bo
 
 
 def _folders(trainer: L.Trainer, module: L.LightningModule) -> Iterator[tuple[str, Path]]:
-    yield "--trainer.default_root_dir", Path(trainer.default_root_dir)
-    export = getattr(module, "export_folder", None)
-    if export:
-        yield "--model.export", Path(export)
+    """The folders, and what names them; of exports those that they are put into. Addresses of other hosts are none."""
+    named = [("--trainer.default_root_dir", trainer.default_root_dir), ("--model.export", _export_of(module))]
     for callback in trainer.callbacks:  # pyright: ignore[reportAttributeAccessIssue]
         if isinstance(callback, ExportDecoder):
-            yield "ExportDecoder's folder", Path(callback.folder)
-        elif isinstance(callback, ModelCheckpoint) and callback.dirpath:
-            yield "ModelCheckpoint's dirpath", Path(callback.dirpath)
+            refuse_other_folder(callback.folder)
+            named.append(("ExportDecoder's folder", os.path.dirname(os.path.realpath(callback.folder))))
+        elif isinstance(callback, ModelCheckpoint):
+            named.append(("ModelCheckpoint's dirpath", callback.dirpath))
+    for name, folder in named:
+        if folder and "://" not in str(folder):
+            yield name, Path(os.path.realpath(folder))
+
+
+def _export_of(module: L.LightningModule) -> str | None:
+    return getattr(module, "export_folder", None)
 
 
 def _last_checkpoints(trainer: L.Trainer) -> Iterator[Path]:
     for callback in trainer.checkpoint_callbacks:
-        if isinstance(callback, ModelCheckpoint) and callback.dirpath and callback.save_last:
+        # With its counter of versions, Lightning leaves the file alone and writes another.
+        if (
+            isinstance(callback, ModelCheckpoint)
+            and callback.dirpath
+            and callback.save_last
+            and not callback._enable_version_counter
+        ):
             last = Path(callback.dirpath) / f"{callback.CHECKPOINT_NAME_LAST}{callback.FILE_EXTENSION}"
             if os.path.lexists(last):
                 yield last

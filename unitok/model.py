@@ -305,7 +305,9 @@ class UniTok:
         first = [seed] * documents if isinstance(seed, int | Integral) else list(seed)
         if len(first) != documents:
             raise InputError(f"{len(first)} seeds were given for {documents} documents; give one, or one for each")
-        seeds = [[_whole(one) + sample for sample in range(num)] for one in first]
+        for one in first:
+            check_seed(_whole(one))
+        seeds = [[int(one) + sample for sample in range(num)] for one in first]
         for one in itertools.chain(*seeds):
             check_seed(one)
         return seeds

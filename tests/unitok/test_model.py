@@ -90,7 +90,8 @@ def test_progress_rises_to_its_total(tiny_model: UniTok) -> None:
     done = [done for done, _ in reports]
     assert done == sorted(done) and done[-1] == 3 * tokens and len(reports) > 10
     reports.clear()
-    tiny_model.generate(documents[:2], "text", GUIDED, progress=lambda done, total: reports.append((done, total)))
+    asked = [document.ask("and now?") for document in documents[:2]]
+    tiny_model.generate(asked, "text", GUIDED, progress=lambda done, total: reports.append((done, total)))
     assert reports[-1][0] == reports[-1][1] <= 120 and all(done <= total for done, total in reports)
 
 

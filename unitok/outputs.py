@@ -49,11 +49,16 @@ def check_folder(folder: Path) -> None:
     """Raises `InputError` when `folder` cannot take files. Creates nothing, so it can be asked first."""
     if folder.suffix.lower() in MEDIA_SUFFIXES and not os.path.exists(folder):
         raise InputError(f"--output {folder} is named like a file; name a folder, in which files get their own names")
+    refuse_unwritable(folder, "--output")
+
+
+def refuse_unwritable(folder: Path, name: str) -> None:
+    """Raises `InputError`, which calls `folder` by its `name`, when it cannot be made or takes no files."""
     existing = next(path for path in (folder, *folder.absolute().parents) if os.path.exists(path))
     if not existing.is_dir():
-        raise InputError(f"--output {folder}: {existing} is a file; name a folder")
+        raise InputError(f"{name} {folder}: {existing} is a file; name a folder")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(f"--output {folder}: {existing} is not writable; name another folder")
+        raise InputError(f"{name} {folder}: {existing} is not writable; name another folder")
 
 
 def write_media(

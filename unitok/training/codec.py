@@ -22,15 +22,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from unitok.training.adversary import adaptive_weight, discriminator_loss
 from unitok.training.guards import is_validated_in_training, refuse_several_devices
-from unitok.training.optimizers import (
-    OptimizerConfig,
-    ScheduleConfig,
-    build_optimizer,
-    build_schedule,
-    give_settings,
-    settings_of,
-    total_steps,
-)
+from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule, total_steps
 from unitok.training.quantizers import Quantizer
 from unitok_tokenizers.errors import InputError
 
@@ -190,13 +182,7 @@ class CodecModule(L.LightningModule):
             optimizers.append(build_optimizer(self.discriminator, replace(self.optimizer_config, name="adamw")))
             heard = max(1, total - self.discriminator_start)  # it warms up when it joins, and ends with the rest
             schedules.append(build_schedule(optimizers[1], self.schedule_config, heard))
-        self._settings = [settings_of(optimizer) for optimizer in optimizers]
         return optimizers, schedules
-
-    def on_train_start(self) -> None:
-        optimizers, schedulers = self._list(self.optimizers(use_pl_optimizer=False)), self._list(self.lr_schedulers())
-        for optimizer, scheduler, settings in zip(optimizers, schedulers, self._settings, strict=True):
-            give_settings(optimizer, scheduler, settings)
 
     def training_step(self, batch: Tensor, batch_idx: int) -> None:
         optimizers, schedulers = self._list(self.optimizers()), self._list(self.lr_schedulers())

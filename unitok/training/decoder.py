@@ -23,7 +23,6 @@ from torch.distributed.checkpoint.state_dict import (
     set_model_state_dict,
 )
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
 from unitok.data.packing import IGNORED, TARGET, PackedBatch
@@ -44,15 +43,7 @@ from unitok.training.carrying_over import base_of, carried_over, checkpoint_at, 
 from unitok.training.code_embeddings import start_from_codes
 from unitok.training.finetuning import FreezeConfig, LoraConfig, add_lora, freeze, quantization
 from unitok.training.loss import LossConfig, LossOutput, chunked_cross_entropy
-from unitok.training.optimizers import (
-    OptimizerConfig,
-    ScheduleConfig,
-    build_optimizer,
-    build_schedule,
-    give_settings,
-    settings_of,
-    total_steps,
-)
+from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule, total_steps
 from unitok.training.position_gaps import PositionGapConfig, context_of, mask_of, with_gaps
 from unitok.vocabulary import AUDIO, CONTROL, IMAGE, TEXT, Vocabulary
 from unitok_tokenizers.errors import InputError
@@ -239,8 +230,6 @@ class DecoderModule(L.LightningModule):
             raise InputError("model.attn_implementation flex_attention has no gradients on a CPU; give sdpa or eager")
 
     def on_train_start(self) -> None:
-        optimizer: Any = self.optimizers(use_pl_optimizer=False)
-        give_settings(optimizer, cast(LambdaLR, self.lr_schedulers()), self._settings)
         self._flushed_step = self.global_step
         self._train_sums.reset()
 
@@ -296,7 +285,6 @@ class DecoderModule(L.LightningModule):
         ends = embedding_parameters(self.decoder)
         optimizer: Optimizer = build_optimizer(self.decoder, self.optimizer_config, ends, decay)
         scheduler = build_schedule(optimizer, schedule, total)
-        self._settings = settings_of(optimizer)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def _save_adapter(self, folder: str | Path) -> None:

@@ -253,29 +253,32 @@ def total_steps(config: ScheduleConfig, module: L.LightningModule) -> int:
     return total
 
 
+class Schedule(LambdaLR):
+    """The learning rate's factor at each step.
+
+    Where a run goes on, rates, decay and betas are those of its config again: the optimizer, which is loaded before,
+    has those of the checkpoint, and who resumes with a lower rate means it.
+    """
+
+    def __init__(self, optimizer: Optimizer, factor: Callable[[int], float]) -> None:
+        super().__init__(optimizer, factor)
+        names = ("initial_lr", "betas", "eps", "weight_decay", "momentum")
+        self._settings = [{name: group[name] for name in names if name in group} for group in optimizer.param_groups]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: value for name, value in super().state_dict().items() if name != "_settings"}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        groups = self.optimizer.param_groups
+        for group, own in zip(groups, self._settings, strict=True):
+            group.update(own)
+        self.base_lrs = [group["initial_lr"] for group in groups]
+        for group, factor in zip(groups, self.lr_lambdas, strict=True):
+            group["lr"] = group["initial_lr"] * factor(self.last_epoch)
+        self._last_lr = [group["lr"] for group in groups]
+
+
 def build_schedule(optimizer: Optimizer, config: ScheduleConfig, total_steps: int) -> LambdaLR:
     """A scheduler to step once per optimizer step; every group keeps its own peak."""
-    return LambdaLR(optimizer, lambda step: schedule_factor(step, config, total_steps))
-
-
-def settings_of(optimizer: Optimizer) -> list[dict[str, Any]]:
-    """What the config says of each group of weights; asked once the optimizer has its schedule."""
-    names = ("initial_lr", "betas", "eps", "weight_decay", "momentum")
-    return [{name: group[name] for name in names if name in group} for group in optimizer.param_groups]
-
-
-def give_settings(optimizer: Optimizer, scheduler: LambdaLR, settings: list[dict[str, Any]]) -> None:
-    """Gives an optimizer the settings of its config again: one that goes on has those of its checkpoint, and a user who
-    resumes with a lower learning rate means it.
-
-    Args:
-        optimizer: Whose groups are those that ``settings`` were taken of.
-        scheduler: Its schedule.
-        settings: As `settings_of` gave them.
-    """
-    for group, own in zip(optimizer.param_groups, settings, strict=True):
-        group.update(own)
-    scheduler.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
-    for group, factor in zip(optimizer.param_groups, scheduler.lr_lambdas, strict=True):
-        group["lr"] = group["initial_lr"] * factor(scheduler.last_epoch)
-    scheduler._last_lr = [group["lr"] for group in optimizer.param_groups]
+    return Schedule(optimizer, lambda step: schedule_factor(step, config, total_steps))

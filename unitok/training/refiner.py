@@ -8,27 +8,18 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import lightning as L
 import torch
 from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
 
 from unitok.evaluation.metrics import psnr, sharpness
 from unitok.training.ema import averaged_weights
 from unitok.training.guards import is_validated_in_training, refuse_several_devices
-from unitok.training.optimizers import (
-    OptimizerConfig,
-    ScheduleConfig,
-    build_optimizer,
-    build_schedule,
-    give_settings,
-    settings_of,
-    total_steps,
-)
+from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule, total_steps
 from unitok_detokenizers.refiner import RefinerPipeline, enlarge, load_refiner, predict
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import save_image, to_pil
@@ -114,12 +105,7 @@ class RefinerModule(L.LightningModule):
     def configure_optimizers(self) -> Any:
         optimizer = build_optimizer(self.unet, self.optimizer_config, [*self.unet.conv_out.parameters()])
         schedule = build_schedule(optimizer, self.schedule_config, total_steps(self.schedule_config, self))
-        self._settings = settings_of(optimizer)
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
-
-    def on_train_start(self) -> None:
-        optimizer: Any = self.optimizers(use_pl_optimizer=False)
-        give_settings(optimizer, cast(LambdaLR, self.lr_schedulers()), self._settings)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         large, small = batch

@@ -10,9 +10,9 @@ from pathlib import Path
 import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from unitok.outputs import refuse_unwritable
 from unitok.training.backbone import refuse_other_folder
 from unitok.training.callbacks import ExportDecoder
-from unitok_tokenizers.errors import InputError
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +29,7 @@ def check_run_folders(trainer: L.Trainer, module: L.LightningModule, goes_on: bo
         InputError: A folder of the run cannot take files.
     """
     for name, folder in _folders(trainer, module):
-        existing = next(path for path in (folder, *folder.parents) if os.path.exists(path))
-        if not existing.is_dir():
-            raise InputError(f"{name} {folder}: {existing} is a file; name a folder")
-        if not os.access(existing, os.W_OK | os.X_OK):
-            raise InputError(f"{name} {folder}: {existing} is not writable; name another folder")
+        refuse_unwritable(folder, name)
     if not goes_on and trainer.is_global_zero:
         for last in _last_checkpoints(trainer):
             log.warning(
@@ -44,7 +40,8 @@ def check_run_folders(trainer: L.Trainer, module: L.LightningModule, goes_on: bo
 
 def _folders(trainer: L.Trainer, module: L.LightningModule) -> Iterator[tuple[str, Path]]:
     """The folders, and what names them; of exports those that they are put into. Addresses of other hosts are none."""
-    named = [("--trainer.default_root_dir", trainer.default_root_dir), ("--model.export", _export_of(module))]
+    export = getattr(module, "export_folder", None)
+    named = [("--trainer.default_root_dir", trainer.default_root_dir), ("--model.export", export)]
     for callback in trainer.callbacks:  # pyright: ignore[reportAttributeAccessIssue]
         if isinstance(callback, ExportDecoder):
             refuse_other_folder(callback.folder)
@@ -54,10 +51,6 @@ def _folders(trainer: L.Trainer, module: L.LightningModule) -> Iterator[tuple[st
     for name, folder in named:
         if folder and "://" not in str(folder):
             yield name, Path(os.path.realpath(folder))
-
-
-def _export_of(module: L.LightningModule) -> str | None:
-    return getattr(module, "export_folder", None)
 
 
 def _last_checkpoints(trainer: L.Trainer) -> Iterator[Path]:

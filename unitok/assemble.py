@@ -90,6 +90,8 @@ def build_parser() -> ArgumentParser:
         add(f"--{prefix}top-p", type=number(0, 1, above=True), metavar="P", help=f"of {kind} codes (else 1)")
         add(f"--{prefix}top-k", type=integer(0), metavar="K", help=f"of {kind} codes; 0: all (else 0)")
         add(f"--{prefix}guidance-scale", type=number(0), metavar="G", help=f"of {kind} codes (else 1)")
+    about = "of image codes behind a prompt that shows a picture (else as --guidance-scale)"
+    add("--edit-guidance-scale", type=number(0), metavar="G", help=about)
     candidates = "candidates for an answer, of which the model gives the best: of one that is"
     for option, what in (("--best-of", "a picture"), ("--audio-best-of", "a sound"), ("--text-best-of", "words")):
         add(option, type=integer(1), metavar="N", help=f"{candidates} {what} (else 1)")
@@ -97,6 +99,8 @@ def build_parser() -> ArgumentParser:
     add("--hear-first", action=switch, help="write speech about pictures down before it is answered (else not)")
     about = "draw pictures in strange looks again, to weigh words about them, of which there must be several (else not)"
     add("--redraw", action=switch, help=about)
+    about = "weigh pictures that were asked for by a picture and words behind both of their orders (else not)"
+    add("--both-orders", action=switch, help=about)
     whole.add_argument("--output", required=True, metavar="FOLDER", help="the checkpoint; an older one is replaced")
     return parser
 
@@ -141,7 +145,8 @@ def _sampling(options: Namespace, before: Sampling) -> Sampling:
         return replace(settings, **{name: value for name, value in given.items() if value is not None})
 
     drawing = {name: name for name in ("temperature", "top_k", "top_p", "best_of")}
-    own = ("guidance_scale", "audio_guidance_scale", "window", "hear_first", "redraw")
+    scales = ("guidance_scale", "edit_guidance_scale", "audio_guidance_scale")
+    own = (*scales, "window", "hear_first", "redraw", "both_orders")
     return replace(
         changed(before, {name: name for name in own}),
         text=changed(before.text, {"best_of": "text_best_of"}),

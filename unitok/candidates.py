@@ -4,6 +4,7 @@ How they are compared says :mod:`unitok.contest`. Not all are written at once: o
 two of these say just what was to be read aloud, to the request's end, nor all three the same of it; and where most
 words about a picture do not tell it, as in another look than the decoder's own, they are weighed against the picture
 drawn again, and others are written about that. Words about a sound are written about each time that it is heard.
+Pictures that were asked for by a picture and words can be weighed behind both of their orders.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import torch
 from torch import Tensor
 
 from unitok.contest import Contest, hear_all, only_picture, weigh_all
+from unitok.document import Document, Turn
 from unitok.engine import Engine, Sampling
 from unitok.engine.sampling import GREEDY_BELOW, MAX_SEED, SamplingParams
 from unitok.grammar import Request
-from unitok.hearing import Row, first_tokens, hearings
+from unitok.hearing import Row, first_tokens, hearings, in_words
 from unitok.meter import Meter
 from unitok.processor import Processor
 from unitok.redrawing import redraw
@@ -95,6 +97,8 @@ def best_answers(
     late = [candidate for candidate in planned if candidate.late]
     meter.drop(candidate for candidate in late if candidate.place in settled)
     write([candidate for candidate in late if candidate.place not in settled])
+    if sampling.both_orders:
+        _weigh_behind_both_orders(processor, contests)
     weigh_all(engine, contests)
     undecided = {place: contest for place, contest in enumerate(contests) if contest.undecided}
     if sampling.redraw and undecided:
@@ -138,6 +142,30 @@ def plan(
             late = kind == "audio" and number >= FIRST_SOUNDS
             candidates.append(Candidate(place, row.prompt, request, _seed(row, number), varied, late))
     return candidates
+
+
+def reordered(document: Document) -> Document | None:
+    """The document with the picture and the words of its last turn in the other order.
+
+    Returns:
+        None where these two are not all of the turn.
+    """
+    *before, last = document.turns
+    if len(last.parts) != 2 or not last.images or not last.text:
+        return None
+    return Document((*before, Turn(last.parts[::-1], last.role)))
+
+
+def _weigh_behind_both_orders(processor: Processor, contests: Sequence[Contest]) -> None:
+    """Has pictures weighed behind the other order of the picture and the words that asked for them as well."""
+    documents = {id(contest.row.document): contest.row.document for contest in contests if contest.of_pictures}
+    forms = {key: reordered(in_words(document)) for key, document in documents.items()}
+    others = {key: form for key, form in forms.items() if form is not None}
+    prompts = processor.encode_batch(list(others.values()), generation_prompt=True)
+    found = dict(zip(others, prompts, strict=True))
+    for contest in contests:
+        if contest.of_pictures and id(contest.row.document) in found:
+            contest.weigh_behind(found[id(contest.row.document)])
 
 
 def _prompts(planned: Sequence[Candidate], rows: int) -> list[list[Tensor]]:

@@ -2,7 +2,7 @@
 
 One decoder both makes and understands, so it can check what it made:
 
-- a picture by how likely the decoder finds it, without guidance, behind its prompt;
+- a picture by how likely the decoder finds it, without guidance, behind its prompt, or its prompts together;
 - words about a picture by how likely they make the picture, as in a noisy channel (Brown et al. 1993), where they tell
   more of it than nothing does: answers to questions do not, and the first of them stays;
 - words about a sound by how likely they are over all times that it is heard;
@@ -118,6 +118,15 @@ class Contest:
     def by_ear(self) -> bool:
         """Whether they are sounds."""
         return self._kind == (Audio,)
+
+    @property
+    def of_pictures(self) -> bool:
+        """Whether they are pictures."""
+        return bool(self._kind) and not self.by_ear
+
+    def weigh_behind(self, prompt: Tensor) -> None:
+        """Has candidates weighed behind a further prompt, int64 ``[S]``, before anything is known of them."""
+        self._prompts.append(prompt)
 
     @property
     def unheard(self) -> list[Rival]:

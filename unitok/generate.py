@@ -184,7 +184,7 @@ def settings(model: UniTok, options: Options) -> Sampling:
     given["best_of"] = options.best_of
     drawing = {name: value for name, value in given.items() if value is not None}
     given = {"max_tokens": options.max_tokens}
-    given |= dict.fromkeys(("guidance_scale", "audio_guidance_scale"), options.guidance_scale)
+    given |= dict.fromkeys(("guidance_scale", "edit_guidance_scale", "audio_guidance_scale"), options.guidance_scale)
     changes = {name: value for name, value in given.items() if value is not None}
     sampling = model.sampling
     return dataclasses.replace(

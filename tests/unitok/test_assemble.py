@@ -74,6 +74,7 @@ def test_a_checkpoint_as_a_base_passes_its_settings_and_its_refiner_on(tmp_path:
     before = UniTok.from_pretrained(tiny).sampling
     assert UniTok.from_pretrained(tmp_path / "same").sampling == before
     changes = ["--guidance-scale", "3", "--audio-top-k", "9", "--text-best-of", "2", "--no-hear-first"]
+    changes += ["--edit-guidance-scale", "0.5", "--no-both-orders"]
     assert main(["checkpoint", *arguments, str(tmp_path / "other"), *changes]) == 0
     other = UniTok.from_pretrained(tmp_path / "other")
     assert other.sampling == replace(
@@ -82,6 +83,8 @@ def test_a_checkpoint_as_a_base_passes_its_settings_and_its_refiner_on(tmp_path:
         audio=replace(before.audio, top_k=9),
         text=replace(before.text, best_of=2),
         hear_first=False,
+        edit_guidance_scale=0.5,
+        both_orders=False,
     )
     names = {path.relative_to(tiny / "refiner"): path.read_bytes() for path in tiny.glob("refiner/**/*.safetensors")}
     assert names and all((tmp_path / "other" / "refiner" / name).read_bytes() == names[name] for name in names)

@@ -14,8 +14,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from unitok import candidates, contest
+from unitok.candidates import reordered
 from unitok.contest import Contest, hear_all, weigh_all
-from unitok.document import Audio, Document, Image, Text
+from unitok.document import Audio, Document, Image, Text, Turn
 from unitok.engine import Sampling, SamplingParams, likelihood
 from unitok.engine.likelihood import log_likelihoods
 from unitok.grammar import Request
@@ -122,6 +123,45 @@ def test_the_likeliest_picture_is_given(tiny_model: UniTok) -> None:
     assert best.tolist() != answers[0].tolist()
     (given,) = tiny_model.generate(document, "image", sampling, seed=3)
     assert torch.equal(given.turns[-1].images[0].codes, tiny_model.processor.parse_turn(best).images[0].codes)  # type: ignore[arg-type]
+
+
+def test_pictures_that_edit_can_be_weighed_behind_both_orders(tiny_model: UniTok) -> None:
+    differ, processor = 0, tiny_model.processor
+    for parts in (
+        [PICTURE, "make it blue"],
+        ["remove a star", PICTURE],
+        [PICTURE, "add three"],
+        ["swap them", PICTURE],
+    ):
+        document, sampling = Document.user(*parts), best_of(8)
+        prompts = [processor.encode(Document.user(*own), generation_prompt=True) for own in (parts, parts[::-1])]
+        answers = all_candidates(tiny_model, document, "image", sampling)
+        ranks = [[log_likelihood(tiny_model, prompt, answer) for answer in answers] for prompt in prompts]
+        together = [sum(pair) for pair in zip(*ranks, strict=True)]
+        best = [max(range(len(answers)), key=lambda place: scores[place]) for scores in (ranks[0], together)]
+        differ += best[0] != best[1]
+        for both, place in zip((False, True), best, strict=True):
+            settings = dataclasses.replace(sampling, both_orders=both)
+            (given,) = tiny_model.generate(document, "image", settings, seed=3)
+            wanted = processor.parse_turn(answers[place])
+            assert torch.equal(given.turns[-1].images[0].codes, wanted.images[0].codes)  # type: ignore[arg-type]
+    assert differ  # else this says nothing
+
+
+def test_both_orders_are_those_of_one_picture_and_words(sound_model: UniTok) -> None:
+    picture = Image(image=PICTURE)
+    first = Turn((Text("a star"),), "user"), Turn((picture,), "assistant")
+    asked = Turn((picture, Text("make it blue")), "user")
+    assert reordered(Document((*first, asked))) == Document((*first, Turn(asked.parts[::-1], "user")))
+    words = Text("make it blue")
+    for parts in ((words,), (picture,), (picture, picture), (words, picture, words), (SOUND, picture)):
+        assert reordered(Document((*first, Turn(parts, "user")))) is None
+    # Other answers stay as they are.
+    both = dataclasses.replace(THREE, both_orders=True)
+    others = (DOCUMENTS[1], "text"), (DOCUMENTS[0], "image"), (DOCUMENTS[2], "audio")
+    for document, modality in others:
+        given = [sound_model.generate(document, modality, one, seed=3)[0].turns[-1] for one in (both, THREE)]  # type: ignore[arg-type]
+        assert given[0] == given[1]
 
 
 def telling(model: UniTok, span: Tensor, words: str) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image as PILImage
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -177,6 +178,34 @@ def test_only_what_is_guided_has_a_second_row(
     sampling = Sampling(guidance_scale=scale)
     engine.generate(prompts[:1], [request_], sampling, [0], tiny_processor.unconditional())
     assert {shape[0] for shape in calls.shapes} == {rows}
+
+
+@pytest.mark.parametrize(("scale", "edit_scale"), [(3.0, 1.0), (1.0, 3.0), (3.0, None)])
+def test_edits_have_a_guidance_scale_of_their_own(
+    engine: Engine,
+    prompts: list[Tensor],
+    tiny_processor: Processor,
+    calls: Calls,
+    scale: float,
+    edit_scale: float | None,
+) -> None:
+    """As if that were the scale of all pictures, where the prompt shows one; in room for the context as well."""
+    picture = Document.user(PILImage.new("RGB", (16, 16), "red"), "make it blue")
+    edit = tiny_processor.encode(picture, generation_prompt=True)
+    request, unconditional, hot = Request("image", 30), tiny_processor.unconditional(), SamplingParams(5.0)
+    sampling = Sampling(hot, hot, guidance_scale=scale, edit_guidance_scale=edit_scale)
+    for prompt, own in ((prompts[0], scale), (edit, scale if edit_scale is None else edit_scale)):
+        calls.shapes.clear()
+        (answer,) = engine.generate([prompt], [request], sampling, [5], unconditional)
+        assert {rows for rows, _ in calls.shapes} == {1 if own == 1 else 2}
+        alone = Sampling(hot, hot, guidance_scale=own)
+        assert torch.equal(answer, engine.generate([prompt], [request], alone, [5], unconditional)[0])
+        long = torch.full((245,), tiny_processor.vocabulary.uncond)
+        if own == 1:
+            engine.fit(request, prompt, sampling, long)
+        else:
+            with pytest.raises(InputError, match="prompt has 245 tokens"):
+                engine.fit(Request("image", 30, grid=(4, 4)), prompt, sampling, long)
 
 
 def test_what_is_forced_takes_no_pass_of_its_own(

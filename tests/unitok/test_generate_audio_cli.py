@@ -128,7 +128,7 @@ def test_json_names_the_sounds(cli, tone: Path) -> None:
     result = json.loads(run.out)
     assert result["audio"] == [str(tone)] and result["images"] == []
     assert result["sampling"]["audio"]["temperature"] == 0.5
-    assert result["sampling"]["guidance_scale"] == result["sampling"]["audio_guidance_scale"] == 2
+    assert [result["sampling"][f"{kind}guidance_scale"] for kind in ("", "edit_", "audio_")] == [2, 2, 2]
     for answer in result["answers"]:
         assert answer["images"] == [] and len(answer["audio"]) == 1
         assert answer["content"] == [{"type": "audio", "path": answer["audio"][0]}]

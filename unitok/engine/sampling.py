@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -68,6 +68,9 @@ class Sampling:
             written down, and answered in the place of their words (:mod:`unitok.hearing`).
         redraw: A picture that fewer than half of several candidates tell, as in another look than the decoder's own, is
             drawn again for them (:mod:`unitok.redrawing`).
+        edit_guidance_scale: The guidance scale of image codes behind a prompt that shows a picture; None: as of others.
+        both_orders: Candidates for a picture that was asked for by a picture and words are weighed behind both of their
+            orders (:func:`unitok.candidates.reordered`).
     """
 
     text: SamplingParams = field(default_factory=SamplingParams)
@@ -79,13 +82,17 @@ class Sampling:
     window: int = 1
     hear_first: bool = False
     redraw: bool = False
+    edit_guidance_scale: float | None = None
+    both_orders: bool = False
 
     def __post_init__(self) -> None:
         _check_number(self.guidance_scale, "guidance_scale", low=0.0, high=100.0)
+        if self.edit_guidance_scale is not None:
+            _check_number(self.edit_guidance_scale, "edit_guidance_scale", low=0.0, high=100.0)
         _check_number(self.audio_guidance_scale, "audio_guidance_scale", low=0.0, high=100.0)
         _check_integer(self.max_tokens, "max_tokens", low=1)
         _check_integer(self.window, "window", low=1)
-        for name in ("hear_first", "redraw"):
+        for name in ("hear_first", "redraw", "both_orders"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{name} must be true or false, not {getattr(self, name)!r}")
 
@@ -96,6 +103,11 @@ class Sampling:
     def scale(self, modality: int) -> float:
         """Of the guidance at codes of a modality; 1 for what is never guided."""
         return {IMAGE: self.guidance_scale, AUDIO: self.audio_guidance_scale}.get(modality, 1.0)
+
+    def behind_picture(self) -> Sampling:
+        """The settings of answers to a prompt that shows a picture."""
+        scale = self.edit_guidance_scale
+        return self if scale is None else replace(self, guidance_scale=scale)
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain values, ready for JSON."""

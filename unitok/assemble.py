@@ -85,16 +85,18 @@ def build_parser() -> ArgumentParser:
     about = "by default those of the base where it is a whole checkpoint, such as tiny; else as said"
     add = whole.add_argument_group("how answers are drawn", about).add_argument
     switch = argparse.BooleanOptionalAction
-    for prefix, kind in (("", "image"), ("audio-", "audio")):
-        add(f"--{prefix}temperature", type=number(0), metavar="T", help=f"of {kind} codes (else 1)")
-        add(f"--{prefix}top-p", type=number(0, 1, above=True), metavar="P", help=f"of {kind} codes (else 1)")
-        add(f"--{prefix}top-k", type=integer(0), metavar="K", help=f"of {kind} codes; 0: all (else 0)")
-        add(f"--{prefix}guidance-scale", type=number(0), metavar="G", help=f"of {kind} codes (else 1)")
-    about = "of image codes behind a prompt that shows a picture (else as --guidance-scale)"
-    add("--edit-guidance-scale", type=number(0), metavar="G", help=about)
+    edited = "image codes behind a prompt that shows a picture"
+    for prefix, kind, one in (("", "image codes", "1"), ("edit-", edited, "as others"), ("audio-", "audio codes", "1")):
+        add(f"--{prefix}temperature", type=number(0), metavar="T", help=f"of {kind} (else {one})")
+        about = f"of {kind} of answers that have one candidate, as in a stream (else as of several)"
+        add(f"--{prefix}temperature-alone", type=number(0), metavar="T", help=about)
+        add(f"--{prefix}top-p", type=number(0, 1, above=True), metavar="P", help=f"of {kind} (else {one})")
+        add(f"--{prefix}top-k", type=integer(0), metavar="K", help=f"of {kind}; 0: all (else {one.replace('1', '0')})")
+        add(f"--{prefix}guidance-scale", type=number(0), metavar="G", help=f"of {kind} (else {one})")
     candidates = "candidates for an answer, of which the model gives the best: of one that is"
-    for option, what in (("--best-of", "a picture"), ("--audio-best-of", "a sound"), ("--text-best-of", "words")):
-        add(option, type=integer(1), metavar="N", help=f"{candidates} {what} (else 1)")
+    whats = (("", "a picture"), ("edit-", "a picture about one"), ("audio-", "a sound"), ("text-", "words"))
+    for prefix, what in whats:
+        add(f"--{prefix}best-of", type=integer(1), metavar="N", help=f"{candidates} {what} (else 1)")
     add("--window", type=integer(1), metavar="N", help="codes that are guessed and tested together (else 1: none)")
     add("--hear-first", action=switch, help="write speech about pictures down before it is answered (else not)")
     about = "draw pictures in strange looks again, to weigh words about them, of which there must be several (else not)"
@@ -144,14 +146,17 @@ def _sampling(options: Namespace, before: Sampling) -> Sampling:
         given = {name: getattr(options, option) for name, option in names.items()}
         return replace(settings, **{name: value for name, value in given.items() if value is not None})
 
-    drawing = {name: name for name in ("temperature", "top_k", "top_p", "best_of")}
+    drawing = {name: name for name in ("temperature", "temperature_alone", "top_k", "top_p", "best_of")}
     scales = ("guidance_scale", "edit_guidance_scale", "audio_guidance_scale")
     own = (*scales, "window", "hear_first", "redraw", "both_orders")
+    image = changed(before.image, drawing)
+    edit = changed(before.edit or image, {name: f"edit_{option}" for name, option in drawing.items()})
     return replace(
         changed(before, {name: name for name in own}),
         text=changed(before.text, {"best_of": "text_best_of"}),
-        image=changed(before.image, drawing),
+        image=image,
         audio=changed(before.audio, {name: f"audio_{option}" for name, option in drawing.items()}),
+        edit=None if edit == image else edit,
     )
 
 

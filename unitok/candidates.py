@@ -44,7 +44,7 @@ class Candidate:
         prompt: int64 ``[S]``, what the decoder goes on from.
         request: What it may hold.
         seed: Of its random numbers; the first candidate of a row has the row's.
-        sampling: How its tokens are drawn; those of the first candidate as they would be without others.
+        sampling: How its tokens are drawn.
         late: Whether it is written only where those that are not late leave something open.
     """
 
@@ -120,25 +120,29 @@ def plan(
 
     The arguments are those of :func:`best_answers`.
     """
-    counts = {"text": sampling.text.best_of, "image": sampling.image.best_of, "audio": sampling.audio.best_of}
+    own = [sampling.behind_picture() if engine.shows_picture(row.prompt) else sampling for row in rows]
+    counts = [{"text": one.text.best_of, "image": one.image.best_of, "audio": one.audio.best_of} for one in own]
     kinds: list[str] = [wanted.modality if processor.vocabulary.specs else "text"] * len(rows)
-    if "auto" in kinds and max(counts.values()) > 1:
+    if "auto" in kinds and max(max(of_row.values()) for of_row in counts) > 1:
         firsts = first_tokens(processor, engine, rows, wanted, sampling, batch_size)
         begins = {processor.vocabulary.boi: "image", processor.vocabulary.boa: "audio"}
         kinds = [begins.get(first, "text") for first in firsts]
-    varied = _varied(sampling)
+    varied, alone = _varied(sampling), sampling.alone()
     checked = [
         kind != "text" or only_picture(processor, row.prompt) is not None for row, kind in zip(rows, kinds, strict=True)
     ]
-    heard = [place for place, known in enumerate(checked) if not known and counts["text"] > 1]
+    heard = [place for place, known in enumerate(checked) if not known and sampling.text.best_of > 1]
     chosen, wishes = [rows[place] for place in heard], [requests[place] for place in heard]
     again = dict(zip(heard, hearings(processor, engine, chosen, wishes, sampling), strict=True))
     candidates = []
     for place, (row, request, kind) in enumerate(zip(rows, requests, kinds, strict=True)):
-        candidates.append(Candidate(place, row.prompt, request, row.seed, sampling))
-        for number, prompt in enumerate(again.get(place, [])[1 : counts["text"]], 1):
+        others = range(1, counts[place].get(kind, 1) if checked[place] else 1)
+        later = again.get(place, [])[1 : sampling.text.best_of]
+        first = sampling if others or later else alone
+        candidates.append(Candidate(place, row.prompt, request, row.seed, first))
+        for number, prompt in enumerate(later, 1):
             candidates.append(Candidate(place, prompt, request, _seed(row, number), sampling))
-        for number in range(1, counts.get(kind, 1) if checked[place] else 1):
+        for number in others:
             late = kind == "audio" and number >= FIRST_SOUNDS
             candidates.append(Candidate(place, row.prompt, request, _seed(row, number), varied, late))
     return candidates
@@ -236,4 +240,4 @@ def _varied(sampling: Sampling) -> Sampling:
         greedy = params.temperature < GREEDY_BELOW or params.top_k == 1
         return replace(params, temperature=VARIED, top_k=0) if greedy else params
 
-    return replace(sampling, text=warm(sampling.text), image=warm(sampling.image), audio=warm(sampling.audio))
+    return sampling.each(warm)

@@ -180,20 +180,14 @@ def parse(argv: Sequence[str]) -> Options:
 
 def settings(model: UniTok, options: Options) -> Sampling:
     """The model's own sampling, changed as the command line says."""
-    given = {"temperature": options.temperature, "top_k": options.top_k, "top_p": options.top_p}
-    given["best_of"] = options.best_of
+    given = dict.fromkeys(("temperature", "temperature_alone"), options.temperature)
+    given |= {"top_k": options.top_k, "top_p": options.top_p, "best_of": options.best_of}
     drawing = {name: value for name, value in given.items() if value is not None}
     given = {"max_tokens": options.max_tokens}
     given |= dict.fromkeys(("guidance_scale", "edit_guidance_scale", "audio_guidance_scale"), options.guidance_scale)
     changes = {name: value for name, value in given.items() if value is not None}
-    sampling = model.sampling
-    return dataclasses.replace(
-        sampling,
-        text=dataclasses.replace(sampling.text, **drawing),
-        image=dataclasses.replace(sampling.image, **drawing),
-        audio=dataclasses.replace(sampling.audio, **drawing),
-        **changes,
-    )
+    sampling = model.sampling.each(lambda params: dataclasses.replace(params, **drawing))
+    return dataclasses.replace(sampling, **changes)
 
 
 def generate(argv: Sequence[str]) -> None:

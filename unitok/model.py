@@ -249,7 +249,7 @@ class UniTok:
         """Answers a document piece by piece.
 
         There is one candidate, since nothing can be taken back: the whole is what :meth:`generate` returns for the same
-        seed with ``best_of`` 1.
+        seed with ``best_of`` 1 (``temperature_alone`` where that is set).
 
         Yields:
             The events of :mod:`unitok.stream`; a :class:`~unitok.stream.TurnFinished` is the last.
@@ -257,7 +257,7 @@ class UniTok:
         Raises:
             InputError: As :meth:`generate`, when the first event is asked for.
         """
-        sampling = sampling or self.sampling
+        sampling = (sampling or self.sampling).alone()
         wanted = self._request(modality, sampling, grid, seconds)
         (row,), requests = self._rows([document], wanted, sampling, [[seed]])
         heard = row.document.turns[-1].sounds if row.document is not document else ()

@@ -62,6 +62,7 @@ def test_parts_become_a_base_and_then_a_checkpoint_that_answers(
     assert main(["checkpoint", *arguments, "--temperature", "0.5", "--guidance-scale", "2"]) == 0
     model = UniTok.from_pretrained(whole)
     assert model.sampling.image.temperature == 0.5 and model.sampling.guidance_scale == 2
+    assert model.sampling.edit is None
     answer = model.generate(Document.user("a red star"), modality="image")[0]
     picture = answer.turns[-1].images[0].image
     assert picture is not None and picture.size == (16, 16)
@@ -74,7 +75,7 @@ def test_a_checkpoint_as_a_base_passes_its_settings_and_its_refiner_on(tmp_path:
     before = UniTok.from_pretrained(tiny).sampling
     assert UniTok.from_pretrained(tmp_path / "same").sampling == before
     changes = ["--guidance-scale", "3", "--audio-top-k", "9", "--text-best-of", "2", "--no-hear-first"]
-    changes += ["--edit-guidance-scale", "0.5", "--no-both-orders"]
+    changes += ["--edit-guidance-scale", "0.5", "--edit-best-of", "5", "--no-both-orders"]
     assert main(["checkpoint", *arguments, str(tmp_path / "other"), *changes]) == 0
     other = UniTok.from_pretrained(tmp_path / "other")
     assert other.sampling == replace(
@@ -83,6 +84,7 @@ def test_a_checkpoint_as_a_base_passes_its_settings_and_its_refiner_on(tmp_path:
         audio=replace(before.audio, top_k=9),
         text=replace(before.text, best_of=2),
         hear_first=False,
+        edit=replace(before.edit, best_of=5),  # type: ignore[type-var]
         edit_guidance_scale=0.5,
         both_orders=False,
     )
@@ -118,9 +120,10 @@ def test_a_base_with_sound_becomes_a_checkpoint_that_sounds(
     make_decoder(vocabulary.size).save_pretrained(tmp_path / "decoder")
     arguments = ["--base", str(base), "--decoder", str(tmp_path / "decoder"), "--output", str(whole)]
     drawing = ["--audio-temperature", "0.5", "--audio-top-k", "9", "--audio-top-p", "0.9"]
+    drawing += ["--audio-temperature-alone", "0.25"]
     assert main(["checkpoint", *arguments, *drawing, "--audio-guidance-scale", "2"]) == 0
     model = UniTok.from_pretrained(whole)
-    assert model.sampling.audio == SamplingParams(0.5, 9, 0.9)
+    assert model.sampling.audio == SamplingParams(0.5, 9, 0.9, temperature_alone=0.25)
     assert (model.sampling.guidance_scale, model.sampling.audio_guidance_scale) == (1, 2)
     answer = model.generate(Document.user("a red star"), modality="audio", seconds=0.5)[0]
     assert answer.turns[-1].sounds[0].samples is not None

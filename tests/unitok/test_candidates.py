@@ -88,12 +88,43 @@ def test_only_what_can_be_checked_has_several_candidates(sound_model: UniTok) ->
     assert len(planned(sound_model, DOCUMENTS, "audio", pictures)) == len(DOCUMENTS)
 
 
+def test_pictures_about_pictures_have_candidates_of_their_own(sound_model: UniTok) -> None:
+    edit = SamplingParams(0.0, best_of=2, temperature_alone=0.3)
+    sampling = dataclasses.replace(THREE, edit=edit)
+    drawn = planned(sound_model, DOCUMENTS[:2], "image", sampling)
+    assert [one.place for one in drawn] == [0, 0, 0, 1, 1]
+    varied = dataclasses.replace(edit, temperature=candidates.VARIED)
+    assert [one.sampling.behind_picture().image for one in drawn[3:]] == [edit, varied]
+    single = dataclasses.replace(THREE, edit=SamplingParams(5.0, temperature_alone=0.3))
+    (alone,) = planned(sound_model, DOCUMENTS[1:2], "image", single)
+    assert alone.sampling.behind_picture().image.temperature == 0.3 and alone.sampling.image == THREE.image
+
+
 def test_candidates_that_would_be_equal_are_varied(sound_model: UniTok) -> None:
     greedy = Sampling(SamplingParams(0.0, best_of=2), SamplingParams(0.7), SamplingParams(0.0))
     first, second = planned(sound_model, DOCUMENTS[1:2], "text", greedy)
     assert (first.place, first.seed, first.sampling) == (0, 3, greedy) and second.seed != 3
     varied = [SamplingParams(candidates.VARIED, best_of=count) for count in (2, 1)]
     assert second.sampling == Sampling(varied[0], SamplingParams(0.7), varied[1])
+
+
+def test_what_has_one_candidate_has_a_temperature_of_its_own(sound_model: UniTok) -> None:
+    single = SamplingParams(5.0, temperature_alone=0.1)
+    several = dataclasses.replace(single, best_of=2)
+    sampling = Sampling(single, several, single, max_tokens=60)
+    cool = SamplingParams(0.1, temperature_alone=0.1)
+    alone = Sampling(cool, dataclasses.replace(cool, best_of=2), cool, max_tokens=60)
+    for modality, wanted in (("image", [sampling] * 2), ("audio", [alone]), ("text", [alone])):
+        assert [one.sampling for one in planned(sound_model, DOCUMENTS[:1], modality, sampling)] == wanted
+    # A sound that is heard several times, and a picture that is described, have others beside them.
+    words = Sampling(several, single, single, max_tokens=60)
+    assert [one.sampling for one in planned(sound_model, DOCUMENTS[1:2], "text", words)] == [words] * 2
+    assert [one.sampling for one in planned(sound_model, DOCUMENTS[3:], "text", words)] == [words] * 2
+    # A stream always has one.
+    plain = Sampling(SamplingParams(0.1), SamplingParams(0.1), SamplingParams(0.1), max_tokens=60)
+    *_, end = sound_model.stream(DOCUMENTS[0], "image", sampling, seed=4)
+    (given,) = sound_model.generate(DOCUMENTS[0], "image", plain, seed=4)
+    assert isinstance(end, TurnFinished) and end.document == given
 
 
 # ---- which one is given

@@ -180,25 +180,28 @@ def test_only_what_is_guided_has_a_second_row(
     assert {shape[0] for shape in calls.shapes} == {rows}
 
 
+@pytest.mark.parametrize("edit", [None, SamplingParams(0.5)])
 @pytest.mark.parametrize(("scale", "edit_scale"), [(3.0, 1.0), (1.0, 3.0), (3.0, None)])
-def test_edits_have_a_guidance_scale_of_their_own(
+def test_edits_have_settings_of_their_own(
     engine: Engine,
     prompts: list[Tensor],
     tiny_processor: Processor,
     calls: Calls,
     scale: float,
     edit_scale: float | None,
+    edit: SamplingParams | None,
 ) -> None:
-    """As if that were the scale of all pictures, where the prompt shows one; in room for the context as well."""
+    """As if they were those of all pictures, where the prompt shows one; in room for the context as well."""
     picture = Document.user(PILImage.new("RGB", (16, 16), "red"), "make it blue")
-    edit = tiny_processor.encode(picture, generation_prompt=True)
+    edited = tiny_processor.encode(picture, generation_prompt=True)
     request, unconditional, hot = Request("image", 30), tiny_processor.unconditional(), SamplingParams(5.0)
-    sampling = Sampling(hot, hot, guidance_scale=scale, edit_guidance_scale=edit_scale)
-    for prompt, own in ((prompts[0], scale), (edit, scale if edit_scale is None else edit_scale)):
+    sampling = Sampling(hot, hot, guidance_scale=scale, edit=edit, edit_guidance_scale=edit_scale)
+    behind = scale if edit_scale is None else edit_scale
+    for prompt, own, image in ((prompts[0], scale, hot), (edited, behind, edit or hot)):
         calls.shapes.clear()
         (answer,) = engine.generate([prompt], [request], sampling, [5], unconditional)
         assert {rows for rows, _ in calls.shapes} == {1 if own == 1 else 2}
-        alone = Sampling(hot, hot, guidance_scale=own)
+        alone = Sampling(hot, image, guidance_scale=own)
         assert torch.equal(answer, engine.generate([prompt], [request], alone, [5], unconditional)[0])
         long = torch.full((245,), tiny_processor.vocabulary.uncond)
         if own == 1:

@@ -127,7 +127,7 @@ def test_json_names_the_sounds(cli, tone: Path) -> None:
     assert run.code == 0 and run.err == ""
     result = json.loads(run.out)
     assert result["audio"] == [str(tone)] and result["images"] == []
-    assert result["sampling"]["audio"]["temperature"] == 0.5
+    assert result["sampling"]["audio"]["temperature"] == result["sampling"]["audio"]["temperature_alone"] == 0.5
     assert [result["sampling"][f"{kind}guidance_scale"] for kind in ("", "edit_", "audio_")] == [2, 2, 2]
     for answer in result["answers"]:
         assert answer["images"] == [] and len(answer["audio"]) == 1

@@ -149,6 +149,7 @@ def test_guidance_leads_away_from_what_is_likely_anyway() -> None:
         ("temperature", math.nan),
         ("temperature", math.inf),
         ("temperature", "hot"),
+        ("temperature_alone", -0.1),
         ("top_k", -1),
         ("top_k", 2.5),
         ("top_p", 0.0),
@@ -176,11 +177,14 @@ def test_seeds_out_of_range_are_named(seed: int) -> None:
 
 def test_settings_survive_json() -> None:
     sampling = Sampling(SamplingParams(0.7, 5, 0.9), SamplingParams(1.1), guidance_scale=3.0, max_tokens=99, window=4)
-    assert Sampling.from_dict(sampling.to_dict()) == sampling
+    for one in (sampling, dataclasses.replace(sampling, edit=SamplingParams(0.5, temperature_alone=0.1))):
+        assert Sampling.from_dict(one.to_dict()) == one
     assert Sampling.from_dict({"guidance_scale": 2}) == Sampling(guidance_scale=2)
 
 
-@pytest.mark.parametrize("values", [{"heat": 1}, {"text": {"heat": 1}}, {"text": 3}, {"image": {"top_p": 7}}, [1]])
+@pytest.mark.parametrize(
+    "values", [{"heat": 1}, {"text": {"heat": 1}}, {"text": 3}, {"image": {"top_p": 7}}, [1], {"edit": 1}]
+)
 def test_unusable_settings_are_named(values: dict) -> None:
     with pytest.raises(InputError, match=r"heat|sampling|top_p"):
         Sampling.from_dict(values)

@@ -283,17 +283,17 @@ class Engine:
             InputError: The request cannot be met, or the prompt leaves too little room for an answer.
         """
         request = self.fit(request, prompt, sampling, unconditional)
-        sampling = self._own_settings(prompt, sampling)
+        if self.shows_picture(prompt):
+            sampling = sampling.behind_picture()
         guided = self._is_guided(request, sampling)
         if guided and unconditional is None:
             raise ValueError("guidance needs the unconditional prompt")
         second = unconditional.tolist() if guided and unconditional is not None else None
         return Query(prompt.tolist(), request, sampling, seed, second)
 
-    def _own_settings(self, prompt: Tensor, sampling: Sampling) -> Sampling:
-        """The settings of answers to a prompt."""
-        shows_picture = "image" in self._vocabulary.specs and bool((prompt == self._vocabulary.boi).any())
-        return sampling.behind_picture() if shows_picture else sampling
+    def shows_picture(self, prompt: Tensor) -> bool:
+        """Whether there is a picture in a prompt."""
+        return "image" in self._vocabulary.specs and bool((prompt == self._vocabulary.boi).any())
 
     def _is_guided(self, request: Request, sampling: Sampling) -> bool:
         """Whether an answer may hold codes that are guided."""
@@ -314,7 +314,8 @@ class Engine:
         """
         self._grammar.start([request])  # what is wrong with the request itself is not the context's fault
         length = len(prompt)
-        if unconditional is not None and self._is_guided(request, self._own_settings(prompt, sampling)):
+        sampling = sampling.behind_picture() if self.shows_picture(prompt) else sampling
+        if unconditional is not None and self._is_guided(request, sampling):
             length = max(length, len(unconditional))
         if self.context is None or length + request.max_tokens <= self.context:
             return request

@@ -6,7 +6,7 @@ Shape letters: B rows, V logits.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -34,20 +34,29 @@ class SamplingParams:
             best itself is given (:mod:`unitok.candidates`); of words, with ``redraw``, as many again.
             Words about one sound have four at most, one for each time it is heard. Words that are about neither one
             picture nor one sound have one, as have answers that come piece by piece.
+        temperature_alone: The temperature of answers that have one candidate; None: as of others. Several may be more
+            varied, as the best of them is given.
     """
 
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
     best_of: int = 1
+    temperature_alone: float | None = None
 
     def __post_init__(self) -> None:
         _check_number(self.temperature, "temperature", low=0.0, high=100.0)
+        if self.temperature_alone is not None:
+            _check_number(self.temperature_alone, "temperature_alone", low=0.0, high=100.0)
         _check_number(self.top_p, "top_p", low=0.0, high=1.0)
         if self.top_p == 0:
             raise InputError("top_p is 0, which leaves no token: give more than 0, or a temperature of 0")
         _check_integer(self.top_k, "top_k", low=0)
         _check_integer(self.best_of, "best_of", low=1)
+
+    def alone(self) -> SamplingParams:
+        """The settings of answers that have one candidate."""
+        return self if self.temperature_alone is None else replace(self, temperature=self.temperature_alone)
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,8 @@ class Sampling:
             written down, and answered in the place of their words (:mod:`unitok.hearing`).
         redraw: A picture that fewer than half of several candidates tell, as in another look than the decoder's own, is
             drawn again for them (:mod:`unitok.redrawing`).
-        edit_guidance_scale: The guidance scale of image codes behind a prompt that shows a picture; None: as of others.
+        edit: Image codes behind a prompt that shows a picture; None: as of others.
+        edit_guidance_scale: Of these; None: as of others.
         both_orders: Candidates for a picture that was asked for by a picture and words are weighed behind both of their
             orders (:func:`unitok.candidates.reordered`).
     """
@@ -82,6 +92,7 @@ class Sampling:
     window: int = 1
     hear_first: bool = False
     redraw: bool = False
+    edit: SamplingParams | None = None
     edit_guidance_scale: float | None = None
     both_orders: bool = False
 
@@ -106,8 +117,17 @@ class Sampling:
 
     def behind_picture(self) -> Sampling:
         """The settings of answers to a prompt that shows a picture."""
-        scale = self.edit_guidance_scale
-        return self if scale is None else replace(self, guidance_scale=scale)
+        scale = self.guidance_scale if self.edit_guidance_scale is None else self.edit_guidance_scale
+        return replace(self, image=self.edit or self.image, guidance_scale=scale)
+
+    def each(self, change: Callable[[SamplingParams], SamplingParams]) -> Sampling:
+        """The settings with those of every modality changed."""
+        edit = None if self.edit is None else change(self.edit)
+        return replace(self, text=change(self.text), image=change(self.image), audio=change(self.audio), edit=edit)
+
+    def alone(self) -> Sampling:
+        """The settings of answers that have one candidate."""
+        return self.each(SamplingParams.alone)
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain values, ready for JSON."""
@@ -117,8 +137,8 @@ class Sampling:
     def from_dict(cls, values: Mapping[str, Any]) -> Sampling:
         """The inverse of :meth:`to_dict`; an unknown name or a value out of range raises InputError."""
         values = _check_names(values, cls, "sampling")
-        for name in ("text", "image", "audio"):
-            if name in values:
+        for name in ("text", "image", "audio", "edit"):
+            if values.get(name) is not None:
                 values[name] = SamplingParams(**_check_names(values[name], SamplingParams, f"sampling.{name}"))
         return cls(**values)
 

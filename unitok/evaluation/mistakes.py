@@ -81,8 +81,7 @@ def write_mistakes(
 
 
 def _one_candidate(sampling: Sampling) -> Sampling:
-    single = {name: replace(getattr(sampling, name), best_of=1) for name in ("text", "image", "audio")}
-    return replace(sampling, **single, redraw=False)
+    return replace(sampling.each(lambda params: replace(params, best_of=1)), redraw=False)
 
 
 def _pairs(model: UniTok, setup: Setup, wrong: Sequence[Case]) -> Found:

@@ -86,17 +86,27 @@ def build_parser() -> ArgumentParser:
     add = whole.add_argument_group("how answers are drawn", about).add_argument
     switch = argparse.BooleanOptionalAction
     edited = "image codes behind a prompt that shows a picture"
-    for prefix, kind, one in (("", "image codes", "1"), ("edit-", edited, "as others"), ("audio-", "audio codes", "1")):
+    kinds_of_codes = (
+        ("", "image codes", "1", "0"),
+        ("edit-", edited, "as others", "as others"),
+        ("audio-", "audio codes", "1", "0"),
+    )
+    for prefix, kind, one, none in kinds_of_codes:
         add(f"--{prefix}temperature", type=number(0), metavar="T", help=f"of {kind} (else {one})")
         about = f"of {kind} of answers that have one candidate, as in a stream (else as of several)"
         add(f"--{prefix}temperature-alone", type=number(0), metavar="T", help=about)
         add(f"--{prefix}top-p", type=number(0, 1, above=True), metavar="P", help=f"of {kind} (else {one})")
-        add(f"--{prefix}top-k", type=integer(0), metavar="K", help=f"of {kind}; 0: all (else {one.replace('1', '0')})")
+        add(f"--{prefix}top-k", type=integer(0), metavar="K", help=f"of {kind}; 0: all (else {none})")
         add(f"--{prefix}guidance-scale", type=number(0), metavar="G", help=f"of {kind} (else {one})")
     candidates = "candidates for an answer, of which the model gives the best: of one that is"
-    whats = (("", "a picture"), ("edit-", "a picture about one"), ("audio-", "a sound"), ("text-", "words"))
-    for prefix, what in whats:
-        add(f"--{prefix}best-of", type=integer(1), metavar="N", help=f"{candidates} {what} (else 1)")
+    whats = (
+        ("", "a picture", "1"),
+        ("edit-", "a picture behind a prompt that shows one", "as --best-of"),
+        ("audio-", "a sound", "1"),
+        ("text-", "words", "1"),
+    )
+    for prefix, what, one in whats:
+        add(f"--{prefix}best-of", type=integer(1), metavar="N", help=f"{candidates} {what} (else {one})")
     add("--window", type=integer(1), metavar="N", help="codes that are guessed and tested together (else 1: none)")
     add("--hear-first", action=switch, help="write speech about pictures down before it is answered (else not)")
     about = "draw pictures in strange looks again, to weigh words about them, of which there must be several (else not)"

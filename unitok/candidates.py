@@ -162,13 +162,14 @@ def reordered(document: Document) -> Document | None:
 
 def _weigh_behind_both_orders(processor: Processor, contests: Sequence[Contest]) -> None:
     """Has pictures weighed behind the other order of the picture and the words that asked for them as well."""
-    documents = {id(contest.row.document): contest.row.document for contest in contests if contest.of_pictures}
+    chosen = [contest for contest in contests if contest.of_pictures]
+    documents = {id(contest.row.document): contest.row.document for contest in chosen}
     forms = {key: reordered(in_words(document)) for key, document in documents.items()}
     others = {key: form for key, form in forms.items() if form is not None}
     prompts = processor.encode_batch(list(others.values()), generation_prompt=True)
     found = dict(zip(others, prompts, strict=True))
-    for contest in contests:
-        if contest.of_pictures and id(contest.row.document) in found:
+    for contest in chosen:
+        if id(contest.row.document) in found:
             contest.weigh_behind(found[id(contest.row.document)])
 
 

@@ -121,8 +121,8 @@ class Contest:
 
     @property
     def of_pictures(self) -> bool:
-        """Whether they are pictures."""
-        return bool(self._kind) and not self.by_ear
+        """Whether they are pictures to compare."""
+        return bool(self._kind) and not self.by_ear and len(self.rivals) > 1
 
     def weigh_behind(self, prompt: Tensor) -> None:
         """Has candidates weighed behind a further prompt, int64 ``[S]``, before anything is known of them."""

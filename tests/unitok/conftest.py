@@ -31,11 +31,6 @@ SENTENCES = (
 )
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)  # the models are so small that a second thread only waits
-
-
 @pytest.fixture(scope="session")
 def tiny_processor() -> Processor:
     """Pictures of 16 x 16 pixels are 4 x 4 codes, of one codebook with 16 codes."""

@@ -22,12 +22,15 @@ from unitok.syntax import FramedAudio, SizedImages
 from unitok.vocabulary import Vocabulary
 from unitok_detokenizers.frozen_audio import load_frozen_codec
 from unitok_detokenizers.image import ImageDetokenizer
+from unitok_tokenizers.codebook import Codebook
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import ImageTokenizer
 from unitok_tokenizers.text import TextTokenizer
 
 CORPUS_DOCUMENTS = 20_000
 """Documents of the world whose language a new text tokenizer is trained on."""
+ROUNDING = 0.01
+"""Of a code's vector, by half precision at most, as a share of the largest number."""
 
 
 def make_base(
@@ -72,11 +75,16 @@ def make_base(
         text = TextTokenizer.train(_texts(with_sounds=audio_codec is not None), text_size)
     else:
         text = TextTokenizer.from_pretrained(text_tokenizer)
+    if audio_codec is None and (audio_codebooks is not None or audio_order != "flattened"):
+        raise InputError(
+            "without an audio codec there are no sounds to order; give one, or leave the audio options out"
+        )
     audio = {} if audio_codec is None else _audio_codec(audio_codec, audio_codebooks)
     specs = [images.spec, audio["audio_tokenizer"].spec] if audio else [images.spec]
     ways = {"images": SizedImages(numbered_rows), "audio": FramedAudio(audio_order)}
     vocabulary = Vocabulary(text.vocab_size, specs, **ways)
     processor = Processor(text, vocabulary, images, pictures, image_size=image_size, **audio)
+    _check_code_vectors(processor)
     checkpoint.save(checkpoint.Checkpoint(processor, None, Sampling()), output)
     return vocabulary
 
@@ -99,6 +107,17 @@ def _audio_codec(name_or_folder: str | Path, codebooks: int | None) -> dict[str,
     if codebooks is not None:
         raise InputError("a trained audio codec is used with all its codebooks; leave their number out")
     return {name: next(iter(COMPONENTS[name].values()))(folder / name) for name in names}
+
+
+def _check_code_vectors(processor: Processor) -> None:
+    """Raises `InputError` where a detokenizer's codes are not those of its tokenizer, but for rounding."""
+    for kind in ("image", "audio"):
+        codecs = [getattr(processor, f"{kind}_{name}") for name in ("tokenizer", "detokenizer")]
+        books = [
+            book.vectors.float() for codec in codecs if isinstance(book := getattr(codec, "codebook", None), Codebook)
+        ]
+        if len(books) == 2 and (books[0] - books[1]).abs().max() > ROUNDING * books[0].abs().max():
+            raise InputError(f"{kind}_tokenizer/ and {kind}_detokenizer/ do not belong together: their codes differ")
 
 
 def ways_of(base: str | Path) -> tuple[Sampling, Path | None]:
@@ -139,7 +158,9 @@ def make_checkpoint(
     """
     processor = load_processor(base, detokenizers=True)
     if image_codec is not None:
-        processor.image_detokenizer = ImageDetokenizer.from_pretrained(Path(image_codec) / "image_detokenizer")
+        codec = codec_folder(image_codec, "image_detokenizer")
+        processor.image_detokenizer = ImageDetokenizer.from_pretrained(codec / "image_detokenizer")
+        _check_code_vectors(processor)
     decoders = [decoder] if isinstance(decoder, (str, Path)) else decoder
     model = load_mean(decoders, processor.vocabulary)
     whole = UniTok(processor, model, sampling, refiner)

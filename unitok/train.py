@@ -99,6 +99,7 @@ def command(argv: Sequence[str]) -> None:
     from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
     from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+    from unitok.training.interrupts import StopBetweenSteps
     from unitok.training.run_folders import check_run_folders
     from unitok_tokenizers.errors import InputError
 
@@ -144,6 +145,12 @@ def command(argv: Sequence[str]) -> None:
                 value = trainer.get(name)
                 if isinstance(value, (int, float)) and value <= 0:
                     raise InputError(f"--trainer.{name} must be above 0, got {value}")
+            data = self.config[self.config.subcommand].get("data") or {}
+            settings = data.get("init_args") or {}
+            if (settings.get("seed") or 0) < 0:
+                raise InputError(f"--data.seed must be at least 0, got {settings['seed']}")
+            if trainer.get("overfit_batches") and "row_length" in settings:  # which puts its own sampler in place
+                raise InputError("--trainer.overfit_batches does not go with packed documents; leave it out")
             trainer.precision = fast_precision(trainer.precision, trainer.accelerator)
 
         def instantiate_classes(self) -> None:
@@ -160,6 +167,7 @@ def command(argv: Sequence[str]) -> None:
         def before_fit(self) -> None:
             goes_on = self.config[self.config.subcommand].get("ckpt_path") is not None
             check_run_folders(self.trainer, self.model, goes_on)
+            self.trainer.callbacks.insert(0, StopBetweenSteps())  # pyright: ignore[reportAttributeAccessIssue]
 
     try:
         TrainCLI(

@@ -138,6 +138,25 @@ def test_codecs_of_what_ships_are_named_by_its_name(tmp_path: Path) -> None:
     assert specs == Vocabulary.load(find_folder("tiny") / "vocabulary.json").specs
 
 
+def test_halves_of_two_codecs_are_refused(
+    image_codec: Path, tmp_path: Path, make_decoder: Callable[..., PreTrainedModel], capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = ["base", "--text-size", "300", "--image-codec", str(image_codec), "--output"]
+    assert main([*base, str(tmp_path / "base")]) == 0
+    make_decoder(Vocabulary.load(tmp_path / "base" / "vocabulary.json").size).save_pretrained(tmp_path / "decoder")
+    other = ImageDetokenizer.from_pretrained(image_codec / "image_detokenizer")
+    other.codebook.vectors.copy_(other.codebook.vectors.flip(1))
+    other.save_pretrained(image_codec / "image_detokenizer")
+    checkpoint = ["checkpoint", "--base", str(tmp_path / "base"), "--decoder", str(tmp_path / "decoder")]
+    for command in (
+        [*base, str(tmp_path / "other")],
+        [*checkpoint, "--image-codec", str(image_codec), "--output", str(tmp_path / "other")],
+    ):
+        assert main(command) == 2
+        assert "image_tokenizer/ and image_detokenizer/ do not belong together" in capsys.readouterr().err
+        assert not (tmp_path / "other").exists()
+
+
 def test_a_base_that_is_there_is_not_replaced(
     image_codec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,6 +178,7 @@ def test_what_is_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["--audio-codec", "nowhere"], "nowhere"),
         (["--audio-codec", "half"], "config.json is missing"),
         (["--audio-codec", "half", "--audio-codebooks", "2"], "leave their number out"),
+        (["--audio-order", "delayed"], "without an audio codec"),
     ],
 )
 def test_an_audio_codec_that_does_not_fit_is_named(

@@ -20,10 +20,11 @@ from unitok.checkpoint import Checkpoint, save
 from unitok.data import tokenizing
 from unitok.data.datamodules import DocumentsDataModule, WorldDataModule
 from unitok.data.documents import line_blocks, read_documents
+from unitok.data.encoding import encode_documents
 from unitok.data.packing import TARGET, PackedBatch
 from unitok.data.sampling_plan import Position
 from unitok.data.token_cache import TokenCache
-from unitok.data.tokenizing import JsonlSource, WorldSource, encode_documents, load_processor, write_cache
+from unitok.data.tokenizing import JsonlSource, WorldSource, check_tokenizers, load_processor, write_cache
 from unitok.document import Audio, Document, Image, Text
 from unitok.engine import Sampling
 from unitok.processor import Processor
@@ -300,6 +301,7 @@ def attach(data: Any, processor: Processor) -> Any:
     data.trainer = SimpleNamespace(
         lightning_module=SimpleNamespace(vocabulary=processor.vocabulary),
         distributed_sampler_kwargs=None,
+        max_epochs=-1,
         strategy=SimpleNamespace(root_device=torch.device("cpu")),
         fit_loop=SimpleNamespace(
             epoch_loop=SimpleNamespace(batch_progress=SimpleNamespace(total=SimpleNamespace(processed=0)))
@@ -328,7 +330,9 @@ def test_a_users_documents_are_tokenized_once(
         )
 
     first = attach(data(), tiny_processor)
+    random = torch.get_rng_state()
     first.prepare_data()
+    assert torch.equal(torch.get_rng_state(), random)  # a run that finds its caches begins alike
     assert len(TokenCache(first.train_folders[0])) == 7
     batches = list(first.val_dataloader())
     assert (
@@ -372,6 +376,9 @@ def test_other_codes_and_other_sizes_are_not_taken_for_the_same(
     tokenizer.save_pretrained(tmp_path / "base" / "image_tokenizer")
     assert folder() not in found
     write_cache(source, tmp_path / "base", tmp_path / "world", workers=0)
+    check_tokenizers(TokenCache(tmp_path / "world"), tmp_path / "base")
+    with pytest.raises(InputError, match=r"world was made with another image_tokenizer/model\.safetensors than"):
+        check_tokenizers(TokenCache(tmp_path / "world"), checkpoint)
     assert begun == [0, 1, 0, 1]  # what the other codec had made was not kept
 
 

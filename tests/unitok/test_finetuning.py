@@ -11,6 +11,7 @@ import lightning as L
 import pytest
 import torch
 from PIL import Image as PILImage
+from safetensors.torch import load_file
 from transformers import (
     AutoModelForCausalLM,
     Gemma2Config,
@@ -197,7 +198,7 @@ def test_layers_are_frozen_by_range_and_embeddings_learn_at_their_own_rate(
 ) -> None:
     optimizer = OptimizerConfig(lr=1e-2, embedding_lr=3e-2)
     folder = str(make_language_model())
-    module = make_module(init_from=folder, freeze=FreezeConfig(layers=["0-1"]), optimizer=optimizer)
+    module = make_module(init_from=folder, freeze=FreezeConfig(layers=[0, "1"]), optimizer=optimizer)
     backbone: Any = module.decoder.get_decoder()
     assert [all(p.requires_grad for p in layer.parameters()) for layer in backbone.layers] == [False, False, True]
     groups = module.configure_optimizers()["optimizer"].param_groups
@@ -238,6 +239,10 @@ def test_adapters_and_new_rows_are_trained_saved_and_merged(
     for old, new in zip(rows(start), rows(merged), strict=True):
         assert torch.equal(new[:size], old[:size])
         assert not torch.isclose(new[size:], old[size:]).all(dim=1).any()
+
+    module.export(tmp_path / "half", torch.bfloat16)
+    halves = load_file(tmp_path / "half" / "adapter_model.safetensors")
+    assert {value.dtype for value in halves.values()} == {torch.bfloat16}
 
     # The same through checkpoints: a start, the adapter on it, and the merged whole.
     base, whole = tmp_path / "base", tmp_path / "start"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import Qwen3Config, Qwen3ForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
 from unitok.data.packing import CONTEXT, IGNORED, TARGET, build_batch, pack
+from unitok.training.backbone import decoder_layers
+from unitok.training.packing_check import check_packing
+from unitok_tokenizers.errors import InputError
 
 PAD = 49
 
@@ -44,6 +49,17 @@ def test_labels_and_positions_stop_at_a_documents_end() -> None:
     assert batch.position_ids.tolist() == [[0, 1, 2, 0, 1, 0, 0]]
     assert batch.labels.tolist() == [[6, 7, 0, 9, 0, 0, 0]]
     assert batch.roles.tolist() == [[CONTEXT, TARGET, IGNORED, TARGET, IGNORED, IGNORED, IGNORED]]
+
+
+_WIDTH = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+SMALL: dict[str, dict[str, Any]] = {
+    "gpt2": {"vocab_size": 40, "n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 32},
+    "gpt_neox": {**_WIDTH, "intermediate_size": 16},
+    "llama": {**_WIDTH, "intermediate_size": 16},
+    "opt": {**_WIDTH, "ffn_dim": 16, "word_embed_proj_dim": 16, "dropout": 0.0},
+    "mamba": {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "state_size": 4},
+    "bloom": {"vocab_size": 40, "hidden_size": 16, "n_layer": 2, "n_head": 2},
+}
 
 
 @pytest.fixture(scope="module", params=["sdpa", "eager"])
@@ -105,3 +121,22 @@ def test_nothing_leaks_from_one_document_to_another(model: Qwen3ForCausalLM) -> 
     assert embeddings.grad is not None
     assert embeddings.grad[0, :7].abs().max() == 0
     assert embeddings.grad[0, 7:].abs().max() > 0
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "gpt_neox", "llama"])
+def test_families_that_keep_documents_apart_are_trained(kind: str) -> None:
+    check_packing(AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **SMALL[kind])))
+
+
+@pytest.mark.parametrize("kind", ["opt", "mamba", "bloom"])
+def test_families_that_mix_documents_are_refused(kind: str) -> None:
+    decoder = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **SMALL[kind]))
+    with pytest.raises(InputError, match=f"a decoder of model_type {kind} (does not keep documents apart|cannot be)"):
+        check_packing(decoder)
+    assert decoder.training  # as it was
+
+
+def test_layers_that_have_another_name_are_named() -> None:
+    decoder = AutoModelForCausalLM.from_config(AutoConfig.for_model("gpt2", **SMALL["gpt2"]))
+    with pytest.raises(InputError, match="do not know the layers of model_type gpt2"):
+        decoder_layers(decoder)

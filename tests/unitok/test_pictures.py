@@ -5,14 +5,17 @@ from __future__ import annotations
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils.data import TensorDataset
 
 from unitok.data.folders import FileExcerpts
-from unitok.data.pictures import FolderPictures, crop
+from unitok.data.pictures import FolderPictures, WorldPictures, crop
+from unitok.data.pools import training_batches
 from unitok_tokenizers.errors import InputError
 
 SIZES = ((64, 48), (30, 80), (20, 10), (200, 33), (16, 16), (48, 64))
@@ -56,6 +59,23 @@ def test_a_run_that_goes_on_sees_other_crops(folder: Path) -> None:
         next(iter(FileExcerpts([folder / "0.png"], cut, endless=True, done=done))) for done in (0, 0, 7)
     )
     assert torch.equal(first, again) and not torch.equal(first, later)
+
+
+def test_a_run_that_goes_on_takes_a_pool_in_another_order() -> None:
+    torch.manual_seed(0)
+    pool = TensorDataset(torch.arange(40))
+    first, again, later = (
+        torch.cat([one for (one,) in training_batches(pool, 8, SimpleNamespace(global_step=step))])  # type: ignore[arg-type]
+        for step in (0, 0, 7)
+    )
+    assert torch.equal(first, again) and not torch.equal(first, later)
+    assert later.sort().values.tolist() == list(range(40))
+
+
+@pytest.mark.parametrize("options", [{"size": 0}, {"scenes": -5}, {"textures": -1}])
+def test_pools_of_no_size_are_refused(options: dict[str, int]) -> None:
+    with pytest.raises(InputError, match=r"data\.size must be at least 1"):
+        WorldPictures(**options)
 
 
 def test_a_folder_that_cannot_be_used(tmp_path: Path, folder: Path) -> None:

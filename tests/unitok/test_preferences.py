@@ -284,12 +284,21 @@ def test_pairs_that_are_too_long_are_left_out(cache: Path, caplog: pytest.LogCap
             }),
             "none.png",
         ),
+        (
+            json.dumps({
+                "prompt": [{"role": "user", "content": [{"type": "image", "path": "thin.png"}]}],
+                "chosen": [{"role": "assistant", "content": "a"}],
+                "rejected": [{"role": "assistant", "content": "b"}],
+            }),
+            "pairs.jsonl:2: the picture is",
+        ),
     ],
 )  # fmt: skip
 def test_a_line_that_cannot_be_read_is_named_or_left_out(
     text: str, message: str, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "pairs.jsonl"
+    PillowImage.new("RGB", (25_000, 1)).save(tmp_path / "thin.png")
     file.write_text("\n".join([line("a", "b", "c"), text, line("d", "e", "f")]))
     assert tokenize_pairs(file, checkpoint, tmp_path / "cache") == 2
     error = capsys.readouterr().err.splitlines()[-1]

@@ -141,6 +141,72 @@ def test_ctrl_c_keeps_the_state_and_the_run_goes_on_from_it(
         assert torch.equal(tensor, resumed["state_dict"][name]), name
 
 
+def test_ctrl_c_among_accumulated_batches_waits_for_the_step(
+    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config["trainer"]["accumulate_grad_batches"] = 3
+    assert run(train.command, arguments(config, tmp_path)) == 0
+    last = tmp_path / "run" / "last.ckpt"
+    whole = torch.load(last, weights_only=True)["state_dict"]
+    last.unlink()
+
+    def press(callback: StepGuard, trainer: L.Trainer, module: L.LightningModule, batch: Any, number: int) -> None:
+        if number == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as patch:
+        patch.setattr(StepGuard, "on_train_batch_start", press)
+        assert run(train.command, arguments(config, tmp_path)) == 130
+    signal.signal(signal.SIGINT, before)
+    assert "stopping when this step is complete" in capsys.readouterr().err
+    assert torch.load(last, weights_only=True)["global_step"] == 2
+
+    assert run(train.command, arguments(config, tmp_path, "--ckpt_path", str(last))) == 0
+    resumed = torch.load(last, weights_only=True)["state_dict"]
+    for name, tensor in whole.items():
+        assert torch.equal(tensor, resumed[name]), name
+
+
+@pytest.mark.parametrize(
+    ("options", "verb", "message"),
+    [
+        (["--data.seed", "-1"], "fit", "--data.seed must be at least 0"),
+        (["--trainer.overfit_batches", "2"], "fit", "--trainer.overfit_batches does not go with packed documents"),
+        (["--trainer.max_epochs", "3"], "fit", "trainer.max_epochs 3: this data has no end of its own"),
+        (["--data.val", "[]"], "validate", "data.val is empty: there is nothing to validate"),
+        (["--data.val", "[]"], "test", "data.val is empty: there is nothing to validate"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(
+    config: dict[str, Any],
+    options: list[str],
+    verb: str,
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(train.command, arguments(config, tmp_path, *options, verb=verb)) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: ") and message in error
+
+
+def test_documents_beyond_the_decoders_positions_are_refused(
+    config: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config["model"]["init_args"]["decoder"]["max_position_embeddings"] = 8
+    assert run(train.command, arguments(config, tmp_path)) == 2
+    assert "a document has 11 tokens, but the decoder knows 8 positions" in capsys.readouterr().err
+
+
+def test_fewer_passes_than_the_schedule_has_steps_for_are_told(
+    config: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config["trainer"]["max_steps"] = 50
+    assert run(train.command, arguments(config, tmp_path, "--data.epochs", "1")) == 0
+    assert "data.epochs ends the run at about step" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("asked", "fast", "taken"),
     [

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from unitok import tokenize
 from unitok.data import world_sounds
-from unitok.data.datamodules import WorldBatches, WorldDataModule
+from unitok.data.datamodules import WorldDataModule
 from unitok.data.documents import read_documents
 from unitok.data.tokenizing import WorldSource, write_cache
 from unitok.data.world.__main__ import main
@@ -21,6 +21,7 @@ from unitok.data.world.sounds import tape
 from unitok.data.world.sounds.signals import FRAME_SECONDS, SAMPLE_RATE, Samples, as_audio, samples_of
 from unitok.data.world.sounds.spoken import spoken_words
 from unitok.data.world.sounds.voices import ASSISTANT, Voice
+from unitok.data.world_batches import WorldBatches
 from unitok.data.world_sounds import WorldSounds, draw_events, draw_melody, draw_speech, joined, make_sounds
 from unitok.model import UniTok
 from unitok.terminal import run

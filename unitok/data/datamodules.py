@@ -9,39 +9,40 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-import numpy as np
-import torch
+from lightning.pytorch.utilities.seed import isolate_rng
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from unitok.data.condition_dropout import ControlIds, drop_condition, find_media_replies
 from unitok.data.documents import OnError
-from unitok.data.packing import PackedBatch, build_batch, pack
+from unitok.data.packing import PackedBatch
 from unitok.data.sampling_plan import PackedCaches, PackingSampler, Position
 from unitok.data.token_cache import TokenCache, vocabulary_hash
-from unitok.data.tokenizing import (
-    Encoded,
-    JsonlSource,
-    encode_documents,
-    find_folder,
-    load_processor,
-    tokenizers_identity,
-    write_cache,
-)
-from unitok.data.world.mixture import world_documents
-from unitok.processor import Processor
+from unitok.data.tokenizing import JsonlSource, check_tokenizers, find_folder, tokenizers_identity, write_cache
+from unitok.data.world_batches import WorldBatches
 from unitok.syntax import RoleTurns
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 
 log = logging.getLogger(__name__)
 
-LOOKED_AT = 256
-"""Documents none of which fits into a row before it is taken for too short."""
+UNSAID_EPOCHS = (None, -1, 1000)
+"""Passes of a trainer that was told of none."""
+
+
+def refuse_nothing(trainer: L.Trainer | None, name: str) -> None:
+    """Raises `InputError` where a run is for validation alone, and ``name``, which says on what, is empty."""
+    if trainer is not None and trainer.state.fn in ("validate", "test"):
+        raise InputError(f"{name} is empty: there is nothing to validate or test on")
+
+
+def _leave_interrupts(worker: int) -> None:
+    """In a process that builds batches: Ctrl-C reaches it too, but what is stopped then is for the main process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class _PackedDataModule(L.LightningDataModule):
@@ -80,9 +81,17 @@ class _PackedDataModule(L.LightningDataModule):
     def _loader(self, dataset: Dataset[Any], sampler: DistributedSampler[Any]) -> DataLoader[Any]:
         pin = bool(self.trainer and self.trainer.strategy.root_device.type == "cuda")
         workers = self.num_workers
-        return DataLoader(dataset, batch_size=None, sampler=sampler, num_workers=workers, pin_memory=pin)
+        start = _leave_interrupts if workers else None
+        return DataLoader(
+            dataset, batch_size=None, sampler=sampler, num_workers=workers, pin_memory=pin, worker_init_fn=start
+        )
 
     def _begin_stream(self, sampler: PackingSampler | CountingSampler) -> None:
+        if self.trainer is not None and self.trainer.max_epochs not in UNSAID_EPOCHS:
+            raise InputError(
+                f"trainer.max_epochs {self.trainer.max_epochs}: this data has no end of its own; give data.epochs, "
+                "where it has that, or trainer.max_steps"
+            )
         self._stream, self._batches_before = sampler, self._batches_done()
 
     def _batches_done(self) -> int:
@@ -139,6 +148,10 @@ class TokenCacheDataModule(_PackedDataModule):
     def _packed(self, folders: Sequence[str], **options: Any) -> PackingSampler:
         key = vocabulary_hash(self.vocabulary)
         caches = [TokenCache(folder, key) for folder in folders]
+        module: Any = self.trainer.lightning_module if self.trainer else None
+        if tokenizers := getattr(module, "tokenizers_folder", None):
+            for cache in caches:
+                check_tokenizers(cache, tokenizers)
         if not sum(len(cache) for cache in caches):
             raise InputError(f"there are no documents in {', '.join(folders) or 'data.train'}")
         dataset = PackedCaches(caches, self.vocabulary, self.row_lengths)
@@ -147,6 +160,12 @@ class TokenCacheDataModule(_PackedDataModule):
             raise InputError(
                 f"{sampler.too_long} documents are longer than a row; raise data.row_length above "
                 f"{self.row_length} or set data.skip_long"
+            )
+        context = getattr(module, "context", None)
+        if context is not None and dataset.longest_fitting > context:
+            raise InputError(
+                f"a document has {dataset.longest_fitting} tokens, but the decoder knows {context} positions; set "
+                f"data.row_length to {context}, or give a decoder of more"
             )
         sampler.warn_too_long()
         return sampler
@@ -162,11 +181,18 @@ class TokenCacheDataModule(_PackedDataModule):
         )
         self._begin_stream(sampler)
         if self.epochs is not None and self.trainer is not None:
+            steps = len(sampler) // self.trainer.accumulate_grad_batches  # pyright: ignore[reportAttributeAccessIssue]
+            if steps < self.trainer.max_steps:
+                log.warning(
+                    "data.epochs ends the run at about step %d, before its schedule ends: set trainer.max_steps to it",
+                    steps,
+                )
             self.trainer.fit_loop.max_epochs = 1  # the trainer takes all passes for one epoch, and would begin anew
         return self._loader(sampler.packed, sampler)
 
     def val_dataloader(self) -> DataLoader[PackedBatch] | list[Any]:
         if not self.val_folders:
+            refuse_nothing(self.trainer, "data.val")
             return []
         sampler = self._packed(self.val_folders, keep_last=True)
         return self._loader(sampler.packed, sampler)
@@ -239,7 +265,8 @@ class DocumentsDataModule(TokenCacheDataModule):
     def prepare_data(self) -> None:
         for file, folder in zip(self.files, self.train_folders + self.val_folders, strict=True):
             if not Path(folder).exists():
-                write_cache(JsonlSource(file, self.on_error), self.checkpoint, folder, self.tokenize_workers)
+                with isolate_rng():  # a run that finds its cache begins with the same random numbers
+                    write_cache(JsonlSource(file, self.on_error), self.checkpoint, folder, self.tokenize_workers)
             elif skipped := TokenCache(folder).meta.get("skipped"):
                 log.warning("%d lines of %s were left out; remove %s to read them again", skipped, file, folder)
 
@@ -298,73 +325,6 @@ class WorldDataModule(_PackedDataModule):
 
     def test_dataloader(self) -> DataLoader[PackedBatch]:
         return self.val_dataloader()
-
-
-class WorldBatches(Dataset[PackedBatch]):
-    """Batch n of documents about scenes, a function of the seeds and n. Tokenizers are loaded at first use.
-
-    Args:
-        checkpoint: folder with the tokenizers.
-        seeds: of everything that is drawn.
-        split: of the scenes.
-        row_length: tokens of a row.
-        batch_rows: rows of a batch.
-        condition_dropout: probability.
-        sounds: share of the documents that come with sounds.
-    """
-
-    def __init__(
-        self,
-        checkpoint: Path,
-        seeds: tuple[int, ...],
-        split: str,
-        row_length: int,
-        batch_rows: int,
-        condition_dropout: float,
-        sounds: float = 0.0,
-    ) -> None:
-        self.checkpoint, self.seeds, self.split, self.sounds = checkpoint, seeds, split, sounds
-        self.row_length, self.batch_rows, self.condition_dropout = row_length, batch_rows, condition_dropout
-        self._processor: Processor | None = None
-
-    def __len__(self) -> int:  # a sampler wants one; the samplers here count on their own
-        return 1
-
-    def __getitem__(self, number: int) -> PackedBatch:
-        if self._processor is None:
-            self._processor = load_processor(self.checkpoint)
-        vocabulary = self._processor.vocabulary
-        control = ControlIds.of(vocabulary)
-        rng = np.random.default_rng([*self.seeds, number, 1])
-        size = self._processor.image_size or 64
-        documents = world_documents([*self.seeds, number, 0], self.split, size, self.sounds)
-        fitting: list[Encoded] = []
-        drawn = 0
-        while sum(len(ids) for ids, _ in fitting) < self.batch_rows * self.row_length:
-            together = [next(documents) for _ in range(2 * self.batch_rows)]
-            with torch.inference_mode():
-                encoded = encode_documents(self._processor, together)
-            encoded = [self._drop(one, control, rng) for one in encoded]
-            fitting += [one for one in encoded if len(one[0]) <= self.row_length]
-            drawn += len(together)
-            if not fitting and drawn >= LOOKED_AT:
-                raise InputError(
-                    f"none of {drawn} documents fits into a row of {self.row_length} tokens; raise data.row_length"
-                )
-        rows = pack([len(ids) for ids, _ in fitting], self.row_length)
-        # The emptiest rows are left out: their documents are lost, there are more where they came from.
-        rows = sorted(rows, key=lambda row: -sum(len(fitting[one][0]) for one in row))[: self.batch_rows]
-        return build_batch([[fitting[one] for one in row] for row in rows], self.row_length, vocabulary.pad)
-
-    def _drop(self, document: Encoded, control: ControlIds, rng: np.random.Generator) -> Encoded:
-        if rng.random() >= self.condition_dropout:
-            return document
-        ids, targets = document
-        replies = find_media_replies(ids, np.array([0, len(ids)]), control)
-        if not len(replies.start):
-            return document
-        one = int(rng.integers(len(replies.start)))
-        return drop_condition(ids, targets, int(replies.start[one]), int(replies.end[one]), control)
 
 
 class CountingSampler(DistributedSampler[int]):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
-from unitok.data.tokenizing import Encoded
+from unitok.data.encoding import Encoded
 
 ROW_TOKENS = 8192
 """Tokens that are read at once, padding included."""

@@ -76,7 +76,8 @@ def write_hardest(
         for number in chosen:
             writer.add(*cache[number])
         origin = {"source": "hardest", "cache": str(source), "decoder": str(decoder), "share": share}
-        writer.finish(source=origin, least_loss=float(losses[chosen].min()))
+        made = {"tokenizers": cache.meta["tokenizers"]} if "tokenizers" in cache.meta else {}
+        writer.finish(source=origin, least_loss=float(losses[chosen].min()), **made)
     shutil.rmtree(work)
     return TokenCache(output), losses
 

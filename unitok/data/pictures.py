@@ -20,6 +20,7 @@ from unitok.data.pools import training_batches
 from unitok.data.textures import sample_texture
 from unitok.data.world.render import CANONICAL, Style, render
 from unitok.data.world.scene import sample_scene
+from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import load_image, to_tensor
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -75,6 +76,8 @@ class WorldPictures(L.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if size < 1 or min(scenes, textures, validation) < 0:
+            raise InputError("data.size must be at least 1; data.scenes, data.textures and data.validation at least 0")
         self.size, self.scenes, self.textures, self.least_objects = size, scenes, textures, least_objects
         self.validation, self.batch_size, self.seed = validation, batch_size, seed
         self.train_pool: np.ndarray | None = None
@@ -92,7 +95,7 @@ class WorldPictures(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         assert self.train_pool is not None
-        return training_batches(PicturePool(self.train_pool, augment=True), self.batch_size)
+        return training_batches(PicturePool(self.train_pool, augment=True), self.batch_size, self.trainer)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         assert self.validation_pool is not None

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from unitok.data.datamodules import CountingSampler, TokenCacheDataModule
+from unitok.data.datamodules import CountingSampler, TokenCacheDataModule, refuse_nothing
 from unitok.data.packing import PackedBatch, build_batch
 from unitok.data.preferences import Preferences
 from unitok.data.sampling_plan import Position
@@ -136,6 +136,7 @@ class PreferencesDataModule(TokenCacheDataModule):
 
     def val_dataloader(self) -> DataLoader[Any] | list[Any]:
         if not self.val_pair_folders:
+            refuse_nothing(self.trainer, "data.val_pairs")
             return []
         batches = self._batches(self.val_pair_folders, None)
         return self._loader(batches, CountingSampler(batches, Position(), len(batches), **self._ranks))

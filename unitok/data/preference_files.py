@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from unitok.data.documents import OnError, line_blocks, parse_json, parse_messages, read_lines
+from unitok.data.encoding import encode_lines
 from unitok.data.preferences import Found, Preferences, scored, write_parts
-from unitok.data.tokenizing import JsonlSource, encode_documents, find_folder, load_processor
+from unitok.data.tokenizing import JsonlSource, find_folder, load_processor
 from unitok.decoder_folder import load_fast
 from unitok.document import Document, Text
 from unitok_tokenizers.errors import InputError
@@ -55,6 +56,10 @@ def parse_pair(line: str, where: str, base: Path) -> tuple[Document, Document]:
     return chosen, rejected
 
 
+def _named_pair(line: str, where: str, base: Path) -> tuple[str, tuple[Document, Document]]:
+    return where, parse_pair(line, where, base)
+
+
 def write_file(file: str | Path, checkpoint: str | Path, output: str | Path, on_error: OnError = "stop") -> Preferences:
     """Tokenize a file of pairs; shows a progress bar, and names the lines that are left out.
 
@@ -79,13 +84,15 @@ def write_file(file: str | Path, checkpoint: str | Path, output: str | Path, on_
 
     def find(part: int) -> Found:
         skipped: list[str] = []
-        read = list(read_lines(file, parse_pair, on_error, skipped, blocks[part], TOGETHER))
+        read = list(read_lines(file, _named_pair, on_error, skipped, blocks[part], TOGETHER))
+        pairs = [(chosen, rejected) for chosen, rejected in encode_lines(processor, read, on_error, skipped)]
         for line in skipped:
             log.warning("left out: %s", line)
-        documents = encode_documents(processor, [one for pair in read for one in pair])
-        found = scored(decoder, list(zip(documents[0::2], documents[1::2], strict=True)))
+        found = scored(decoder, pairs)
         return found._replace(left_out=found.left_out + len(skipped))
 
     identity = {**JsonlSource(str(file), on_error, TOGETHER).identity(), "source": "preferences"}
-    sizes = [TOGETHER] * len(blocks)
+    with open(file, "rb") as whole:
+        lines = sum(1 for _ in whole)
+    sizes = [min(TOGETHER, lines - TOGETHER * block) for block in range(len(blocks))]
     return write_parts(output, processor.vocabulary, identity, folder / "decoder", sizes, find, "line")

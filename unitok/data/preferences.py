@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from unitok.data.document_losses import document_losses
+from unitok.data.encoding import Encoded
 from unitok.data.token_cache import COPY_BYTES, MARGINS, TokenCache, TokenCacheWriter, vocabulary_hash
-from unitok.data.tokenizing import Encoded, begin
+from unitok.data.tokenizing import begin
 from unitok.decoder_folder import refuse_scaled_logits
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError

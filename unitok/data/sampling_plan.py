@@ -65,6 +65,11 @@ class PackedCaches(Dataset[PackedBatch]):
     def longest_row(self) -> int:
         return self.row_lengths[-1]
 
+    @property
+    def longest_fitting(self) -> int:
+        """Tokens of the longest document that fits into a row; 0 where none does."""
+        return int(self.lengths[self.lengths <= self.longest_row].max(initial=0))
+
     def row_length_index(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
         """The place in ``row_lengths`` of the rows that each item goes into."""
         return np.searchsorted(self.row_lengths, self.lengths[items])

@@ -139,7 +139,7 @@ class ToneSounds(L.LightningDataModule):
         return SoundPool(tones, round(self.seconds * self.sample_rate), random)
 
     def train_dataloader(self) -> DataLoader[Tensor]:
-        return training_batches(self._pool(1, self.sounds, random=True), self.batch_size)
+        return training_batches(self._pool(1, self.sounds, random=True), self.batch_size, self.trainer)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         return DataLoader(self._pool(2, self.validation, random=False), self.batch_size)

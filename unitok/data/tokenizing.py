@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -24,13 +24,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from unitok.components import COMPONENTS
 from unitok.data.documents import OnError, line_blocks, read_documents
+from unitok.data.encoding import encode_lines
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, merge_caches, vocabulary_hash
 from unitok.data.world.mixture import world_documents
 from unitok.data.world.sounds.tasks import SOUND_TASK_WEIGHTS
@@ -44,8 +43,6 @@ from unitok_tokenizers.errors import InputError
 log = logging.getLogger(__name__)
 
 DOCUMENTS_TOGETHER = 256  # documents whose pictures and sounds are encoded in one go
-
-Encoded = tuple[NDArray[np.integer], NDArray[np.uint8]]  # ids [S], targets [S]
 
 
 def find_folder(name_or_folder: str | Path) -> Path:
@@ -123,11 +120,6 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
     if not isinstance(manifest, dict):
         raise InputError(f"{path} is not readable; copy the checkpoint again")
     return manifest
-
-
-def encode_documents(processor: Processor, documents: Sequence[Document]) -> list[Encoded]:
-    """Ids and targets of documents; a picture or a sound that several of them hold is encoded once."""
-    return [(ids.numpy(), processor.targets(ids).numpy()) for ids in processor.encode_batch(documents)]
 
 
 class Source(Protocol):
@@ -217,28 +209,10 @@ def _write_shard(processor: Processor, source: Source, shard: int, folder: Path,
     documents = source.documents(shard, skipped)
     with TokenCacheWriter(folder, processor.vocabulary.size, key) as writer, torch.inference_mode():
         while together := list(islice(documents, DOCUMENTS_TOGETHER)):
-            for ids, targets in _encoded(processor, together, source.on_error, skipped):
+            lines = [(where, [document]) for where, document in together]
+            for ((ids, targets),) in encode_lines(processor, lines, source.on_error, skipped):
                 writer.add(ids, targets)
         writer.finish(skipped=skipped)
-
-
-def _encoded(
-    processor: Processor, documents: Sequence[tuple[str, Document]], on_error: OnError, skipped: list[str]
-) -> Iterator[Encoded]:
-    """Documents as ids and targets; where they cannot be encoded together, each alone, so that the error names one."""
-    try:
-        yield from encode_documents(processor, [document for _, document in documents])
-        return
-    except InputError:
-        pass
-    for where, document in documents:
-        try:
-            yield from encode_documents(processor, [document])
-        except InputError as error:
-            message = f"{where}: {error}"
-            if on_error == "stop":
-                raise InputError(message) from error
-            skipped.append(message)
 
 
 _worker_processor: Processor | None = None  # of this worker process
@@ -313,6 +287,7 @@ def write_cache(
         TokenCacheWriter(output, processor.vocabulary.size, key),
         source=source.identity(),
         skipped=len(skipped),
+        tokenizers=tokenizers_identity(find_folder(checkpoint))["tokenizers"],
     )
     shutil.rmtree(work)
     return TokenCache(output, key)
@@ -360,6 +335,22 @@ def tokenizers_identity(folder: Path, image_size: int | None = None) -> dict[str
         with path.open("rb") as file:
             digests[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
     return {"pictures": pictures, "tokenizers": digests}
+
+
+def check_tokenizers(cache: TokenCache, folder: Path) -> None:
+    """Whether codes mean what they meant where a cache was made; one from before this was written down passes.
+
+    Args:
+        cache: The cache.
+        folder: The checkpoint or base that it is used with.
+
+    Raises:
+        InputError: It was made with other weights of a tokenizer.
+    """
+    made, here = cache.meta.get("tokenizers") or {}, tokenizers_identity(folder)["tokenizers"]
+    for name in sorted(made.keys() & here.keys()):
+        if name.endswith(".safetensors") and made[name] != here[name]:
+            raise InputError(f"{cache.folder} was made with another {name} than that of {folder}; make it anew")
 
 
 def files_identity(folder: Path) -> dict[str, Any]:

@@ -156,7 +156,7 @@ class WorldSounds(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         assert self.train_pool is not None
-        return training_batches(self.train_pool, self.batch_size)
+        return training_batches(self.train_pool, self.batch_size, self.trainer)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         assert self.validation_pool is not None

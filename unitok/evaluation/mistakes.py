@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from unitok.data.encoding import encode_documents
 from unitok.data.preferences import Found, Preferences, scored, write_parts
-from unitok.data.tokenizing import encode_documents, files_identity
+from unitok.data.tokenizing import files_identity
 from unitok.data.world.render import CANONICAL
 from unitok.data.world.scene import Scene
 from unitok.document import Document, Image, Part, Text, Turn

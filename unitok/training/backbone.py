@@ -42,6 +42,11 @@ def load_vocabulary(path: str | Path) -> Vocabulary:
     return Vocabulary.load(path if Path(path).is_file() else find_folder(path) / "vocabulary.json")
 
 
+def tokenizers_of(path: str | Path) -> Path | None:
+    """The folder whose tokenizers go with a vocabulary, as for `load_vocabulary`; None for a manifest alone."""
+    return None if Path(path).is_file() else find_folder(path)
+
+
 def decoder_config(settings: Mapping[str, Any], vocabulary: Vocabulary) -> PretrainedConfig:
     """The config of a decoder over a vocabulary.
 
@@ -91,6 +96,21 @@ def pretrained_decoder(
     return model
 
 
+def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
+    """The layers of a decoder.
+
+    Raises:
+        InputError: Its architecture calls them something else.
+    """
+    layers = getattr(model.get_decoder(), "layers", None)
+    if not isinstance(layers, nn.ModuleList):
+        raise InputError(
+            f"model.compile, model.freeze.layers and sharding do not know the layers of model_type "
+            f"{model.config.model_type}; leave them out"
+        )
+    return layers
+
+
 def shard_decoder(model: PreTrainedModel, mesh: DeviceMesh, compute_dtype: torch.dtype) -> None:
     """Shard with FSDP2, in place: each layer alone, then the rest of the backbone, then the head.
 
@@ -101,7 +121,7 @@ def shard_decoder(model: PreTrainedModel, mesh: DeviceMesh, compute_dtype: torch
     policy = MixedPrecisionPolicy(param_dtype=compute_dtype, reduce_dtype=torch.float32)
     backbone: Any = model.get_decoder()
     head: Any = model.get_output_embeddings()
-    for layer in backbone.layers:
+    for layer in decoder_layers(model):
         fully_shard(layer, mesh=mesh, mp_policy=policy)
     fully_shard(backbone, mesh=mesh, mp_policy=policy)
     fully_shard(head, mesh=mesh, mp_policy=policy, reshard_after_forward=False)  # the backward pass begins with it

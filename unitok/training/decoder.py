@@ -16,6 +16,7 @@ from typing import Any, Literal, cast
 import lightning as L
 import torch
 from lightning.pytorch.strategies import ModelParallelStrategy
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
@@ -30,6 +31,7 @@ from unitok.decoder_folder import load_for_vocabulary, merge_adapter
 from unitok.training.backbone import (
     build_decoder,
     decoder_config,
+    decoder_layers,
     embedding_parameters,
     export_decoder,
     load_vocabulary,
@@ -37,6 +39,7 @@ from unitok.training.backbone import (
     pretrained_decoder,
     replaced,
     shard_decoder,
+    tokenizers_of,
     with_head,
 )
 from unitok.training.carrying_over import base_of, carried_over, checkpoint_at, common
@@ -44,6 +47,7 @@ from unitok.training.code_embeddings import start_from_codes
 from unitok.training.finetuning import FreezeConfig, LoraConfig, add_lora, freeze, quantization
 from unitok.training.loss import LossConfig, LossOutput, chunked_cross_entropy
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule, total_steps
+from unitok.training.packing_check import check_packing
 from unitok.training.position_gaps import PositionGapConfig, context_of, mask_of, with_gaps
 from unitok.vocabulary import AUDIO, CONTROL, IMAGE, TEXT, Vocabulary
 from unitok_tokenizers.errors import InputError
@@ -112,6 +116,7 @@ class DecoderModule(L.LightningModule):
         if freeze and lora:
             raise InputError("model.lora trains nothing but its adapters and rows; leave out model.freeze")
         self.vocabulary: Vocabulary = load_vocabulary(vocabulary)
+        self.tokenizers_folder = tokenizers_of(vocabulary)
         self.decoder_config = decoder_config(decoder or {}, self.vocabulary)
         self.loss_config, self.optimizer_config, self.schedule_config = loss, optimizer, schedule
         self.position_gaps = position_gaps
@@ -138,6 +143,8 @@ class DecoderModule(L.LightningModule):
         mesh = self.device_mesh
         if mesh is None:
             self.decoder = self._build()
+            if self.decoder.device.type != "meta":
+                check_packing(self.decoder)
         else:
             strategy = cast(ModelParallelStrategy, self.trainer.strategy)
             self.decoder = self._build_sharded(mesh["data_parallel"], strategy.root_device)
@@ -151,9 +158,13 @@ class DecoderModule(L.LightningModule):
         if self.compile_layers:
             # Each row length is compiled once with gradients and once without.
             torch._dynamo.config.recompile_limit = 64
-            backbone: Any = self.decoder.get_decoder()
-            for layer in backbone.layers:
+            for layer in decoder_layers(self.decoder):
                 layer.compile(dynamic=False)  # in place: names in the state dict stay as they are
+
+    @property
+    def context(self) -> int | None:
+        """Positions that the decoder knows; None where it sets no limit, or is not built yet."""
+        return None if self.decoder is None else getattr(self.decoder.config, "max_position_embeddings", None)
 
     def _build(self) -> PreTrainedModel:
         if self._grown:
@@ -287,9 +298,12 @@ class DecoderModule(L.LightningModule):
         scheduler = build_schedule(optimizer, schedule, total)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
-    def _save_adapter(self, folder: str | Path) -> None:
+    def _save_adapter(self, folder: str | Path, dtype: torch.dtype | None = None) -> None:
         # The rows that are trained are saved with the adapters; the rest of the embedding is the base's.
         self._adapted[0].save_pretrained(folder, save_embedding_layers=False)
+        if dtype is not None:
+            file = Path(folder) / "adapter_model.safetensors"
+            save_file({name: value.to(dtype) for name, value in load_file(file).items()}, file, {"format": "pt"})
 
     def export(self, folder: str | Path, dtype: torch.dtype | None = None, max_shard_size: str = "15MB") -> None:
         """Save the decoder as a `transformers` folder with safetensors, or its adapters alone as `peft` does.
@@ -309,7 +323,7 @@ class DecoderModule(L.LightningModule):
             export_decoder(merged, folder, self.vocabulary, dtype=dtype, max_shard_size=max_shard_size)
         elif self._adapted:
             with replaced(folder) as work:
-                self._save_adapter(work)
+                self._save_adapter(work, dtype)
         else:
             export_decoder(
                 self.decoder,

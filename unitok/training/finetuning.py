@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from transformers import BitsAndBytesConfig, PreTrainedModel
 
-from unitok.training.backbone import embedding_parameters
+from unitok.training.backbone import decoder_layers, embedding_parameters
 from unitok.vocabulary import TEXT, UNUSED, Vocabulary
 from unitok.vocabulary_manifest import NO_ID
 from unitok_tokenizers.errors import InputError
@@ -36,7 +36,7 @@ class FreezeConfig:
 
     text_rows: bool = False
     known_rows: bool = False
-    layers: list[str] = field(default_factory=list)
+    layers: list[str | int] = field(default_factory=list)
 
     @property
     def holds_rows(self) -> bool:
@@ -104,13 +104,12 @@ def freeze(decoder: PreTrainedModel, config: FreezeConfig, vocabulary: Vocabular
         InputError: A layer does not exist, or nothing is left to train.
     """
     embeddings = embedding_parameters(decoder)
-    backbone: Any = decoder.get_decoder()
     if ALL in config.layers:
         kept = {id(p) for p in embeddings}
         frozen = [p for p in decoder.parameters() if id(p) not in kept]
     else:
-        numbers = _layer_numbers(config.layers, len(backbone.layers))
-        frozen = [p for number in numbers for p in backbone.layers[number].parameters()]
+        layers = decoder_layers(decoder) if config.layers else []
+        frozen = [p for one in _layer_numbers(config.layers, len(layers)) for p in layers[one].parameters()]
     for parameter in frozen:
         parameter.requires_grad_(False)
     if config.text_rows:
@@ -130,7 +129,7 @@ def _hold_rows(tables: Iterable[Tensor], ids: Tensor) -> None:
         table.register_hook(lambda gradient: gradient.index_fill(0, ids.to(gradient.device), 0.0))
 
 
-def _layer_numbers(ranges: Iterable[str], count: int) -> list[int]:
+def _layer_numbers(ranges: Iterable[str | int], count: int) -> list[int]:
     numbers: set[int] = set()
     for one in map(str, ranges):
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", one.strip())

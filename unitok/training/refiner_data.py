@@ -18,7 +18,7 @@ from tqdm import tqdm
 from unitok.data.drawing import draw_many
 from unitok.data.pools import training_batches
 from unitok.data.textures import sample_texture
-from unitok.data.tokenizing import find_folder
+from unitok.data.tokenizing import find_folder, load_processor
 from unitok.data.world.render import CANONICAL, Style, render
 from unitok.data.world.requests import sample_request
 from unitok.data.world.scene import sample_scene
@@ -106,6 +106,12 @@ class RefinerPairs(L.LightningDataModule):
         cell = codec[0].config.downsample
         if self.size % cell:
             raise InputError(f"data.size {self.size} is not a multiple of the {cell} pixels of a code; give another")
+        side = load_processor(folder).image_size if self.drawn else None
+        if side not in (None, self.size):
+            raise InputError(
+                f"data.drawn: the decoder of {self.checkpoint} draws pictures of {side} pixels; set data.size to that, "
+                "or data.drawn to 0"
+            )
         if self.validation_pools is None:
             draw = partial(scene_pair, size=self.size)
             large, small = draw_many(draw, self.validation, [self.seed, 1], "drawing held-out scenes")
@@ -154,7 +160,7 @@ class RefinerPairs(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         assert self.train_pools is not None
-        return training_batches(PairPool(self.train_pools, self.crop), self.batch_size)
+        return training_batches(PairPool(self.train_pools, self.crop), self.batch_size, self.trainer)
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         assert self.validation_pools is not None

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from unitok.audio_stream import AudioChunk, AudioFinished, AudioStarted
 from unitok.document import Audio, Document
+from unitok.grammar import Request
 from unitok.outputs import Media, SoundFormat, slug, write_media
 from unitok.prompt import AUDIO_PLACE, PLACE, message_parts
 from unitok.sounds import load_sound
@@ -72,6 +73,7 @@ class Chat:
         self._sound_format: SoundFormat = sound_format
         self._images: list[PILImage.Image] = []  # for the next message
         self._sounds: list[Audio] = []
+        self._warned = False
 
     def run(self, first: Sequence[str | PILImage.Image | Audio] = ()) -> None:
         """Answers the first message, if it has parts, and then what is typed, to /quit or the input's end.
@@ -121,7 +123,7 @@ class Chat:
         elif command == "/load" and argument:
             self.load(_path(argument))
         elif command == "/reset" and not argument:
-            self.document = Document()
+            self.document, self._warned = Document(), False
             self._forget_media()
         elif command == "/help" and not argument:
             print(HELP, file=sys.stderr)
@@ -147,12 +149,24 @@ class Chat:
                 if isinstance(event, TurnFinished):
                     self.document = event.document
                     self._forget_media()
+                    self._warn_of_end()
         except InputError as error:
             self._forget_media()  # what cannot be used would stand in the way of every later message
             hint = "; /reset begins a new conversation" if self.document.turns else ""
             raise InputError(f"{error}{hint}") from error
         finally:
             display.close()
+
+    def _warn_of_end(self) -> None:
+        """Says once that no picture fits into the rest of the context, of which only words would come."""
+        processor, engine = self._model.processor, self._model.engine
+        if self._warned or self._modality != "auto" or "image" not in processor.vocabulary.specs:
+            return
+        prompt = processor.encode(self.document.ask(" "), generation_prompt=True)
+        request = Request("image", self._sampling.max_tokens, grid=processor.grid)
+        if not engine.has_room(request, prompt, self._sampling):
+            self._warned = True
+            print("the context has no room left for a picture; /reset begins a new conversation", file=sys.stderr)
 
     def save(self, path: Path) -> None:
         """Writes the conversation as JSON; the file appears whole or not at all, and never over another."""
@@ -185,7 +199,7 @@ class Chat:
             raise InputError(f"{path}: {error}") from error
         if not document.turns or document.turns[-1].role != "assistant":
             raise InputError(f"{path} does not end with an answer, behind which the next message would stand")
-        self.document = document
+        self.document, self._warned = document, False
         self._forget_media()
         print(f"read {path}: {len(document.turns)} turns", file=sys.stderr)
 

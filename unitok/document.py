@@ -98,7 +98,7 @@ class Document:
 
         Args:
             image_saver: Saves a picture and returns the path to write down. Without it, pictures
-                are put into the JSON as ``data:`` URIs (PNG, so nothing is lost).
+                are put into the JSON as ``data:`` URIs (PNG, which keeps every pixel; codes are not written down).
             audio_saver: The same of sounds, which are put into the JSON as WAV files with 32 bits a sample.
 
         Raises:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,8 +19,8 @@ from unitok.candidates import best_answers
 from unitok.decoder_folder import merge_adapter
 from unitok.devices import usable_device
 from unitok.document import Document
-from unitok.engine import BATCH_SIZE, Engine, EngineOptions, Sampling
-from unitok.engine.sampling import check_seed
+from unitok.engine import BATCH_SIZE, Engine, EngineOptions, NoRoomError, Sampling
+from unitok.engine.sampling import check_integer, check_seed
 from unitok.grammar import Grammar, Modality, Request
 from unitok.hearing import Row, hear
 from unitok.model_card import model_card
@@ -220,14 +221,13 @@ class UniTok:
             InputError: A document cannot be encoded or leaves no room for its answer, or an option is out of
                 range.
         """
-        documents = [documents] if isinstance(documents, Document) else list(documents)
+        documents = _as_documents(documents)
         seeds = self._seeds(seed, len(documents), num)
-        if batch_size < 1:
-            raise InputError(f"batch_size must be at least 1, not {batch_size}")
+        check_integer(_whole(batch_size), "batch_size", low=1)
         refiner = self._loaded_refiner(refine_steps) if refine else None
-        sampling = sampling or self.sampling
+        sampling = _as_sampling(sampling or self.sampling)
         wanted = self._request(modality, sampling, grid, seconds)
-        rows, requests = self._rows(documents, wanted, sampling, seeds, batch_size)
+        rows, requests = self._rows(documents, wanted, sampling, seeds, batch_size, grid is not None)
         answers = best_answers(self.processor, self.engine, rows, requests, wanted, sampling, batch_size, progress)
         turns = [self.processor.parse_turn(answer) for answer in answers]
         answered = self.processor.with_media([
@@ -257,9 +257,10 @@ class UniTok:
         Raises:
             InputError: As :meth:`generate`, when the first event is asked for.
         """
-        sampling = (sampling or self.sampling).alone()
+        sampling = _as_sampling(sampling or self.sampling).alone()
         wanted = self._request(modality, sampling, grid, seconds)
-        (row,), requests = self._rows([document], wanted, sampling, [[seed]])
+        (document,), seeds = _as_documents(document), self._seeds(seed, 1, 1)
+        (row,), requests = self._rows([document], wanted, sampling, seeds, of_grid=grid is not None)
         heard = row.document.turns[-1].sounds if row.document is not document else ()
         yield from (SpeechHeard(sound.words) for sound in heard if sound.words)
         reader = EventReader(self.processor, row.document)
@@ -270,8 +271,7 @@ class UniTok:
 
     def _loaded_refiner(self, steps: int) -> RefinerPipeline:
         """The refiner; asked for before anything is drawn, so that what is wrong with it is known by then."""
-        if steps < 1:
-            raise InputError(f"refine_steps must be at least 1, not {steps}")
+        check_integer(_whole(steps), "refine_steps", low=1)
         return self.refiner
 
     def _rows(
@@ -281,12 +281,18 @@ class UniTok:
         sampling: Sampling,
         seeds: Sequence[Sequence[int]],
         batch_size: int = BATCH_SIZE,
+        of_grid: bool = False,
     ) -> tuple[list[Row], list[Request]]:
-        """The answers that are asked for, one to each document and seed of it, and what each may hold."""
+        """The answers that are asked for, one to each document and seed of it, and what each may hold.
+
+        ``of_grid``: the caller gave the grid of pictures, for which there must be room even where none is demanded.
+        """
         given = enumerate(zip(documents, self._prompts(documents), seeds, strict=True))
         rows = [Row(number, document, prompt, one) for number, (document, prompt, chosen) in given for one in chosen]
         if sampling.hear_first:
             rows = hear(self.processor, self.engine, rows, wanted, sampling, batch_size)
+        if of_grid and wanted.modality == "auto" and "image" in self.processor.vocabulary.specs:
+            self._fitted(replace(wanted, modality="image"), rows, sampling)
         return rows, self._fitted(wanted, rows, sampling)
 
     def _prompts(self, documents: Sequence[Document]) -> list[Tensor]:
@@ -300,9 +306,11 @@ class UniTok:
 
     def _seeds(self, seed: int | Sequence[int], documents: int, num: int) -> list[list[int]]:
         """The seed of each answer to each document."""
-        if num < 1:
-            raise InputError(f"num must be at least 1, not {num}")
-        first = [seed] * documents if isinstance(seed, int | Integral) else list(seed)
+        check_integer(_whole(num), "num", low=1)
+        try:
+            first = [seed] * documents if isinstance(seed, int | Integral) else list(seed)
+        except TypeError:
+            raise InputError(f"seed must be an integer of at least 0, or one for each document, not {seed!r}") from None
         if len(first) != documents:
             raise InputError(f"{len(first)} seeds were given for {documents} documents; give one, or one for each")
         for one in first:
@@ -329,9 +337,25 @@ class UniTok:
             try:
                 fitted[id(row.prompt)] = self.engine.fit(wanted, row.prompt, sampling, unconditional)
             except InputError as error:
-                message = "; ".join(filter(None, [str(error), sounds_in(self.processor, row.document)]))
+                of_room = sounds_in(self.processor, row.document) if isinstance(error, NoRoomError) else ""
+                message = "; ".join(filter(None, [str(error), of_room]))
                 raise InputError(f"document {row.number + 1}: {message}" if rows[-1].number else message) from None
         return [fitted[id(row.prompt)] for row in rows]
+
+
+def _as_documents(given: Any) -> list[Document]:
+    several = isinstance(given, Iterable) and not isinstance(given, str | Mapping)
+    documents: list[Any] = list(given) if several else [given]
+    for one in documents:
+        if not isinstance(one, Document):
+            raise InputError(f"give a Document, such as Document.user('hello'), not {one!r:.60}")
+    return documents
+
+
+def _as_sampling(given: Any) -> Sampling:
+    if not isinstance(given, Sampling):
+        raise InputError(f"sampling must be a Sampling, not {given!r:.60}")
+    return given
 
 
 def _whole(seed: Any) -> Any:

@@ -171,7 +171,8 @@ class Vocabulary:
                 raise InputError(f"vocabulary: unknown modality {spec.modality!r}; known are {known}")
             if spec.modality in self.specs:
                 raise InputError(f"vocabulary: modality {spec.modality!r} is given twice")
-            if [len(block) for block in entry.blocks] != [spec.codebook_size] * spec.num_codebooks:
+            sizes = {len(block) for block in entry.blocks}
+            if len(entry.blocks) != spec.num_codebooks or sizes != {spec.codebook_size}:
                 raise InputError(f"vocabulary: the blocks of {spec.modality!r} do not have the sizes of its spec")
             self.specs[spec.modality] = spec
             self._blocks[spec.modality] = [

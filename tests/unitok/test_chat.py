@@ -175,6 +175,16 @@ def test_save_into_a_missing_folder_is_one_line(talk, tmp_path: Path) -> None:
     assert err.count("error: ") == 1 and "cannot be written" in err
 
 
+def test_the_end_of_the_room_for_pictures_is_said_once(talk, tiny_model: UniTok) -> None:
+    grown = ["a"] * 40
+    _, _, errors = talk("hi", modality="auto")
+    assert "no room left for a picture" not in errors
+    _, _, errors = talk(*grown, modality="auto")
+    assert errors.count("no room left for a picture; /reset begins") == 1
+    _, _, errors = talk(*grown, "/reset", *grown, modality="auto")
+    assert errors.count("no room left for a picture; /reset begins") == 2
+
+
 def test_reset_quit_and_help(talk) -> None:
     chat, _, err = talk("one", "/reset", "two", "/help", "/quit", "three")
     assert [turn.text for turn in chat.document.turns if turn.role == "user"] == ["two"]

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from unitok.data.tokenizing import encode_documents, world_documents
+from unitok.data.encoding import encode_documents
+from unitok.data.tokenizing import world_documents
 from unitok.decoder_folder import load_decoder
 from unitok.engine import Engine, EngineOptions, Sampling, compiled
 from unitok.engine.blocks import Block, Blocks
@@ -135,6 +136,41 @@ def test_what_stops_the_compiler_is_one_line(
     with pytest.raises(InputError, match=r"cannot be compiled here \(no compiler\); leave compile out"):
         engine.forward()
     assert not list(cache.glob(".*"))
+
+
+def test_a_file_that_was_cut_off_is_made_anew(
+    cache: Path, make_decoder: Callable[..., PreTrainedModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(module: object, decoder: object, path: Path, of_one: bool) -> None:
+        path.write_bytes(b"whole")
+
+    def load(path: str, **_: object) -> str:
+        if Path(path).read_bytes() != b"whole":
+            raise RuntimeError("Failed to initialize zip archive")
+        return path
+
+    monkeypatch.setattr(compiled, "_compile", make)
+    monkeypatch.setattr(torch._inductor, "aoti_load_package", load)
+    file = compiled.cache_folder() / "step.pt2"
+    file.write_bytes(b"who")
+    assert compiled._compiled(make_decoder(SIZE), None, file.name, of_one=True) == str(file)
+    assert file.read_bytes() == b"whole"
+    file.unlink()
+
+
+def test_a_cache_that_is_no_folder_is_named(
+    tiny_processor: Processor,
+    tiny_grammar: Grammar,
+    make_decoder: Callable[..., PreTrainedModel],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(compiled.CACHE, str(tmp_path / "file"))
+    options = EngineOptions(compile=True)
+    engine = Engine(make_decoder(tiny_processor.vocabulary.size), tiny_processor.vocabulary, tiny_grammar, options)
+    with pytest.raises(InputError, match=r"compile: .*file.* cannot be written: Not a directory"):
+        engine.forward()
 
 
 @pytest.mark.parametrize("options", [EngineOptions(compile=True), EngineOptions(weights="int8")])

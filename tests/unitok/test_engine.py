@@ -379,6 +379,8 @@ def test_only_sounds_that_are_guided_have_a_second_row(
 
     monkeypatch.setattr(sound_decoder, "forward", counting)
     engine = Engine(sound_decoder, processor.vocabulary, Grammar(processor.vocabulary))
+    engine.forward()
+    seen.clear()  # of what was tried before anything is generated
     engine.generate(prompts[:1], [request_], sampling, [0], processor.unconditional())
     assert seen == {rows}
 

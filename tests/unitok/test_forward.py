@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from unitok.document import Document
-from unitok.engine import Engine, Sampling, fast_decoder
+from unitok.engine import Engine, Sampling, SamplingParams, fast_decoder
 from unitok.engine.blocks import Block, Blocks
 from unitok.engine.decoder_weights import DecoderWeights
 from unitok.engine.fast_decoder import FastDecoder
@@ -28,6 +28,7 @@ from unitok.grammar import Grammar, Request
 from unitok.model import UniTok
 from unitok.processor import Processor
 from unitok.shipped import find_checkpoint
+from unitok_tokenizers.errors import InputError
 
 SIZE = 60
 """V; the decoders have a few more logits."""
@@ -440,3 +441,44 @@ def test_tiny_in_bfloat16_answers_as_its_module(monkeypatch: pytest.MonkeyPatch)
             a, b = float(logits[ids[first]]), float(logits[other_ids[first]])
             assert abs(a - b) < ROUNDING * max(abs(a), abs(b)) and max(a, b) == float(logits.max())
     assert same > len(prompts) / 2
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "mistral", "falcon"])
+def test_other_families_answer_in_a_batch_as_alone(kind: str, tiny_processor: Processor, tiny_grammar: Grammar) -> None:
+    decoder = of_family(kind, tiny_processor.vocabulary.size)
+    engine = Engine(decoder, tiny_processor.vocabulary, tiny_grammar)
+    prompts = [torch.tensor([1, 2, 3]), torch.tensor([4, 5, 6, 7, 8])]
+    requests = [Request("text", 12)] * 2
+    greedy = Sampling(text=SamplingParams(0.0))
+    together = engine.generate(prompts, requests, greedy, [0, 0])
+    for prompt, request, answer in zip(prompts, requests, together, strict=True):
+        assert torch.equal(engine.generate([prompt], [request], greedy, [0])[0], answer)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        ("bloom", {}, "a decoder of model_type bloom cannot be run"),
+        ("falcon", {"alibi": True}, "a decoder of model_type falcon cannot be run"),
+        ("rwkv", {}, "a decoder of model_type rwkv cannot be run"),
+        ("gpt_neo", {"attention_types": [[["global", "local"], 1]]}, "local attention of its own kind cannot be run"),
+    ],
+)
+def test_families_that_count_columns_or_keep_a_state_are_refused(
+    kind: str, settings: dict[str, Any], message: str, tiny_processor: Processor, tiny_grammar: Grammar
+) -> None:
+    decoder = of_family(kind, tiny_processor.vocabulary.size, **settings)
+    with pytest.raises(InputError, match=message):
+        Engine(decoder, tiny_processor.vocabulary, tiny_grammar).forward()
+
+
+def of_family(kind: str, vocab_size: int, **settings: Any) -> PreTrainedModel:
+    """A small decoder of a family of ``transformers``."""
+    torch.manual_seed(0)
+    sizes: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    if kind == "mistral":
+        sizes |= {"intermediate_size": 16, "num_key_value_heads": 2}
+    if kind == "gpt_neo":
+        sizes = {"hidden_size": 16, "num_layers": 2, "num_heads": 2}
+    config = AutoConfig.for_model(kind, vocab_size=vocab_size, initializer_range=0.3, **sizes, **settings)
+    return AutoModelForCausalLM.from_config(config).eval()

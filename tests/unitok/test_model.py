@@ -4,6 +4,7 @@ import dataclasses
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -265,6 +266,46 @@ def test_integers_of_numpy_are_seeds(tiny_model: UniTok) -> None:
     for seed in (True, 1.5, np.float64(3)):
         with pytest.raises(InputError, match="seed must be an integer"):
             tiny_model.generate(asked, "text", sampling, seed=[seed])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"documents": "hello"}, "give a Document, such as"),
+        ({"documents": ["hello"]}, "give a Document, such as"),
+        ({"documents": {"role": "user"}}, "give a Document, such as"),
+        ({"sampling": {"max_tokens": 5}}, "sampling must be a Sampling"),
+        ({"sampling": SamplingParams(0.5)}, "sampling must be a Sampling"),
+        ({"grid": 10}, "grid must be two integers"),
+        ({"grid": (10,)}, "grid must be two integers"),
+        ({"grid": (2.0, 2.0)}, "grid must be two integers"),
+        ({"grid": "2x2"}, "grid must be two integers"),
+        ({"num": 1.5}, "num must be an integer"),
+        ({"num": "2"}, "num must be an integer"),
+        ({"seed": None}, "seed must be an integer"),
+        ({"seed": 1.5}, "seed must be an integer"),
+        ({"batch_size": "2"}, "batch_size must be an integer"),
+        ({"batch_size": 1.5}, "batch_size must be an integer"),
+    ],
+)
+def test_an_argument_of_another_kind_is_named(tiny_model: UniTok, options: dict[str, Any], message: str) -> None:
+    given = {"documents": Document.user("hi"), "modality": "image", **options}
+    with pytest.raises(InputError, match=message):
+        tiny_model.generate(**given)
+
+
+@pytest.mark.parametrize("options", [{"text": None}, {"image": {"temperature": 1.0}}, {"edit": 1}])
+def test_settings_of_another_kind_are_named(options: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"sampling\.(text|image|edit) must be SamplingParams"):
+        Sampling(**options)
+
+
+def test_a_grid_without_room_is_refused_where_a_picture_may_come(tiny_model: UniTok) -> None:
+    asked = Document.user("a star")
+    with pytest.raises(InputError, match="an image needs"):
+        tiny_model.generate(asked, "auto", Sampling(max_tokens=24), grid=(8, 8))
+    with pytest.raises(InputError, match="an image needs"):
+        next(tiny_model.stream(asked, "auto", Sampling(max_tokens=24), grid=(8, 8)))
 
 
 def test_an_answer_is_not_answered(tiny_model: UniTok) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unitok.engine.engine import BATCH_SIZE, Engine, EngineOptions, Piece
+from unitok.engine.engine import BATCH_SIZE, Engine, EngineOptions, NoRoomError, Piece
 from unitok.engine.sampling import Sampling, SamplingParams
 
-__all__ = ["BATCH_SIZE", "Engine", "EngineOptions", "Piece", "Sampling", "SamplingParams"]
+__all__ = ["BATCH_SIZE", "Engine", "EngineOptions", "NoRoomError", "Piece", "Sampling", "SamplingParams"]

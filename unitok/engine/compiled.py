@@ -13,6 +13,7 @@ import hashlib
 import os
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -223,9 +224,17 @@ def compile_step(decoder: nn.Module, weights: Weights | None = None) -> Step:
 def _compiled(decoder: nn.Module, weights: Weights | None, name: str, of_one: bool) -> Step:
     """The step of that file, of one token or of any number; compiled if there is no such file."""
     path = cache_folder() / name
-    if not path.is_file():
-        _compile(StepModule(decoder, weights).eval(), decoder, path, of_one)
     device = next(decoder.parameters()).device
+    if path.is_file():
+        try:
+            return _loaded(path, device)
+        except RuntimeError:  # cut off, by a full disk or a copy
+            path.unlink(missing_ok=True)
+    _compile(StepModule(decoder, weights).eval(), decoder, path, of_one)
+    return _loaded(path, device)
+
+
+def _loaded(path: Path, device: torch.device) -> Step:
     on_cuda = device.type == "cuda"  # without the locks of several threads, which CUDA graphs do not bear
     number = device.index if on_cuda and device.index is not None else -1
     return torch._inductor.aoti_load_package(str(path), run_single_threaded=on_cuda, device_index=number)
@@ -254,7 +263,8 @@ def _compile(module: StepModule, decoder: Any, path: Path, of_one: bool) -> None
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"this decoder cannot be compiled here ({reason}); leave compile out") from error
     finally:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):
+            fresh.unlink()
 
 
 def _example(decoder: Any, of_one: bool) -> tuple[tuple[Any, ...], tuple[Any, ...]]:

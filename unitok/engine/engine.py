@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from unitok.engine.batching import Batch
 from unitok.engine.blocks import Blocks
@@ -22,6 +23,7 @@ from unitok.engine.fast_decoder import FastDecoder
 from unitok.engine.forward import Forward
 from unitok.engine.likelihood import log_likelihoods
 from unitok.engine.live import Query
+from unitok.engine.module_check import check_rows
 from unitok.engine.module_decoder import ModuleDecoder, check_layers
 from unitok.engine.planning import Planner
 from unitok.engine.projections import Weights
@@ -33,6 +35,10 @@ from unitok_tokenizers.errors import InputError
 
 BATCH_SIZE = 64
 """Answers that are written at once."""
+
+
+class NoRoomError(InputError):
+    """A prompt leaves too little of the context for its answer."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +175,8 @@ class Engine:
         reason, options = reason_against(self._decoder), self._options
         if reason is not None:
             self._check_options(reason)
+            if isinstance(self._decoder, PreTrainedModel):
+                check_rows(self._decoder)
         self._weights = None if reason else DecoderWeights(self._decoder, options.weights)
         self._step = compile_step(self._decoder, options.weights) if options.compile else None
         self._graphed = []
@@ -324,7 +332,7 @@ class Engine:
             fitted = replace(request, max_tokens=room)
             self._grammar.start([fitted])
         except InputError:
-            raise InputError(
+            raise NoRoomError(
                 f"the prompt has {length} tokens and the model's context holds {self.context}, which leaves "
                 f"{room} for the answer, too few; shorten the prompt"
             ) from None

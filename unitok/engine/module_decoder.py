@@ -136,6 +136,8 @@ def check_layers(config: Any) -> None:
     strange = set(getattr(config, "layer_types", None) or ()) - ATTENTION_LAYERS
     if strange:
         raise InputError(f"a decoder with {', '.join(sorted(strange))} layers cannot be run: its rows cannot be padded")
+    if "local" in (getattr(config, "attention_layers", None) or ()):  # GPT-Neo's, which counts columns as tokens
+        raise InputError("a decoder with local attention of its own kind cannot be run: its rows cannot be padded")
 
 
 @contextmanager

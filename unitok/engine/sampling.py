@@ -45,14 +45,14 @@ class SamplingParams:
     temperature_alone: float | None = None
 
     def __post_init__(self) -> None:
-        _check_number(self.temperature, "temperature", low=0.0, high=100.0)
+        check_number(self.temperature, "temperature", low=0.0, high=100.0)
         if self.temperature_alone is not None:
-            _check_number(self.temperature_alone, "temperature_alone", low=0.0, high=100.0)
-        _check_number(self.top_p, "top_p", low=0.0, high=1.0)
+            check_number(self.temperature_alone, "temperature_alone", low=0.0, high=100.0)
+        check_number(self.top_p, "top_p", low=0.0, high=1.0)
         if self.top_p == 0:
             raise InputError("top_p is 0, which leaves no token: give more than 0, or a temperature of 0")
-        _check_integer(self.top_k, "top_k", low=0)
-        _check_integer(self.best_of, "best_of", low=1)
+        check_integer(self.top_k, "top_k", low=0)
+        check_integer(self.best_of, "best_of", low=1)
 
     def alone(self) -> SamplingParams:
         """The settings of answers that have one candidate."""
@@ -97,12 +97,16 @@ class Sampling:
     both_orders: bool = False
 
     def __post_init__(self) -> None:
-        _check_number(self.guidance_scale, "guidance_scale", low=0.0, high=100.0)
+        for name in ("text", "image", "audio", "edit"):
+            given = getattr(self, name)
+            if not isinstance(given, SamplingParams) and (name != "edit" or given is not None):
+                raise InputError(f"sampling.{name} must be SamplingParams, not {given!r}")
+        check_number(self.guidance_scale, "guidance_scale", low=0.0, high=100.0)
         if self.edit_guidance_scale is not None:
-            _check_number(self.edit_guidance_scale, "edit_guidance_scale", low=0.0, high=100.0)
-        _check_number(self.audio_guidance_scale, "audio_guidance_scale", low=0.0, high=100.0)
-        _check_integer(self.max_tokens, "max_tokens", low=1)
-        _check_integer(self.window, "window", low=1)
+            check_number(self.edit_guidance_scale, "edit_guidance_scale", low=0.0, high=100.0)
+        check_number(self.audio_guidance_scale, "audio_guidance_scale", low=0.0, high=100.0)
+        check_integer(self.max_tokens, "max_tokens", low=1)
+        check_integer(self.window, "window", low=1)
         for name in ("hear_first", "redraw", "both_orders"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{name} must be true or false, not {getattr(self, name)!r}")
@@ -237,7 +241,7 @@ def uniforms(seeds: Sequence[int], count: int) -> Tensor:
 
 def check_seed(seed: int) -> None:
     """Raises InputError for what is no seed: an integer from 0 to :data:`MAX_SEED`."""
-    _check_integer(seed, "seed", low=0, high=MAX_SEED)
+    check_integer(seed, "seed", low=0, high=MAX_SEED)
 
 
 def guide(cond: Tensor, uncond: Tensor, scale: float) -> Tensor:
@@ -251,12 +255,14 @@ def guide(cond: Tensor, uncond: Tensor, scale: float) -> Tensor:
     return torch.lerp(uncond, cond, scale)
 
 
-def _check_number(value: Any, name: str, low: float, high: float) -> None:
+def check_number(value: Any, name: str, low: float, high: float) -> None:
+    """Raises `InputError`, which calls ``value`` by its name, unless it is a number in [low, high]."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise InputError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
 
 
-def _check_integer(value: Any, name: str, low: int, high: int | None = None) -> None:
+def check_integer(value: Any, name: str, low: int, high: int | None = None) -> None:
+    """Raises `InputError`, which calls ``value`` by its name, unless it is an integer in [low, high]."""
     is_integer = isinstance(value, int) and not isinstance(value, bool)
     if not is_integer or value < low or (high is not None and value > high):
         bounds = f"from {low} to {high}" if high is not None else f"of at least {low}"

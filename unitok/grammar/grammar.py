@@ -112,6 +112,8 @@ class Grammar:
             return 0, least, 0
         if wanted and request.max_tokens <= least:
             raise InputError(f"an image needs {least + 1} tokens, but max_tokens is {request.max_tokens}; raise it")
+        if request.max_tokens <= least:
+            return 0, least, 0
         images = 1 if wanted else _UNLIMITED if request.max_images is None else request.max_images
         return images, least, self._image.template(request) if images else 0
 

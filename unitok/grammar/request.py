@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from unitok_tokenizers.errors import InputError
 
@@ -40,6 +40,9 @@ class Request:
     def __post_init__(self) -> None:
         if self.modality not in get_args(Modality):
             raise InputError(f"modality {self.modality!r} is not one of {', '.join(get_args(Modality))}")
+        grid: Any = self.grid  # of a caller who need not keep to its type
+        if grid is not None and not (isinstance(grid, tuple | list) and [type(n) for n in grid] == [int, int]):
+            raise InputError(f"grid must be two integers, the height and the width in codes, not {grid!r}")
         if self.max_tokens < 2:
             raise InputError(f"max_tokens must be at least 2 (a token and the turn's end), not {self.max_tokens}")
         for name in ("max_images", "max_audio"):

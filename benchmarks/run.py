@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from unitok.outputs import refuse_unwritable
 from unitok.terminal import ArgumentParser, integer, run
 from unitok_tokenizers.errors import InputError
 
@@ -56,6 +57,7 @@ def measure(argv: Sequence[str]) -> None:
     device, probe = torch.device(options.device), IdleProbe(options.patience, not options.allow_busy)
     dtype = getattr(torch, options.dtype) if options.dtype else fast_dtype(device)
     setup = Setup(device, dtype, options.pairs, probe, tuple(options.subjects), not options.no_compile)
+    refuse_unwritable(options.output, "--output")
     figures = []
     for name in options.sections:
         for figure in measurements[name].measure(setup):

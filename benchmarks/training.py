@@ -21,16 +21,19 @@ from torch.nn.utils.rnn import pad_sequence
 
 from benchmarks.measure import Ratio
 from benchmarks.setup import Setup, not_measured
+from unitok.codec_batches import VALUES_PER_BATCH
+from unitok.data.encoding import encode_documents
 from unitok.data.packing import PackedBatch
 from unitok.data.sampling_plan import PackedCaches, PackingSampler
 from unitok.data.token_cache import TokenCache, TokenCacheWriter
-from unitok.data.tokenizing import encode_documents, load_processor, world_documents
+from unitok.data.tokenizing import load_processor, world_documents
 from unitok.evaluation.figures import Figure
 from unitok.shipped import find_checkpoint
 from unitok.training.decoder import DecoderModule
 from unitok.training.loss import LossConfig, chunked_cross_entropy
 from unitok_tokenizers.codebook import Codebook
 from unitok_tokenizers.image import ImageTokenizer
+from unitok_tokenizers.image_io import to_tensor
 
 SECTION = "training"
 THROUGHPUT, MEMORY, SEARCH, PICTURES, WAITING = 1.7, 0.25, 4.0, 0.8, 0.02
@@ -240,11 +243,13 @@ def _pictures(setup: Setup) -> Figure:
     side = processor.image_size or 80
     documents = list(islice(world_documents([0], "train", side), DOCUMENTS))
     pictures = [part.image for document in documents for turn in document.turns for part in turn.images if part.image]
-    media = torch.zeros(len(pictures), 3, side, side)
+    media = torch.stack([to_tensor(processor.prepare_image(picture)) for picture in pictures])
+    batches = media.split(VALUES_PER_BATCH // side**2)  # as they are encoded, which the processor's caches hold
 
     def bare() -> None:
         with torch.inference_mode():
-            tokenizer.encoder(media)
+            for batch in batches:
+                tokenizer.encoder(batch)
 
     ratio = setup.compare(bare, lambda: processor.encode_images(pictures))
     note = f"{len(pictures)} pictures of {side} x {side} pixels, from Pillow's to codes"

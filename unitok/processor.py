@@ -28,7 +28,7 @@ from unitok.vocabulary import Vocabulary
 from unitok_detokenizers.audio_stream import StreamableDetokenizer
 from unitok_tokenizers import Detokenizer, Tokenizer
 from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.image_io import to_pil, to_rgb, to_tensor
+from unitok_tokenizers.image_io import to_bytes, to_pil, to_range, to_rgb
 
 
 class TextCodec(Protocol):
@@ -295,8 +295,9 @@ class Processor:
             return []
         if self.image_tokenizer is None:
             raise InputError("this model cannot read pictures: it has no image tokenizer")
-        media = [to_tensor(self.prepare_image(image)) for image in images]
-        return in_batches(self.image_tokenizer, self.image_tokenizer.encode, media)
+        encode = self.image_tokenizer.encode
+        media = [to_bytes(self.prepare_image(image)) for image in images]
+        return in_batches(self.image_tokenizer, lambda batch: encode(to_range(batch)), media)
 
     def decode_images(self, codes: Sequence[Tensor]) -> list[PILImage.Image]:
         """The picture of each image's codes int64 ``[K, h, w]``."""
@@ -366,8 +367,8 @@ class Processor:
             InputError: There is none, or the vocabulary has no audio codes.
         """
         least = self.hop_length / self.sample_rate
-        if not least <= seconds < math.inf:
-            raise InputError(f"seconds must be at least {least:g}, the length of a frame, not {seconds:g}")
+        if not isinstance(seconds, int | float) or not least <= seconds < math.inf:
+            raise InputError(f"seconds must be at least {least:g}, the length of a frame, not {seconds}")
         return int(min(seconds / least, sys.maxsize) + 1e-9)  # what is whole must not be lost to rounding
 
     def encode_sounds(self, sounds: Sequence[Audio]) -> list[Tensor]:

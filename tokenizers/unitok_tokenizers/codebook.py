@@ -18,7 +18,7 @@ from unitok_tokenizers.errors import InputError
 Metric = Literal["euclidean", "cosine", "fsq"]
 Combine = Literal["sum", "concatenate"]
 
-CHUNK = 256
+CHUNK = 512
 """Rows of one search step: the scores of a chunk stay in the processor's cache."""
 
 
@@ -104,9 +104,9 @@ class Codebook(nn.Module):
             x = F.normalize(x, dim=-1)
         codes = []
         for vectors in books.float():
-            # argmin |x - v|^2 = argmax x.v - |v|^2 / 2, one matrix product a chunk
-            half_norms = vectors.square().sum(-1) / 2
-            found = torch.cat([(part @ vectors.T - half_norms).argmax(-1) for part in x.split(CHUNK)])
+            # argmin |x - v|^2 = argmax x.v - |v|^2 / 2, one matrix product a chunk; max finds it faster than argmax
+            half_norms = vectors.square().sum(-1) / -2
+            found = torch.cat([torch.addmm(half_norms, part, vectors.T).max(-1).indices for part in x.split(CHUNK)])
             codes.append(found)
             if len(books) > 1:
                 x = x - vectors[found]

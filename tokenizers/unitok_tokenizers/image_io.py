@@ -150,10 +150,20 @@ def save_image(image: Image.Image, path: str | Path, overwrite: bool = False) ->
 
 def to_tensor(image: Image.Image | np.ndarray) -> Tensor:
     """float32 ``[3, H, W]`` in ``[-1, 1]`` of a PIL image or of uint8 ``[H, W, 3]``."""
+    return to_range(to_bytes(image).contiguous())
+
+
+def to_bytes(image: Image.Image | np.ndarray) -> Tensor:
+    """uint8 ``[3, H, W]`` of a PIL image or of uint8 ``[H, W, 3]``."""
     pixels = np.array(to_rgb(image)) if isinstance(image, Image.Image) else np.ascontiguousarray(image)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise InputError(f"pixels must be uint8 [H, W, 3], not {pixels.dtype} {list(pixels.shape)}")
-    return torch.from_numpy(pixels).permute(2, 0, 1).float().div_(127.5).sub_(1.0).contiguous()
+    return torch.from_numpy(pixels).permute(2, 0, 1)
+
+
+def to_range(pixels: Tensor) -> Tensor:
+    """uint8 as float32 in ``[-1, 1]``."""
+    return pixels.float().div_(127.5).sub_(1.0)
 
 
 def to_pil(tensor: Tensor) -> Image.Image:

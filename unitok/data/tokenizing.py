@@ -345,12 +345,15 @@ def check_tokenizers(cache: TokenCache, folder: Path) -> None:
         folder: The checkpoint or base that it is used with.
 
     Raises:
-        InputError: It was made with other weights of a tokenizer.
+        InputError: It was made with other weights, or other words, of a tokenizer.
     """
     made, here = cache.meta.get("tokenizers") or {}, tokenizers_identity(folder)["tokenizers"]
     for name in sorted(made.keys() & here.keys()):
-        if name.endswith(".safetensors") and made[name] != here[name]:
-            raise InputError(f"{cache.folder} was made with another {name} than that of {folder}; make it anew")
+        if name.endswith((".safetensors", "tokenizer.json")) and made[name] != here[name]:
+            raise InputError(
+                f"{cache.folder} was made with another {name} than that of {folder}; make it anew, or give "
+                f"{folder / 'vocabulary.json'} as model.vocabulary if all ids mean the same"
+            )
 
 
 def files_identity(folder: Path) -> dict[str, Any]:

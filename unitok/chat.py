@@ -164,7 +164,8 @@ class Chat:
             return
         prompt = processor.encode(self.document.ask(" "), generation_prompt=True)
         request = Request("image", self._sampling.max_tokens, grid=processor.grid)
-        if not engine.has_room(request, prompt, self._sampling):
+        ever = engine.has_room(request, prompt[:1], self._sampling)
+        if ever and not engine.has_room(request, prompt, self._sampling):
             self._warned = True
             print("the context has no room left for a picture; /reset begins a new conversation", file=sys.stderr)
 

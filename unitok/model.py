@@ -259,7 +259,7 @@ class UniTok:
         """
         sampling = _as_sampling(sampling or self.sampling).alone()
         wanted = self._request(modality, sampling, grid, seconds)
-        (document,), seeds = _as_documents(document), self._seeds(seed, 1, 1)
+        (document,), seeds = _as_documents([document]), self._seeds(seed, 1, 1)
         (row,), requests = self._rows([document], wanted, sampling, seeds, of_grid=grid is not None)
         heard = row.document.turns[-1].sounds if row.document is not document else ()
         yield from (SpeechHeard(sound.words) for sound in heard if sound.words)

@@ -27,9 +27,9 @@ def talk(
 ) -> Callable[..., tuple[Chat, str, str]]:
     """Types lines into a new conversation; returns it with what went to stdout and stderr."""
 
-    def call(*lines: str, modality: Modality = "text", seed: int = 0) -> tuple[Chat, str, str]:
+    def call(*lines: str, modality: Modality = "text", seed: int = 0, max_tokens: int = 24) -> tuple[Chat, str, str]:
         monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
-        chat = Chat(tiny_model, Sampling(max_tokens=24), modality, tmp_path / "out", seed)
+        chat = Chat(tiny_model, Sampling(max_tokens=max_tokens), modality, tmp_path / "out", seed)
         chat.run()
         captured = capsys.readouterr()
         return chat, captured.out, captured.err
@@ -178,6 +178,8 @@ def test_save_into_a_missing_folder_is_one_line(talk, tmp_path: Path) -> None:
 def test_the_end_of_the_room_for_pictures_is_said_once(talk, tiny_model: UniTok) -> None:
     grown = ["a"] * 40
     _, _, errors = talk("hi", modality="auto")
+    assert "no room left for a picture" not in errors
+    _, _, errors = talk("hi", modality="auto", max_tokens=8)  # which never were enough for one
     assert "no room left for a picture" not in errors
     _, _, errors = talk(*grown, modality="auto")
     assert errors.count("no room left for a picture; /reset begins") == 1

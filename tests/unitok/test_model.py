@@ -318,3 +318,9 @@ def test_a_device_that_is_not_there_is_named(tiny_model: UniTok) -> None:
         with pytest.raises(InputError, match=f"device '{device}' cannot be used here"):
             tiny_model.to(device)
     assert tiny_model.to("cpu") is tiny_model and tiny_model.device == torch.device("cpu")
+
+
+def test_a_stream_answers_one_document(tiny_model: UniTok) -> None:
+    asked: Any = [Document.user("hi"), Document.user("ho")]
+    with pytest.raises(InputError, match="give a Document, such as"):
+        next(tiny_model.stream(asked))

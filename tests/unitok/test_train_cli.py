@@ -202,7 +202,7 @@ def test_documents_beyond_the_decoders_positions_are_refused(
 def test_fewer_passes_than_the_schedule_has_steps_for_are_told(
     config: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    config["trainer"]["max_steps"] = 50
+    config["trainer"] |= {"max_steps": 50, "max_epochs": 1}
     assert run(train.command, arguments(config, tmp_path, "--data.epochs", "1")) == 0
     assert "data.epochs ends the run at about step" in caplog.text
 

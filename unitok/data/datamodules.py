@@ -87,7 +87,8 @@ class _PackedDataModule(L.LightningDataModule):
         )
 
     def _begin_stream(self, sampler: PackingSampler | CountingSampler) -> None:
-        if self.trainer is not None and self.trainer.max_epochs not in UNSAID_EPOCHS:
+        endless = getattr(self, "epochs", None) is None
+        if endless and self.trainer is not None and self.trainer.max_epochs not in UNSAID_EPOCHS:
             raise InputError(
                 f"trainer.max_epochs {self.trainer.max_epochs}: this data has no end of its own; give data.epochs, "
                 "where it has that, or trainer.max_steps"

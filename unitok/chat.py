@@ -16,6 +16,7 @@ from tqdm import tqdm
 from unitok.audio_stream import AudioChunk, AudioFinished, AudioStarted
 from unitok.document import Audio, Document
 from unitok.grammar import Request
+from unitok.hearing import in_words
 from unitok.outputs import Media, SoundFormat, slug, write_media
 from unitok.prompt import AUDIO_PLACE, PLACE, message_parts
 from unitok.sounds import load_sound
@@ -162,7 +163,7 @@ class Chat:
         processor, engine = self._model.processor, self._model.engine
         if self._warned or self._modality != "auto" or "image" not in processor.vocabulary.specs:
             return
-        prompt = processor.encode(self.document.ask(" "), generation_prompt=True)
+        prompt = processor.encode(in_words(self.document.ask(" ")), generation_prompt=True)
         request = Request("image", self._sampling.max_tokens, grid=processor.grid)
         ever = engine.has_room(request, prompt[:1], self._sampling)
         if ever and not engine.has_room(request, prompt, self._sampling):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
@@ -324,6 +325,8 @@ class UniTok:
         self, modality: Modality, sampling: Sampling, grid: tuple[int, int] | None, seconds: float | None
     ) -> Request:
         """What an answer may hold."""
+        if isinstance(grid, tuple | list):
+            grid = tuple(map(_whole, grid))  # type: ignore[assignment]
         frames = None if seconds is None else self.processor.frames_in(seconds)
         return Request(modality, sampling.max_tokens, grid=grid or self.processor.grid, max_frames=frames)
 
@@ -344,8 +347,10 @@ class UniTok:
 
 
 def _as_documents(given: Any) -> list[Document]:
-    several = isinstance(given, Iterable) and not isinstance(given, str | Mapping)
-    documents: list[Any] = list(given) if several else [given]
+    documents: list[Any] = [given]
+    if not isinstance(given, Document | str | Mapping):
+        with suppress(TypeError):  # of what is no sequence
+            documents = list(given)
     for one in documents:
         if not isinstance(one, Document):
             raise InputError(f"give a Document, such as Document.user('hello'), not {one!r:.60}")

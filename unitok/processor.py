@@ -9,6 +9,7 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from numbers import Real
 from typing import Any, Protocol
 
 import torch
@@ -367,7 +368,7 @@ class Processor:
             InputError: There is none, or the vocabulary has no audio codes.
         """
         least = self.hop_length / self.sample_rate
-        if not isinstance(seconds, int | float) or not least <= seconds < math.inf:
+        if not isinstance(seconds, Real) or not least <= seconds < math.inf:
             raise InputError(f"seconds must be at least {least:g}, the length of a frame, not {seconds}")
         return int(min(seconds / least, sys.maxsize) + 1e-9)  # what is whole must not be lost to rounding
 

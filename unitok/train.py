@@ -167,7 +167,7 @@ def command(argv: Sequence[str]) -> None:
         def before_fit(self) -> None:
             goes_on = self.config[self.config.subcommand].get("ckpt_path") is not None
             check_run_folders(self.trainer, self.model, goes_on)
-            self.trainer.callbacks.insert(0, StopBetweenSteps())  # pyright: ignore[reportAttributeAccessIssue]
+            self.trainer.callbacks.append(StopBetweenSteps())  # pyright: ignore[reportAttributeAccessIssue]
 
     try:
         TrainCLI(

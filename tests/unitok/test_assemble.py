@@ -138,14 +138,20 @@ def test_codecs_of_what_ships_are_named_by_its_name(tmp_path: Path) -> None:
     assert specs == Vocabulary.load(find_folder("tiny") / "vocabulary.json").specs
 
 
+@pytest.mark.parametrize("channels", [4, 6])
 def test_halves_of_two_codecs_are_refused(
-    image_codec: Path, tmp_path: Path, make_decoder: Callable[..., PreTrainedModel], capsys: pytest.CaptureFixture[str]
+    channels: int,
+    image_codec: Path,
+    tmp_path: Path,
+    make_decoder: Callable[..., PreTrainedModel],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     base = ["base", "--text-size", "300", "--image-codec", str(image_codec), "--output"]
     assert main([*base, str(tmp_path / "base")]) == 0
     make_decoder(Vocabulary.load(tmp_path / "base" / "vocabulary.json").size).save_pretrained(tmp_path / "decoder")
-    other = ImageDetokenizer.from_pretrained(image_codec / "image_detokenizer")
-    other.codebook.vectors.copy_(other.codebook.vectors.flip(1))
+    codebook = CodebookConfig(size=16, channels=channels)
+    other = ImageDetokenizer(ImageDetokenizerConfig(patch=8, widths=[8], blocks=[1], codebook=codebook))
+    other.codebook.vectors.normal_()
     other.save_pretrained(image_codec / "image_detokenizer")
     checkpoint = ["checkpoint", "--base", str(tmp_path / "base"), "--decoder", str(tmp_path / "decoder")]
     for command in (

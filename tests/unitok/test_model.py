@@ -320,6 +320,23 @@ def test_a_device_that_is_not_there_is_named(tiny_model: UniTok) -> None:
     assert tiny_model.to("cpu") is tiny_model and tiny_model.device == torch.device("cpu")
 
 
+def test_numbers_of_numpy_and_any_sequence_are_taken(tiny_model: UniTok) -> None:
+    class Pair:
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, index: int) -> Document:
+            return [Document.user("hi"), Document.user("ho")][index]
+
+    sampling, two = Sampling(max_tokens=12), np.int64(2)
+    many: Any = Pair()
+    assert len(tiny_model.generate(many, "text", sampling)) == 2
+    grid: Any = [two, two]
+    asked = Document.user("hi")
+    drawn = tiny_model.generate(asked, "image", Sampling(max_tokens=40), grid=grid)
+    assert drawn == tiny_model.generate(asked, "image", Sampling(max_tokens=40), grid=(2, 2))
+
+
 def test_a_stream_answers_one_document(tiny_model: UniTok) -> None:
     asked: Any = [Document.user("hi"), Document.user("ho")]
     with pytest.raises(InputError, match="give a Document, such as"):

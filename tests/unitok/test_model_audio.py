@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image as PILImage
@@ -63,9 +64,10 @@ def test_seconds_are_a_limit(model: UniTok) -> None:
     assert len(free) == 24 and min(free) == 1 and 6 < max(free) <= 28, "28 is what max_tokens leaves"
     for seconds, most in ((0.1, 1), (0.35, 3), (0.8, 8), (1000.0, 28)):
         assert lengths(seconds) == [min(length, most) for length in free]
-    for bad in (0.0, 0.05, float("nan")):
+    assert lengths(np.float32(0.35)) == lengths(0.35)  # type: ignore[arg-type]
+    for bad in (0.0, 0.05, float("nan"), "2"):
         with pytest.raises(InputError, match="seconds must be at least"):
-            model.generate(ASK, "audio", HOT, seconds=bad)
+            model.generate(ASK, "audio", HOT, seconds=bad)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="a sound needs 5 tokens"):
         model.generate(ASK, "audio", dataclasses.replace(HOT, max_tokens=4))
 

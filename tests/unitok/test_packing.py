@@ -124,8 +124,9 @@ def test_nothing_leaks_from_one_document_to_another(model: Qwen3ForCausalLM) -> 
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "gpt_neox", "llama"])
-def test_families_that_keep_documents_apart_are_trained(kind: str) -> None:
-    check_packing(AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **SMALL[kind])))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_families_that_keep_documents_apart_are_trained(kind: str, dtype: torch.dtype) -> None:
+    check_packing(AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **SMALL[kind])).to(dtype))
 
 
 @pytest.mark.parametrize("kind", ["opt", "mamba", "bloom"])

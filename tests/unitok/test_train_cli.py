@@ -141,31 +141,61 @@ def test_ctrl_c_keeps_the_state_and_the_run_goes_on_from_it(
         assert torch.equal(tensor, resumed["state_dict"][name]), name
 
 
+@pytest.mark.parametrize("during", ["on_train_batch_start", "on_validation_batch_start"])
 def test_ctrl_c_among_accumulated_batches_waits_for_the_step(
-    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    config: dict[str, Any],
+    during: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    config["trainer"]["accumulate_grad_batches"] = 3
+    config["trainer"] |= {"accumulate_grad_batches": 3, "val_check_interval": 4}
+    averaging = {"class_path": "unitok.training.ema.ExponentialMovingAverage", "init_args": {"decay": 0.5}}
+    config["trainer"]["callbacks"].insert(0, averaging)
     assert run(train.command, arguments(config, tmp_path)) == 0
     last = tmp_path / "run" / "last.ckpt"
-    whole = torch.load(last, weights_only=True)["state_dict"]
+    whole = torch.load(last, weights_only=True)
     last.unlink()
 
-    def press(callback: StepGuard, trainer: L.Trainer, module: L.LightningModule, batch: Any, number: int) -> None:
-        if number == 4:
+    def press(callback: StepGuard, trainer: L.Trainer, *_: Any) -> None:
+        done = trainer.fit_loop.epoch_loop.batch_progress.total.processed  # pyright: ignore[reportAttributeAccessIssue]
+        if done == 4:
             os.kill(os.getpid(), signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patch:
-        patch.setattr(StepGuard, "on_train_batch_start", press)
+        patch.setattr(StepGuard, during, press)
         assert run(train.command, arguments(config, tmp_path)) == 130
     signal.signal(signal.SIGINT, before)
     assert "stopping when this step is complete" in capsys.readouterr().err
     assert torch.load(last, weights_only=True)["global_step"] == 2
 
     assert run(train.command, arguments(config, tmp_path, "--ckpt_path", str(last))) == 0
-    resumed = torch.load(last, weights_only=True)["state_dict"]
-    for name, tensor in whole.items():
-        assert torch.equal(tensor, resumed[name]), name
+    resumed = torch.load(last, weights_only=True)
+    for name, tensor in whole["state_dict"].items():
+        assert torch.equal(tensor, resumed["state_dict"][name]), name
+    averaged, again = (averaged_of(one["callbacks"]) for one in (whole, resumed))
+    assert averaged and averaged.keys() == again.keys()
+    assert all(torch.equal(averaged[name], again[name]) for name in averaged)
+
+
+def averaged_of(callbacks: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """The tensors in the state of the averaging callback."""
+    (state,) = (value for name, value in callbacks.items() if "ExponentialMovingAverage" in name)
+    found: dict[str, torch.Tensor] = {}
+
+    def look(name: str, value: Any) -> None:
+        if isinstance(value, torch.Tensor):
+            found[name] = value
+        for key, inner in value.items() if isinstance(value, dict) else ():
+            look(f"{name}.{key}", inner)
+
+    look("", state)
+    return found
+
+
+def test_a_try_of_one_batch_runs(config: dict[str, Any], tmp_path: Path) -> None:
+    assert run(train.command, arguments(config, tmp_path, "--trainer.fast_dev_run", "true")) == 0
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,8 @@ class _PackedDataModule(L.LightningDataModule):
         )
 
     def _begin_stream(self, sampler: PackingSampler | CountingSampler) -> None:
-        endless = getattr(self, "epochs", None) is None
+        tried = getattr(self.trainer, "fast_dev_run", False)  # which sets max_epochs
+        endless = getattr(self, "epochs", None) is None and not tried
         if endless and self.trainer is not None and self.trainer.max_epochs not in UNSAID_EPOCHS:
             raise InputError(
                 f"trainer.max_epochs {self.trainer.max_epochs}: this data has no end of its own; give data.epochs, "
@@ -182,7 +183,7 @@ class TokenCacheDataModule(_PackedDataModule):
         )
         self._begin_stream(sampler)
         if self.epochs is not None and self.trainer is not None:
-            steps = len(sampler) // self.trainer.accumulate_grad_batches  # pyright: ignore[reportAttributeAccessIssue]
+            steps = -(-len(sampler) // self.trainer.accumulate_grad_batches)  # pyright: ignore[reportAttributeAccessIssue]
             if steps < self.trainer.max_steps:
                 log.warning(
                     "data.epochs ends the run at about step %d, before its schedule ends: set trainer.max_steps to it",

@@ -10,7 +10,7 @@ import torch
 from transformers import PreTrainedModel
 
 from unitok.engine.blocks import Block
-from unitok.engine.module_decoder import ModuleDecoder
+from unitok.engine.module_decoder import ModuleDecoder, masks_of_numbers
 from unitok.engine.rows import Rows
 from unitok_tokenizers.errors import InputError
 
@@ -25,7 +25,8 @@ def check_rows(decoder: PreTrainedModel) -> None:
     Raises:
         InputError: The logits differ by more than rounding, or the decoder does not run like that.
     """
-    kind, size = decoder.config.model_type, decoder.config.vocab_size
+    kind, size, training = decoder.config.model_type, decoder.config.vocab_size, decoder.training
+    decoder.eval()
     everything = torch.arange(size, device=decoder.device)
     rows = Rows(ModuleDecoder(decoder))
     prompts, more = ([[number % size for number in ids] for ids in part] for part in (PROMPTS, MORE))
@@ -36,12 +37,17 @@ def check_rows(decoder: PreTrainedModel) -> None:
         whole = [
             torch.tensor([[*first, *then]], device=decoder.device) for first, then in zip(prompts, more, strict=True)
         ]
-        alone = torch.stack([decoder(input_ids=ids).logits[0, -1] for ids in whole])
+        with masks_of_numbers(decoder.config):
+            alone = torch.stack([decoder(input_ids=ids).logits[0, -1] for ids in whole])
     except (ValueError, TypeError, RuntimeError, AttributeError, IndexError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"a decoder of model_type {kind} cannot be run here: {reason}") from error
-    rounding = torch.finfo(alone.dtype).eps ** 0.5 * alone.abs().max()
-    if not (together[:, :size] - alone[:, :size]).abs().max() <= rounding:
+    finally:
+        decoder.train(training)
+    if not alone.isfinite().all():
+        return  # which the first answer will tell
+    eps = max(torch.finfo(dtype).eps for dtype in (decoder.dtype, alone.dtype))
+    if (together[:, :size] - alone[:, :size]).abs().max() > eps**0.5 * alone.abs().max():
         raise InputError(
             f"a decoder of model_type {kind} cannot be run: in a batch it computes something else than alone"
         )

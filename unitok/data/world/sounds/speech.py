@@ -47,7 +47,14 @@ def speak(text: str, voice: Voice) -> Samples:
     command = [PROGRAM, "--stdin", "--stdout", "-b", "1", "-v", voice.name]
     command += ["-s", str(voice.speed), "-p", str(voice.pitch)]
     try:
-        done = subprocess.run(command, input=text.encode(), capture_output=True, timeout=_SECONDS, check=False)
+        done = subprocess.run(
+            command,
+            input=text.encode(),
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+            start_new_session=True,  # Ctrl-C is for this process, which may have a step to end first
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise InputError(f"{PROGRAM} does not answer ({error}); install it again") from error
     if done.returncode:

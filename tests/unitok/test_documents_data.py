@@ -376,9 +376,9 @@ def test_other_codes_and_other_sizes_are_not_taken_for_the_same(
     tokenizer.save_pretrained(tmp_path / "base" / "image_tokenizer")
     assert folder() not in found
     write_cache(source, tmp_path / "base", tmp_path / "world", workers=0)
-    check_tokenizers(TokenCache(tmp_path / "world"), tmp_path / "base")
+    check_tokenizers([TokenCache(tmp_path / "world")], tmp_path / "base")
     with pytest.raises(InputError, match=r"world was made with another image_tokenizer/model\.safetensors than"):
-        check_tokenizers(TokenCache(tmp_path / "world"), checkpoint)
+        check_tokenizers([TokenCache(tmp_path / "world")], checkpoint)
     assert begun == [0, 1, 0, 1]  # what the other codec had made was not kept
 
 

@@ -152,8 +152,7 @@ class TokenCacheDataModule(_PackedDataModule):
         caches = [TokenCache(folder, key) for folder in folders]
         module: Any = self.trainer.lightning_module if self.trainer else None
         if tokenizers := getattr(module, "tokenizers_folder", None):
-            for cache in caches:
-                check_tokenizers(cache, tokenizers)
+            check_tokenizers(caches, tokenizers)
         if not sum(len(cache) for cache in caches):
             raise InputError(f"there are no documents in {', '.join(folders) or 'data.train'}")
         dataset = PackedCaches(caches, self.vocabulary, self.row_lengths)

@@ -92,7 +92,7 @@ def write_file(file: str | Path, checkpoint: str | Path, output: str | Path, on_
         return found._replace(left_out=found.left_out + len(skipped))
 
     identity = {**JsonlSource(str(file), on_error, TOGETHER).identity(), "source": "preferences"}
-    with open(file, "rb") as whole:
-        lines = sum(1 for _ in whole)
-    sizes = [min(TOGETHER, lines - TOGETHER * block) for block in range(len(blocks))]
+    with open(file, "rb") as lines:
+        lines.seek(blocks[-1][0])
+        sizes = [TOGETHER] * (len(blocks) - 1) + [sum(1 for _ in lines)]
     return write_parts(output, processor.vocabulary, identity, folder / "decoder", sizes, find, "line")

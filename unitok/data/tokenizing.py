@@ -264,7 +264,8 @@ def write_cache(
     key = vocabulary_hash(processor.vocabulary)
     work = output.with_name(output.name + ".shards")
     folders = [work / f"{shard:06d}" for shard in range(source.shards())]
-    begin(work, {**tokenizers_identity(find_folder(checkpoint), image_size), **source.identity()})
+    made_by = tokenizers_identity(find_folder(checkpoint), image_size)
+    begin(work, {**made_by, **source.identity()})
     missing = [shard for shard, folder in enumerate(folders) if not folder.exists()]
     with tqdm(total=len(folders), initial=len(folders) - len(missing), desc="tokenizing", unit="shard") as bar:
         if workers == 0:
@@ -287,7 +288,7 @@ def write_cache(
         TokenCacheWriter(output, processor.vocabulary.size, key),
         source=source.identity(),
         skipped=len(skipped),
-        tokenizers=tokenizers_identity(find_folder(checkpoint))["tokenizers"],
+        tokenizers=made_by["tokenizers"],
     )
     shutil.rmtree(work)
     return TokenCache(output, key)
@@ -337,23 +338,25 @@ def tokenizers_identity(folder: Path, image_size: int | None = None) -> dict[str
     return {"pictures": pictures, "tokenizers": digests}
 
 
-def check_tokenizers(cache: TokenCache, folder: Path) -> None:
-    """Whether codes mean what they meant where a cache was made; one from before this was written down passes.
+def check_tokenizers(caches: Iterable[TokenCache], folder: Path) -> None:
+    """Whether codes mean what they meant where caches were made; those from before this was written down pass.
 
     Args:
-        cache: The cache.
-        folder: The checkpoint or base that it is used with.
+        caches: The caches.
+        folder: The checkpoint or base that they are used with.
 
     Raises:
-        InputError: It was made with other weights, or other words, of a tokenizer.
+        InputError: One was made with other weights, or other words, of a tokenizer.
     """
-    made, here = cache.meta.get("tokenizers") or {}, tokenizers_identity(folder)["tokenizers"]
-    for name in sorted(made.keys() & here.keys()):
-        if name.endswith((".safetensors", "tokenizer.json")) and made[name] != here[name]:
-            raise InputError(
-                f"{cache.folder} was made with another {name} than that of {folder}; make it anew, or give "
-                f"{folder / 'vocabulary.json'} as model.vocabulary if all ids mean the same"
-            )
+    here = tokenizers_identity(folder)["tokenizers"]
+    for cache in caches:
+        made = cache.meta.get("tokenizers") or {}
+        for name in sorted(made.keys() & here.keys()):
+            if name.endswith((".safetensors", "tokenizer.json")) and made[name] != here[name]:
+                raise InputError(
+                    f"{cache.folder} was made with another {name} than that of {folder}; make it anew, or give "
+                    f"{folder / 'vocabulary.json'} as model.vocabulary if all ids mean the same"
+                )
 
 
 def files_identity(folder: Path) -> dict[str, Any]:

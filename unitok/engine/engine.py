@@ -175,7 +175,7 @@ class Engine:
         reason, options = reason_against(self._decoder), self._options
         if reason is not None:
             self._check_options(reason)
-            if isinstance(self._decoder, PreTrainedModel):
+            if self._watch is None and isinstance(self._decoder, PreTrainedModel):  # once: weights do not decide it
                 check_rows(self._decoder)
         self._weights = None if reason else DecoderWeights(self._decoder, options.weights)
         self._step = compile_step(self._decoder, options.weights) if options.compile else None

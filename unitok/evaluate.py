@@ -20,6 +20,8 @@ SECTIONS = {
     "questions": "questions about pictures",
     "captions": "captions of pictures",
     "edits": "pictures changed as told",
+    "other_words": "pictures from words, questions and edits in wordings that are not those of training",
+    "other_pictures": "captions and edits of pictures that another renderer drew, and the image codec on them",
     "conversations": "several turns, each after the model's own answers",
     "refiner": "pictures at twice the size, of a model that has a refiner",
     "audio_codec": "sounds through the audio codec, of a model that has one (as all that follow but speed)",

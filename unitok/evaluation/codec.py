@@ -47,7 +47,9 @@ class Codec(NamedTuple):
     def of(setup: Setup) -> Codec:
         processor = setup.model.processor
         if processor.image_tokenizer is None or processor.image_detokenizer is None:
-            raise InputError("the model has no image codec to measure; leave out codec and photographs with --only")
+            raise InputError(
+                "the model has no image codec to measure; leave out codec, photographs and other_pictures with --only"
+            )
         return Codec(processor.image_tokenizer, processor.image_detokenizer, setup.model.device)
 
     def through(self, pictures: Tensor) -> tuple[Tensor, Tensor]:

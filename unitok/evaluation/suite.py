@@ -14,6 +14,7 @@ from unitok.evaluation import (
     later_turns,
     listening,
     melodies,
+    other_pictures,
     pictures,
     questions,
     refining,
@@ -23,6 +24,7 @@ from unitok.evaluation import (
     spoken_conversations,
 )
 from unitok.evaluation.findings import Findings
+from unitok.evaluation.other_words import measure as other_words
 from unitok.evaluation.setup import Setup
 
 SECTIONS: dict[str, Callable[[Setup], Findings]] = {
@@ -33,6 +35,8 @@ SECTIONS: dict[str, Callable[[Setup], Findings]] = {
     "questions": questions.measure,
     "captions": captions.measure,
     "edits": edits.measure,
+    "other_words": other_words.measure,
+    "other_pictures": other_pictures.measure,
     "conversations": conversations.measure,
     "refiner": refining.measure,
     "audio_codec": audio_codec.measure,

@@ -1,4 +1,4 @@
-"""Other people's words and another renderer's pictures: what is asked is clear and right, and not what is trained on.
+"""Other words and another renderer's pictures: what is asked is clear and right, and not what is trained on.
 
 The wordings are for measuring only: they are drawn here, never quoted.
 """

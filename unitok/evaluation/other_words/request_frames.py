@@ -1,4 +1,4 @@
-"""Wordings of requests for a picture that people wrote who did not know those of training.
+"""Wordings of requests for a picture written without a look at those of training.
 
 For measuring only: training templates must not be written from them, and nobody who writes some needs to look here.
 """

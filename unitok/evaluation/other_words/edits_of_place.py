@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from unitok.data.world.edit import Wanted
-from unitok.data.world.scene import RELATIONS, Object, Scene, holds, is_held_out_relation, place
+from unitok.data.world.scene import MOST_OBJECTS, RELATIONS, Object, Scene, holds, is_held_out_relation, place
 from unitok.data.world.spec import Where
 from unitok.data.world.spec_sampling import clearly
 from unitok.data.world.templates import pick
@@ -16,8 +16,6 @@ from unitok.evaluation.other_words.references import BESIDE, REGION_SLACK, REGIO
 
 STRAIGHT = 0.1
 """How far an object that is moved one way may come off its line."""
-
-MOST_OBJECTS = 6
 
 _ROOM = 0.2  # an object is told to move a way where it can move this far: nobody asks it of one at the border already
 _WITHIN = 0.03  # what is put in a place lies this far within it

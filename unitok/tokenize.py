@@ -62,6 +62,22 @@ def build_parser() -> ArgumentParser:
         help="share of the documents in which one task follows or interrupts another that has nothing to do with it "
         "(default 0)",
     )
+    world.add_argument(
+        "--reworded",
+        type=number(0, 1),
+        default=0.0,
+        metavar="SHARE",
+        help="share of what users write, in documents without sounds, that is put in more ways than evaluation asks in "
+        "(default 0)",
+    )
+    world.add_argument(
+        "--far-looks",
+        type=number(0, 1),
+        default=0.0,
+        metavar="SHARE",
+        help="share of the documents without sounds whose users show pictures in other proportions and tints, with "
+        "noise or through JPEG (default 0)",
+    )
     documents = kinds.add_parser(
         "documents",
         help="your own documents, a JSONL file",
@@ -187,6 +203,8 @@ def world_source(options: Namespace) -> WorldSource:
         tasks=dict(tasks),
         sound_tasks=dict(sound_tasks),
         unrelated=options.unrelated,
+        reworded=options.reworded,
+        far_looks=options.far_looks,
     )
 
 

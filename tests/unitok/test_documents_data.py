@@ -256,6 +256,18 @@ def test_shares_of_tasks_on_the_command_line(
     assert run(tokenize.command, [*common, "--output", str(both), "--tasks", "request=1", "--unrelated", "1"]) == 0
     talks = [processor_16.decode(torch.from_numpy(ids.astype(np.int64))) for ids, _ in TokenCache(both)]
     assert len(talks) == 12 and {len(talk.turns) for talk in talks} == {4, 6}
+    other = [tmp_path / "plain_words", tmp_path / "other_words"]
+    request = [*common, "--tasks", "request=1", "--output"]
+    assert run(tokenize.command, [*request, str(other[0])]) == 0
+    assert run(tokenize.command, [*request, str(other[1]), "--reworded", "1", "--far-looks", "0.5"]) == 0
+    assert (
+        TokenCache(other[1]).meta["source"]["reworded"] == 1 and TokenCache(other[1]).meta["source"]["far_looks"] == 0.5
+    )
+    plain, reworded = (
+        {processor_16.decode(torch.from_numpy(ids.astype(np.int64))).turns[0] for ids, _ in TokenCache(one)}
+        for one in other
+    )
+    assert len(reworded) > 8 and len(plain & reworded) <= 2
 
 
 def test_wrong_shares_of_tasks_are_one_line(

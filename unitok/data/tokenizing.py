@@ -144,7 +144,7 @@ class Source(Protocol):
 @dataclass(frozen=True)
 class WorldSource:
     """Documents about procedural scenes: `documents_total` of them, a function of the seed; `sounds`, `tasks`,
-    `sound_tasks` and `unrelated` as for `world_documents`."""
+    `sound_tasks`, `unrelated`, `reworded` and `far_looks` as for `world_documents`."""
 
     documents_total: int
     seed: int
@@ -155,6 +155,8 @@ class WorldSource:
     tasks: Mapping[str, float] = field(default_factory=lambda: dict(TASK_WEIGHTS))
     sound_tasks: Mapping[str, float] = field(default_factory=lambda: dict(SOUND_TASK_WEIGHTS))
     unrelated: float = 0.0
+    reworded: float = 0.0
+    far_looks: float = 0.0
 
     @property
     def on_error(self) -> OnError:
@@ -167,7 +169,15 @@ class WorldSource:
         wanted = min(self.per_shard, self.documents_total - shard * self.per_shard)
         seed = [self.seed, shard]
         documents = world_documents(
-            seed, self.split, self.image_size, self.sounds, self.tasks, self.sound_tasks, self.unrelated
+            seed,
+            self.split,
+            self.image_size,
+            self.sounds,
+            self.tasks,
+            self.sound_tasks,
+            self.unrelated,
+            self.reworded,
+            self.far_looks,
         )
         return ((f"document {number} of shard {shard}", one) for number, one in enumerate(islice(documents, wanted)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from unitok.data.world.edits import sample_edit
 from unitok.data.world.questions import sample_questions
 from unitok.data.world.render import CANONICAL, Style
 from unitok.data.world.requests import Request, request_for, sample_request
+from unitok.data.world.reworded.wording import PLAIN, Wording
 from unitok.data.world.scene import Object, Scene
 from unitok.data.world.templates import chance, pick, pick_weighted
 from unitok.document import Document, Image, Part, Text, Turn
@@ -31,10 +33,11 @@ _QUESTION_OPENINGS = ("and ", "ok, ", "so ", "now, ", "thanks. ")
 class Conversation:
     """Builds a document turn by turn and knows the scene that was shown last."""
 
-    def __init__(self, rng: np.random.Generator, album: Album, split: str = "train") -> None:
+    def __init__(self, rng: np.random.Generator, album: Album, split: str = "train", wording: Wording = PLAIN) -> None:
         self.rng = rng
         self.album = album
         self.split = split
+        self.wording = wording
         self.turns: list[Turn] = []
         self.pictures = 0
         self.scene: Scene | None = None
@@ -68,13 +71,13 @@ class Conversation:
         self.turns += [Turn(parts, "user"), Turn((assistant,), "assistant")]
 
     def draw(self, request: Request) -> None:
-        self.say(request.text, self.album.picture(request.scene))
+        self.say(self.wording.request(self.rng, request).text, self.album.picture(request.scene))
         self.pictures += 1
         self.scene = request.scene
         self.focus = request.scene.objects[0] if len(request.scene.objects) == 1 else None
 
-    def change(self, edit: Edit, text: str | None = None) -> None:
-        self.say(text or edit.text, self.album.picture(edit.target))
+    def change(self, edit: Edit) -> None:
+        self.say(edit.text, self.album.picture(edit.target))
         self.pictures += 1
         self.scene, self.focus = edit.target, edit.focus
 
@@ -87,11 +90,11 @@ class Conversation:
         edit = sample_edit(self.rng, self.scene, self.split, focus=self.focus)
         if edit is None:
             return False
-        text = edit.text
-        imperative = edit.text.lower() == edit.order.lower()
+        said = self.wording.edit(self.rng, edit, self.focus)
+        imperative = said.text.lower() == said.order.lower()
         if self.turns and imperative and chance(self.rng, 0.5):
-            text = pick(self.rng, _EDIT_OPENINGS) + _uncapitalized(text)
-        self.change(edit, text)
+            said = replace(said, text=pick(self.rng, _EDIT_OPENINGS) + _uncapitalized(said.text))
+        self.change(said)
         return True
 
     def ask_question(self) -> bool:
@@ -100,16 +103,17 @@ class Conversation:
         questions = sample_questions(self.rng, self.scene, 1, split=self.split)
         if not questions:
             return False
-        text = questions[0].text
+        question = self.wording.question(self.rng, self.scene, questions[0], self.split)
+        text = question.text
         if self.turns and chance(self.rng, 0.1):
             text = pick(self.rng, _QUESTION_OPENINGS) + _uncapitalized(text)
-        self.say(text, questions[0].answers[0])
+        self.say(text, question.answers[0])
         return True
 
     def ask_caption(self) -> bool:
         if self.scene is None or len(self.scene.objects) > 4:
             return False
-        caption = sample_caption(self.rng, self.scene)
+        caption = self.wording.caption(self.rng, sample_caption(self.rng, self.scene))
         self.say(caption.demand, caption.text)
         return True
 
@@ -146,13 +150,14 @@ def sample_conversation(
     scene: Scene | None = None,
     edits: Sequence[Edit] = (),
     style: Style | None = None,
+    wording: Wording = PLAIN,
 ) -> Document:
     """A talk of two to four assistant turns with at most ``MAX_PICTURES`` pictures.
 
     It starts with a request for ``scene`` (or a new one), or with the user's own picture of it in
     ``style``. When ``edits`` of that scene are given, the first one is made use of.
     """
-    talk = Conversation(rng, album, split)
+    talk = Conversation(rng, album, split, wording)
     answers = int(rng.choice([2, 3, 4], p=[0.25, 0.35, 0.4]))
     request = sample_request(rng, split=split) if scene is None else request_for(rng, scene, split)
     if chance(rng, 0.65):
@@ -162,6 +167,6 @@ def sample_conversation(
     if edits and chance(rng, 0.6):
         if chance(rng, 0.3):
             talk.ask_question()
-        talk.change(edits[0])
+        talk.change(wording.edit(rng, edits[0]))
     talk.go_on(answers)
     return talk.document

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from unitok.data.world.scene import Object, Scene
 from unitok.data.world.spec import Where
@@ -33,6 +34,9 @@ class Edit:
     ``target`` is one right result; ``accepts`` takes every right one. ``fixed`` are the objects that must
     be just so afterwards, ``wanted`` those that have some freedom. ``focus`` is the object that a user
     would call ``it`` afterwards.
+
+    The rest is what saying it in other words takes: ``about`` are the objects that the order names, in its order,
+    ``said`` what it says besides (a color, the names of several objects), ``joined`` the two edits of one sentence.
     """
 
     text: str
@@ -43,6 +47,9 @@ class Edit:
     fixed: tuple[Object, ...]
     wanted: tuple[Wanted, ...] = ()
     focus: Object | None = None
+    about: tuple[Object, ...] = ()
+    said: Mapping[str, str] = field(default_factory=dict)
+    joined: tuple[Edit, ...] = ()
 
     def accepts(self, scene: Scene) -> bool:
         """Whether ``scene``, read from a picture, is ``source`` with just this edit done."""

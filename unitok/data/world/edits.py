@@ -94,7 +94,8 @@ def _joined(rng: np.random.Generator, scene: Scene, split: str) -> Edit | None:
     if not _means_the_same(scene, first, second):
         return None
     order = expand(rng, "{a}(, and| and| and|, then) {b}", a=first.order, b=second.order)
-    return Edit(order, order, "joined", scene, second.target, second.target.objects, focus=second.focus)
+    target = second.target
+    return Edit(order, order, "joined", scene, target, target.objects, focus=second.focus, joined=(first, second))
 
 
 def _means_the_same(scene: Scene, first: Edit, second: Edit) -> bool:

@@ -19,9 +19,17 @@ from unitok.data.world.templates import chance, expand, pick
 _COLOR_NAMES = tuple(COLORS)
 
 
-def exact(kind: str, order: str, source: Scene, target: Scene, focus: Object | None = None) -> Edit:
+def exact(
+    kind: str,
+    order: str,
+    source: Scene,
+    target: Scene,
+    focus: Object | None = None,
+    about: tuple[Object, ...] = (),
+    **said: str,
+) -> Edit:
     """An edit with only one right result."""
-    return Edit(order, order, kind, source, target, target.objects, focus=focus)
+    return Edit(order, order, kind, source, target, target.objects, focus=focus, about=about, said=said)
 
 
 def recolor(rng: np.random.Generator, scene: Scene, split: str, focus: Object | None) -> Edit | None:
@@ -58,7 +66,7 @@ def recolor(rng: np.random.Generator, scene: Scene, split: str, focus: Object | 
         old=color_word(rng, old.color),
     )
     order = fix_articles(order.replace("it's", "its"))
-    return exact("recolor", order, scene, scene.changed(old, new), new)
+    return exact("recolor", order, scene, scene.changed(old, new), new, (old,), color=color)
 
 
 def reshape(rng: np.random.Generator, scene: Scene, split: str, focus: Object | None) -> Edit | None:
@@ -86,7 +94,7 @@ def reshape(rng: np.random.Generator, scene: Scene, split: str, focus: Object | 
         x=ref,
         a=article(shape_word(rng, shape)),
     )
-    return exact("reshape", order, scene, scene.changed(old, new), new)
+    return exact("reshape", order, scene, scene.changed(old, new), new, (old,), shape=shape)
 
 
 def exchange(rng: np.random.Generator, scene: Scene, split: str, focus: Object | None) -> Edit | None:
@@ -116,7 +124,8 @@ def exchange(rng: np.random.Generator, scene: Scene, split: str, focus: Object |
     )
     if order.endswith(" it is"):
         return None
-    return exact("exchange", order, scene, scene.changed(old, new), new)
+    said = {"color": color, "shape": shape} | ({"size": size} if said_size else {})
+    return exact("exchange", order, scene, scene.changed(old, new), new, (old,), **said)
 
 
 def resize(rng: np.random.Generator, scene: Scene, split: str, focus: Object | None) -> Edit | None:
@@ -143,7 +152,7 @@ def resize(rng: np.random.Generator, scene: Scene, split: str, focus: Object | N
         ),
         x=ref,
     )
-    return exact("resize", order, scene, scene.changed(old, new), new)
+    return exact("resize", order, scene, scene.changed(old, new), new, (old,), size=new.size)
 
 
 _REMOVE = (
@@ -171,19 +180,20 @@ def remove(rng: np.random.Generator, scene: Scene, split: str, focus: Object | N
     ref = refer(rng, scene, old, focus=focus)
     if ref is None:
         return None
-    return exact("remove", expand(rng, _REMOVE, x=ref), scene, scene.changed(old, None))
+    return exact("remove", expand(rng, _REMOVE, x=ref), scene, scene.changed(old, None), None, (old,))
 
 
 def remove_all(rng: np.random.Generator, scene: Scene, split: str, focus: Object | None) -> Edit | None:
-    words, members = _several(rng, scene)
+    words, members, names = _several(rng, scene)
     left = tuple(o for o in scene.objects if o not in members)
     if not words or not left:
         return None
-    return exact("remove_all", expand(rng, _REMOVE, x=words), scene, replace(scene, objects=left))
+    order = expand(rng, _REMOVE, x=words)
+    return exact("remove_all", order, scene, replace(scene, objects=left), None, tuple(members), **names)
 
 
 def recolor_all(rng: np.random.Generator, scene: Scene, split: str, focus: Object | None) -> Edit | None:
-    words, members = _several(rng, scene, everything=True)
+    words, members, names = _several(rng, scene, everything=True)
     color = pick(rng, _COLOR_NAMES)
     if not words or color == scene.background or all(o.color == color for o in members):
         return None
@@ -203,11 +213,12 @@ def recolor_all(rng: np.random.Generator, scene: Scene, split: str, focus: Objec
         x=words,
         c=color_word(rng, color),
     )
-    return exact("recolor_all", order, scene, replace(scene, objects=objects))
+    target = replace(scene, objects=objects)
+    return exact("recolor_all", order, scene, target, None, tuple(members), **names, to_color=color)
 
 
 def reshape_all(rng: np.random.Generator, scene: Scene, split: str, focus: Object | None) -> Edit | None:
-    words, members = _several(rng, scene)
+    words, members, names = _several(rng, scene)
     shape = pick(rng, SHAPES)
     if not words or all(o.shape == shape for o in members) or words.startswith(("every", "each")):
         return None
@@ -220,11 +231,12 @@ def reshape_all(rng: np.random.Generator, scene: Scene, split: str, focus: Objec
         x=words,
         s=shape_word(rng, shape, many=True),
     )
-    return exact("reshape_all", order, scene, replace(scene, objects=objects))
+    target = replace(scene, objects=objects)
+    return exact("reshape_all", order, scene, target, None, tuple(members), **names, to_shape=shape)
 
 
 def resize_all(rng: np.random.Generator, scene: Scene, split: str, focus: Object | None) -> Edit | None:
-    words, members = _several(rng, scene, everything=True)
+    words, members, names = _several(rng, scene, everything=True)
     size = pick(rng, ("small", "large"))
     if not words or all(o.size == size for o in members):
         return None
@@ -232,7 +244,8 @@ def resize_all(rng: np.random.Generator, scene: Scene, split: str, focus: Object
     if not all(fits(o, [p for p in objects if p is not o], gap=0.02) for o in objects):
         return None
     order = expand(rng, "(make|make|turn) {x} {s}", x=words, s=pick(rng, _SIZE_ADJECTIVES[size]))
-    return exact("resize_all", order.replace("turn", "make"), scene, replace(scene, objects=objects))
+    target, order = replace(scene, objects=objects), order.replace("turn", "make")
+    return exact("resize_all", order, scene, target, None, tuple(members), **names, to_size=size)
 
 
 _SIZE_ADJECTIVES = {"small": ("small", "small", "tiny", "little"), "large": ("large", "large", "big", "huge")}
@@ -262,7 +275,7 @@ def background(rng: np.random.Generator, scene: Scene, split: str, focus: Object
         c=word,
         a=article(word),
     )
-    return exact("background", order, scene, replace(scene, background=color))
+    return exact("background", order, scene, replace(scene, background=color), color=color)
 
 
 def swap_colors(rng: np.random.Generator, scene: Scene, split: str, focus: Object | None) -> Edit | None:
@@ -277,25 +290,27 @@ def swap_colors(rng: np.random.Generator, scene: Scene, split: str, focus: Objec
     target = scene.changed(a, replace(a, color=b.color))
     target = target.changed(b, replace(b, color=a.color))
     order = expand(rng, "(swap|exchange|switch) the colors of {a} and {b}", a=refs[0], b=refs[1])
-    return exact("swap_colors", order, scene, target)
+    return exact("swap_colors", order, scene, target, None, (a, b))
 
 
-def _several(rng: np.random.Generator, scene: Scene, everything: bool = False) -> tuple[str, list[Object]]:
-    """Words for all objects of a kind of which there are several, and those objects; or no words."""
+def _several(
+    rng: np.random.Generator, scene: Scene, everything: bool = False
+) -> tuple[str, list[Object], dict[str, str]]:
+    """Words for all objects of a kind of which there are several, those objects, and their names; or no words."""
     if everything and len(scene.objects) > 1 and chance(rng, 0.2):
         words = expand(
             rng, "(everything|all (shapes|objects)|all the (shapes|objects)|every (shape|object)|all of them)"
         )
-        return words, list(scene.objects)
+        return words, list(scene.objects), {"everything": "yes"}
     form = pick(rng, (("shape",), ("shape",), ("color",), ("color", "shape"), ("size",), ("size", "shape")))
     names = names_of(pick(rng, scene.objects), form)
     members = scene.find(**names)
     if len(members) < 2:
-        return "", []
+        return "", [], {}
     if chance(rng, 0.12):
         words = named(rng, names)
         if not words.endswith(" one"):
-            return f"{pick(rng, ('every', 'each'))} {words}", members
+            return f"{pick(rng, ('every', 'each'))} {words}", members, names
     words = named(rng, names, many=True)
     number = {2: "both ", 3: "all three "}.get(len(members), "all ") if chance(rng, 0.12) else ""
-    return (number or pick(rng, ("all ", "all the ", "the ", "the "))) + words, members
+    return (number or pick(rng, ("all ", "all the ", "the ", "the "))) + words, members, names

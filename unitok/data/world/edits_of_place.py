@@ -94,7 +94,10 @@ def add(rng: np.random.Generator, scene: Scene, split: str, focus: Object | None
     order = expand(rng, _ADD_THERE if placed_somewhere else _ADD, x=phrase, t=tail)
     target = replace(scene, objects=(*scene.objects, *placed))
     wanted = (Wanted(said_size, color, shape, where),) * number
-    return Edit(order, order, "add", scene, target, scene.objects, wanted, placed[-1] if number == 1 else None)
+    new = placed[-1] if number == 1 else None
+    about = (where.anchor,) if where.anchor else ()
+    said = {"again": "yes"} if again else {}
+    return Edit(order, order, "add", scene, target, scene.objects, wanted, new, about, said)
 
 
 _ADD_THERE = (
@@ -240,7 +243,7 @@ def move_beside(rng: np.random.Generator, scene: Scene, split: str, focus: Objec
     if new is None:
         return None
     order = expand(rng, "(move|move|put|place) {x} {r} {y}", x=ref, r=relation_phrase(rng, relation), y=ref_b)
-    return _moved("move_beside", order, scene, old, new, Where(relation=relation, anchor=anchor))
+    return _moved("move_beside", order, scene, old, new, Where(relation=relation, anchor=anchor), anchor)
 
 
 def nearest_place(
@@ -286,10 +289,10 @@ def swap_places(rng: np.random.Generator, scene: Scene, split: str, focus: Objec
     )
     target = scene.changed(a, new_a)
     target = target.changed(b, new_b)
-    return Edit(order, order, "swap_places", scene, target, target.objects)
+    return Edit(order, order, "swap_places", scene, target, target.objects, about=(a, b))
 
 
-def _moved(kind: str, order: str, scene: Scene, old: Object, new: Object, where: Where) -> Edit:
+def _moved(kind: str, order: str, scene: Scene, old: Object, new: Object, where: Where, *others: Object) -> Edit:
     kept = tuple(o for o in scene.objects if o is not old)
     wanted = (Wanted(*old.kind, where),)
-    return Edit(order, order, kind, scene, scene.changed(old, new), kept, wanted, new)
+    return Edit(order, order, kind, scene, scene.changed(old, new), kept, wanted, new, (old, *others))

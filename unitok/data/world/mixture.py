@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from unitok.data.world.reworded.wording import Wording
 from unitok.data.world.sounds.tasks import SOUND_TASK_WEIGHTS, sample_sound_documents
 from unitok.data.world.tasks import TASK_WEIGHTS, sample_documents
 from unitok.data.world.unrelated import with_unrelated_turns
@@ -20,6 +21,8 @@ def world_documents(
     tasks: Mapping[str, float] = TASK_WEIGHTS,
     sound_tasks: Mapping[str, float] = SOUND_TASK_WEIGHTS,
     unrelated: float = 0.0,
+    reworded: float = 0.0,
+    far_looks: float = 0.0,
 ) -> Iterator[Document]:
     """Documents about scenes without end, a function of the seed.
 
@@ -32,9 +35,13 @@ def world_documents(
         sound_tasks: shares of the documents with sounds, by task; their sum is 1.
         unrelated: share of the documents that are made of two or three, so that tasks follow one another which have
             nothing to do with each other, in [0, 1].
+        reworded: share of what users write in documents without sounds that is put in other words than those of the
+            templates, in [0, 1].
+        far_looks: share of the families without sounds in which users show pictures in looks further from the
+            canonical one than ``Style.sample`` goes, in [0, 1].
     """
     rng = np.random.default_rng(seed)
-    documents = _families(rng, split, image_size, sounds, tasks, sound_tasks)
+    documents = _families(rng, split, image_size, sounds, tasks, sound_tasks, Wording(reworded), far_looks)
     return with_unrelated_turns(rng, documents, unrelated) if unrelated else documents
 
 
@@ -45,6 +52,8 @@ def _families(
     sounds: float,
     tasks: Mapping[str, float],
     sound_tasks: Mapping[str, float],
+    wording: Wording,
+    far_looks: float,
 ) -> Iterator[Document]:
     """Documents of one family after the other."""
     total = sounding = 0
@@ -53,7 +62,7 @@ def _families(
         if with_sounds:
             family = sample_sound_documents(rng, split, image_size, sound_tasks)
         else:
-            family = sample_documents(rng, split, image_size, tasks)
+            family = sample_documents(rng, split, image_size, tasks, wording, far_looks)
         total += len(family)
         sounding += len(family) * with_sounds
         yield from family

@@ -59,7 +59,7 @@ def ask_color(rng: np.random.Generator, scene: Scene, split: str = "train") -> Q
         ),
         x=ref,
     )
-    return Question(as_typed(rng, text), answers, "color", f"color {scene.objects.index(obj)}")
+    return Question(as_typed(rng, text), answers, "color", f"color {scene.objects.index(obj)}", "color", (obj,))
 
 
 def color_answers(color: str) -> tuple[str, ...]:
@@ -77,7 +77,9 @@ def _ask_color_of_all(rng: np.random.Generator, scene: Scene, obj: Object) -> Qu
         "(what color are (all |)the {x}|which color do the {x} have|what is the color of the {x})",
         x=words,
     )
-    return Question(as_typed(rng, text), color_answers(obj.color), "color", f"color of {obj.shape}")
+    subject = f"color of {obj.shape}"
+    said = {"shape": obj.shape}
+    return Question(as_typed(rng, text), color_answers(obj.color), "color", subject, "color of all", said=said)
 
 
 def _ask_color_choice(rng: np.random.Generator, scene: Scene, obj: Object, split: str) -> Question | None:
@@ -89,7 +91,8 @@ def _ask_color_choice(rng: np.random.Generator, scene: Scene, obj: Object, split
     one, two = (obj.color, other) if chance(rng, 0.5) else (other, obj.color)
     text = expand(rng, "is {x} {a} or {b}", x=ref, a=one, b=two)
     subject = f"color {scene.objects.index(obj)}"
-    return Question(as_typed(rng, text), color_answers(obj.color), "color", subject)
+    said = {"first": one, "second": two}
+    return Question(as_typed(rng, text), color_answers(obj.color), "color", subject, "color choice", (obj,), said)
 
 
 def ask_shape(rng: np.random.Generator, scene: Scene, split: str = "train") -> Question | None:
@@ -102,7 +105,8 @@ def ask_shape(rng: np.random.Generator, scene: Scene, split: str = "train") -> Q
         word = getattr(obj, name)
         if scene.count(**{name: word}) == 1:
             text = expand(rng, "(which|what) (shape|shape|object|thing) is {w}", w=word)
-            return Question(as_typed(rng, text), shape_answers(obj), "shape", f"shape {scene.objects.index(obj)}")
+            subject = f"shape {scene.objects.index(obj)}"
+            return Question(as_typed(rng, text), shape_answers(obj), "shape", subject, "shape", (obj,))
     text = expand(
         rng,
         (
@@ -118,7 +122,8 @@ def ask_shape(rng: np.random.Generator, scene: Scene, split: str = "train") -> Q
         ),
         x=ref,
     )
-    return Question(as_typed(rng, text), shape_answers(obj), "shape", f"shape {scene.objects.index(obj)}")
+    subject = f"shape {scene.objects.index(obj)}"
+    return Question(as_typed(rng, text), shape_answers(obj), "shape", subject, "shape", (obj,))
 
 
 def shape_answers(obj: Object) -> tuple[str, ...]:
@@ -142,7 +147,7 @@ def ask_size(rng: np.random.Generator, scene: Scene, split: str = "train") -> Qu
         x=ref,
     )
     answers = tuple(dict.fromkeys((obj.size, *SIZE_WORDS[obj.size])))
-    return Question(as_typed(rng, text), answers, "size", f"size {scene.objects.index(obj)}")
+    return Question(as_typed(rng, text), answers, "size", f"size {scene.objects.index(obj)}", "size", (obj,))
 
 
 def ask_position(rng: np.random.Generator, scene: Scene, split: str = "train") -> Question | None:
@@ -172,7 +177,7 @@ def ask_position(rng: np.random.Generator, scene: Scene, split: str = "train") -
         x=ref,
     )
     answers = place_names(obj.region)
-    return Question(as_typed(rng, text), answers, "position", f"place {scene.objects.index(obj)}")
+    return Question(as_typed(rng, text), answers, "position", f"place {scene.objects.index(obj)}", "place", (obj,))
 
 
 def _ask_at_place(rng: np.random.Generator, scene: Scene) -> Question | None:
@@ -192,7 +197,8 @@ def _ask_at_place(rng: np.random.Generator, scene: Scene) -> Question | None:
     )
     text = expand(rng, f"(what|which) {asked} {side} the {{p}}( corner||)", p=place)
     text = text.replace("center corner", "center")
-    return Question(as_typed(rng, text), answers, "position", f"{asked} at {place}")
+    said = {"place": place, "asked": "shape" if asked == "shape is" else "color"}
+    return Question(as_typed(rng, text), answers, "position", f"{asked} at {place}", "at place", (obj,), said)
 
 
 def _ask_side_of_picture(rng: np.random.Generator, scene: Scene) -> Question | None:
@@ -211,7 +217,7 @@ def _ask_side_of_picture(rng: np.random.Generator, scene: Scene) -> Question | N
         right = chance(rng, 0.5)
         said = side if right else other
         text = expand(rng, "is {x} (" + at + " {s}|" + at + " {s}|in the {s} half|in the {s} part)", x=ref, s=said)
-        return Question(as_typed(rng, text), truth(right), "position", subject)
+        return Question(as_typed(rng, text), truth(right), "position", subject, "side", (obj,), {"side": said})
     text = expand(
         rng,
         f"is {{x}} ({at} {{a}} or {at} {{b}}|{at} {{a}} or the {{b}}|in the {{a}} or the {{b}} half)",
@@ -219,7 +225,8 @@ def _ask_side_of_picture(rng: np.random.Generator, scene: Scene) -> Question | N
         a=low,
         b=high,
     )
-    return Question(as_typed(rng, text), (side, f"{at} {side}"), "position", subject)
+    answers = (side, f"{at} {side}")
+    return Question(as_typed(rng, text), answers, "position", subject, "which side", (obj,), {"side": side})
 
 
 _EXTREMES = {
@@ -240,9 +247,25 @@ def _ask_extreme(rng: np.random.Generator, scene: Scene) -> Question | None:
     thing = expand(rng, words, n=pick(rng, ("shape", "object")))
     if chance(rng, 0.5):
         text = expand(rng, "(what color is|what is the color of|which color is) the {t}", t=thing)
-        return Question(as_typed(rng, text), color_answers(ranked[0].color), "position", f"color {name}")
+        return Question(
+            as_typed(rng, text),
+            color_answers(ranked[0].color),
+            "position",
+            f"color {name}",
+            "extreme",
+            (ranked[0],),
+            {"extreme": name, "asked": "color"},
+        )
     text = expand(rng, "(what shape is the {t}|what is the {t}|which shape is the {t})", t=thing)
-    return Question(as_typed(rng, text), shape_answers(ranked[0]), "position", f"shape {name}")
+    return Question(
+        as_typed(rng, text),
+        shape_answers(ranked[0]),
+        "position",
+        f"shape {name}",
+        "extreme",
+        (ranked[0],),
+        {"extreme": name, "asked": "shape"},
+    )
 
 
 def ask_relation(rng: np.random.Generator, scene: Scene, split: str = "train") -> Question | None:
@@ -261,7 +284,7 @@ def ask_relation(rng: np.random.Generator, scene: Scene, split: str = "train") -
     if split == "train" and is_held_out_relation(a.shape, true, b.shape):
         return None
     if chance(rng, 0.3):
-        return _ask_side(rng, true, (ref_a, ref_b), f"{i} side {j}")
+        return _ask_side(rng, true, (a, b), (ref_a, ref_b), f"{i} side {j}")
     said_truth = chance(rng, 0.5)
     said = true if said_truth else OPPOSITE[true]
     if split == "train" and is_held_out_relation(a.shape, said, b.shape):
@@ -280,10 +303,13 @@ def ask_relation(rng: np.random.Generator, scene: Scene, split: str = "train") -
         b=ref_b,
         rel=relation_phrase(rng, said),
     )
-    return Question(as_typed(rng, text), truth(said_truth), "relation", f"{i} {true} {j}")
+    subject = f"{i} {true} {j}"
+    return Question(as_typed(rng, text), truth(said_truth), "relation", subject, "relation", (a, b), {"relation": said})
 
 
-def _ask_side(rng: np.random.Generator, true: str, refs: tuple[str, str], subject: str) -> Question:
+def _ask_side(
+    rng: np.random.Generator, true: str, about: tuple[Object, Object], refs: tuple[str, str], subject: str
+) -> Question:
     """``is the circle above or below the square?``"""
     if true in ("left of", "right of"):
         choice = "(left or right|to the left or to the right|on the left or on the right|to the left or right) of"
@@ -296,12 +322,12 @@ def _ask_side(rng: np.random.Generator, true: str, refs: tuple[str, str], subjec
     if chance(rng, 0.25) and true in ("above", "below"):
         word = "higher" if true == "above" else "lower"
         text = expand(rng, which, a=refs[0], b=refs[1])
-        return Question(as_typed(rng, text), (word,), "relation", subject)
+        return Question(as_typed(rng, text), (word,), "relation", subject, "relation choice", about, {"relation": true})
     template = which if chance(rng, 0.25) and true in ("left of", "right of") else f"is {{a}} {choice} {{b}}"
     text = expand(rng, template, a=refs[0], b=refs[1])
     if text.startswith("is ") and " over or under " in text:
         answers = (("over" if true == "above" else "under"), *answers)
-    return Question(as_typed(rng, text), answers, "relation", subject)
+    return Question(as_typed(rng, text), answers, "relation", subject, "relation choice", about, {"relation": true})
 
 
 def _ask_what_is_there(rng: np.random.Generator, scene: Scene, split: str) -> Question | None:
@@ -323,9 +349,27 @@ def _ask_what_is_there(rng: np.random.Generator, scene: Scene, split: str) -> Qu
     draw = rng.random()
     if draw < 0.3:
         text = expand(rng, "(what|which) color is the (shape|object|thing|one) {rel} {x}", rel=words, x=ref)
-        return Question(as_typed(rng, text), color_answers(found.color), "relation", f"color {subject}")
+        said = {"relation": relation, "asked": "color"}
+        return Question(
+            as_typed(rng, text),
+            color_answers(found.color),
+            "relation",
+            f"color {subject}",
+            "what is there",
+            (found, anchor),
+            said,
+        )
     if draw < 0.85:
         text = expand(rng, "(what|which) (shape|shape|object) is {rel} {x}", rel=words, x=ref)
     else:
         text = expand(rng, "what (is|do you see|can be seen|lies) {rel} {x}", rel=words, x=ref)
-    return Question(as_typed(rng, text), shape_answers(found), "relation", f"shape {subject}")
+    said = {"relation": relation, "asked": "shape"}
+    return Question(
+        as_typed(rng, text),
+        shape_answers(found),
+        "relation",
+        f"shape {subject}",
+        "what is there",
+        (found, anchor),
+        said,
+    )

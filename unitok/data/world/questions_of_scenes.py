@@ -8,7 +8,7 @@ from unitok.data.world.phrases import NUMBER_WORDS, article, number_word, plain_
 from unitok.data.world.question import Question, as_typed, truth
 from unitok.data.world.questions_of_objects import color_answers
 from unitok.data.world.references import named, names_of, refer
-from unitok.data.world.scene import COLORS, SHAPES, SIZES, Scene, allowed_pair
+from unitok.data.world.scene import COLORS, SHAPES, SIZES, Object, Scene, allowed_pair
 from unitok.data.world.templates import chance, expand, pick, pick_weighted
 
 FORMS: dict[tuple[str, ...], float] = {
@@ -66,6 +66,8 @@ def ask_existence(rng: np.random.Generator, scene: Scene, split: str = "train") 
         truth(there),
         "existence",
         f"exists {sorted(names.items())}",
+        "existence",
+        said=names,
     )
 
 
@@ -142,7 +144,8 @@ def ask_count(rng: np.random.Generator, scene: Scene, split: str = "train") -> Q
         x=words,
     )
     answers = count_answers(scene.count(**names))
-    return Question(as_typed(rng, text), answers, "count", f"how many {sorted(names.items())}")
+    subject = f"how many {sorted(names.items())}"
+    return Question(as_typed(rng, text), answers, "count", subject, "count", said=names)
 
 
 def count_answers(number: int) -> tuple[str, ...]:
@@ -159,7 +162,7 @@ def _ask_total(rng: np.random.Generator, scene: Scene) -> Question:
             "count (the|all) (shapes|objects)",
         ),
     )
-    return Question(as_typed(rng, text), count_answers(len(scene.objects)), "count", "how many in all")
+    return Question(as_typed(rng, text), count_answers(len(scene.objects)), "count", "how many in all", "total")
 
 
 def _ask_exact_count(rng: np.random.Generator, scene: Scene, split: str) -> Question | None:
@@ -181,7 +184,9 @@ def _ask_exact_count(rng: np.random.Generator, scene: Scene, split: str) -> Ques
         n=number_word(rng, said),
         x=words,
     )
-    return Question(as_typed(rng, text), truth(same), "count", f"exactly {said} {sorted(names.items())}")
+    subject = f"exactly {said} {sorted(names.items())}"
+    values = {**names, "number": str(said)}
+    return Question(as_typed(rng, text), truth(same), "count", subject, "exact count", said=values)
 
 
 def ask_comparison(rng: np.random.Generator, scene: Scene, split: str = "train") -> Question | None:
@@ -213,7 +218,9 @@ def _compare_sizes(rng: np.random.Generator, scene: Scene) -> Question | None:
         return None
     if a.size == b.size or chance(rng, 0.5):
         text = expand(rng, "is {a} {w} than {b}", a=ref_a, b=ref_b, w=which)
-        return Question(as_typed(rng, text), truth(is_so), "comparison", f"{i} {which} {j}")
+        return Question(
+            as_typed(rng, text), truth(is_so), "comparison", f"{i} {which} {j}", "larger", (a, b), {"word": which}
+        )
     winner, loser, ref = (a, b, ref_a) if is_so else (b, a, ref_b)
     text = expand(
         rng,
@@ -222,13 +229,19 @@ def _compare_sizes(rng: np.random.Generator, scene: Scene) -> Question | None:
         a=ref_a,
         b=ref_b,
     )
-    telling = [
-        names
+    answers = (ref, *telling_nouns(winner, loser))
+    subject = f"which larger {min(i, j)} {max(i, j)}"
+    said = {"word": which}
+    return Question(as_typed(rng, text), answers, "comparison", subject, "which is larger", (winner, loser), said)
+
+
+def telling_nouns(winner: Object, loser: Object) -> tuple[str, ...]:
+    """The plain nouns that mean ``winner`` and not ``loser``."""
+    return tuple(
+        plain_noun(*names)
         for names in _part_names(winner.kind)
         if any(name not in (None, its) for name, its in zip(names, loser.kind, strict=True))
-    ]
-    answers = (ref, *(plain_noun(*names) for names in telling))
-    return Question(as_typed(rng, text), answers, "comparison", f"which larger {min(i, j)} {max(i, j)}")
+    )
 
 
 def _part_names(kind: tuple[str, str, str]) -> list[tuple[str | None, str | None, str | None]]:
@@ -267,7 +280,9 @@ def _same(rng: np.random.Generator, scene: Scene) -> Question | None:
         b=refs[1],
         n=name,
     )
-    return Question(as_typed(rng, text), truth(want), "comparison", f"same {name} {min(i, j)} {max(i, j)}")
+    subject = f"same {name} {min(i, j)} {max(i, j)}"
+    about = (scene.objects[i], scene.objects[j])
+    return Question(as_typed(rng, text), truth(want), "comparison", subject, "same", about, {"attribute": name})
 
 
 def _compare_counts(rng: np.random.Generator, scene: Scene) -> Question | None:
@@ -290,7 +305,15 @@ def _compare_counts(rng: np.random.Generator, scene: Scene) -> Question | None:
         a, b = (more, fewer) if chance(rng, 0.5) else (fewer, more)
         text = expand(rng, "(what|which) are there {w} of(,|:|,) {a} or {b}", w=word, a=words[a], b=words[b])
         answers = (words[winner], winner, winner + "s", winner + "es", f"{winner} shapes")
-        return Question(as_typed(rng, text), tuple(dict.fromkeys(answers)), "comparison", f"{word} of {subject}")
+        said = {"attribute": name, "more": more, "fewer": fewer, "word": word}
+        return Question(
+            as_typed(rng, text),
+            tuple(dict.fromkeys(answers)),
+            "comparison",
+            f"{word} of {subject}",
+            "which are more",
+            said=said,
+        )
     word = pick(rng, ("more", "more", "fewer"))
     if equal:
         word = pick(rng, ("as many", "as many", "the same number of")) if want else word
@@ -299,10 +322,11 @@ def _compare_counts(rng: np.random.Generator, scene: Scene) -> Question | None:
         word, a, b = "as many", first, second
     else:
         a, b = (more, fewer) if (word == "more") == want else (fewer, more)
+    said = {"attribute": name, "first": a, "second": b, "word": word}
     if word in ("more", "fewer") and chance(rng, 0.12):
         compared = expand(rng, "(greater|larger|higher)") if word == "more" else "smaller"
         text = f"is the number of {words[a]} {compared} than the number of {words[b]}"
-        return Question(as_typed(rng, text), truth(want), "comparison", f"{subject} {word} {a}")
+        return Question(as_typed(rng, text), truth(want), "comparison", f"{subject} {word} {a}", "more", said=said)
     joint = {"as many": "as", "the same number of": "and"}.get(word, "than")
     text = expand(
         rng,
@@ -312,7 +336,7 @@ def _compare_counts(rng: np.random.Generator, scene: Scene) -> Question | None:
         b=words[b],
         j=joint,
     )
-    return Question(as_typed(rng, text), truth(want), "comparison", f"{subject} {word} {a}")
+    return Question(as_typed(rng, text), truth(want), "comparison", f"{subject} {word} {a}", "more", said=said)
 
 
 def ask_background(rng: np.random.Generator, scene: Scene, split: str = "train") -> Question | None:
@@ -323,7 +347,10 @@ def ask_background(rng: np.random.Generator, scene: Scene, split: str = "train")
         if not right and color == scene.background:
             return None
         text = expand(rng, "(is the background {c}|is it on {a} background)", c=color, a=article(color))
-        return Question(as_typed(rng, text), truth(right), "background", f"background {color}")
+        said = {"color": color}
+        return Question(
+            as_typed(rng, text), truth(right), "background", f"background {color}", "is background", said=said
+        )
     text = expand(
         rng,
         (
@@ -335,4 +362,4 @@ def ask_background(rng: np.random.Generator, scene: Scene, split: str = "train")
             "what color is behind the (shape|shapes|objects)",
         ),
     )
-    return Question(as_typed(rng, text), color_answers(scene.background), "background", "background")
+    return Question(as_typed(rng, text), color_answers(scene.background), "background", "background", "background")

@@ -5,6 +5,7 @@ Shape letters: H W pixels.
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import dataclass, field, replace
 
@@ -27,6 +28,8 @@ class Style:
     ``supersample`` pixels per pixel and axis (1 leaves edges jagged), ``blur`` in pixels,
     ``palette`` replaces colors by name, ``scale`` multiplies every radius, ``angle`` in degrees, ``shift`` moves
     everything right and down, as a fraction of the canvas, and ``jitter`` the single objects, first to last.
+    ``stretch`` multiplies the objects' widths and heights. At the end come ``noise`` (a standard deviation of 255,
+    drawn by ``seed``) and a passage through a JPEG file of the quality ``jpeg``.
     """
 
     supersample: int = 4
@@ -36,6 +39,10 @@ class Style:
     shift: Point = (0.0, 0.0)
     jitter: tuple[Point, ...] = ()
     palette: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    stretch: Point = (1.0, 1.0)
+    noise: float = 0.0
+    jpeg: int | None = None
+    seed: int = 0
 
     @staticmethod
     def sample(rng: np.random.Generator) -> Style:
@@ -80,7 +87,7 @@ def render(scene: Scene, size: int = 64, style: Style = CANONICAL) -> np.ndarray
     draw = ImageDraw.Draw(canvas)
     for obj, (dx, dy) in zip(scene.objects, style.offsets(len(scene.objects)), strict=True):
         fill = style.palette.get(obj.color, COLORS[obj.color])
-        for part, polygon in enumerate(outline(obj, style.scale, style.angle)):
+        for part, polygon in enumerate(outline(obj, style.scale, style.angle, style.stretch)):
             # Rounded, so that an object's pixels are the same wherever it is.
             points = [(round((x + dx) * side - 0.5, 4), round((y + dy) * side - 0.5, 4)) for x, y in polygon]
             draw.polygon(points, fill=fill if part == 0 else background)
@@ -88,16 +95,25 @@ def render(scene: Scene, size: int = 64, style: Style = CANONICAL) -> np.ndarray
         canvas = canvas.filter(ImageFilter.GaussianBlur(style.blur * factor))
     if factor > 1:
         canvas = canvas.reduce(factor)
-    return np.array(canvas)
+    pixels = np.array(canvas)
+    if style.noise:
+        noisy = pixels + np.random.default_rng(style.seed).normal(0, style.noise, size=pixels.shape)
+        pixels = np.clip(noisy.round(), 0, 255).astype(np.uint8)
+    if style.jpeg is not None:
+        file = io.BytesIO()
+        PillowImage.fromarray(pixels).save(file, "JPEG", quality=style.jpeg)
+        pixels = np.array(PillowImage.open(file))
+    return pixels
 
 
-def outline(obj: Object, scale: float = 1.0, angle: float = 0.0) -> list[list[Point]]:
+def outline(obj: Object, scale: float = 1.0, angle: float = 0.0, stretch: Point = (1.0, 1.0)) -> list[list[Point]]:
     """The object's polygons on the unit canvas: its border, then a hole if it has one."""
     radius = obj.radius * scale
     turn = math.radians(angle)
     cos, sin = math.cos(turn) * radius, math.sin(turn) * radius
+    wide, high = stretch
     return [
-        [(obj.x + x * cos - y * sin, obj.y + x * sin + y * cos) for x, y in polygon]
+        [(obj.x + (x * cos - y * sin) * wide, obj.y + (x * sin + y * cos) * high) for x, y in polygon]
         for polygon in UNIT_OUTLINES[obj.shape]
     ]
 

@@ -15,9 +15,11 @@ from unitok.data.world.captions import sample_caption
 from unitok.data.world.conversations import sample_conversation
 from unitok.data.world.edit import Edit
 from unitok.data.world.edits import KIND_NAMES, sample_edit
+from unitok.data.world.far_looks import sample_far_style
 from unitok.data.world.questions import sample_questions
 from unitok.data.world.render import CANONICAL, Style
-from unitok.data.world.requests import request_for, sample_request
+from unitok.data.world.requests import Request, request_for, sample_request
+from unitok.data.world.reworded.wording import PLAIN, Wording
 from unitok.data.world.scene import Scene
 from unitok.data.world.spec_sampling import sample_varied_scene
 from unitok.data.world.templates import chance, draw_numbers, expand, pick
@@ -50,55 +52,70 @@ DOCUMENTS_PER_FAMILY = 3.4
 
 
 def sample_documents(
-    rng: np.random.Generator, split: str = "train", size: int = 64, weights: Mapping[str, float] = TASK_WEIGHTS
+    rng: np.random.Generator,
+    split: str = "train",
+    size: int = 64,
+    weights: Mapping[str, float] = TASK_WEIGHTS,
+    wording: Wording = PLAIN,
+    far_looks: float = 0.0,
 ) -> list[Document]:
     """One family of documents about one scene and edited forms of it.
 
     Documents that show the same picture hold the very same ``Image``. ``size`` is the pictures' height
     and width in pixels. In the split ``train`` no held-out pair is shown or named. ``weights`` are shares of
     the documents, by task; a family that draws nothing from words shows a scene that is worth asking about,
-    with objects that are alike.
+    with objects that are alike. ``wording`` is that of what users say, ``far_looks`` the share
+    of the families in which they show pictures in looks further from the canonical one.
     """
     numbers = draw_numbers(rng, TASK_WEIGHTS, weights, DOCUMENTS_PER_FAMILY)
     album = Album(size)
     request = sample_request(rng, split=split) if numbers["request"] else None
     scene = request.scene if request is not None else sample_varied_scene(rng, split)
-    given_style = Style.sample(rng) if chance(rng, OTHER_LOOKS) else CANONICAL
+    if far_looks and chance(rng, far_looks):
+        given_style = sample_far_style(rng)
+    else:
+        given_style = Style.sample(rng) if chance(rng, OTHER_LOOKS) else CANONICAL
     edit = sample_edit(rng, scene, split)
-    documents = [] if request is None else [answered((Text(request.text),), album.picture(scene))]
+    documents = [] if request is None else [request_document(album, wording.request(rng, request))]
     for _ in range(numbers["request"] - 1):
         again = edit.target if edit is not None and chance(rng, 0.6) else scene
-        documents.append(answered((Text(request_for(rng, again, split).text),), album.picture(again)))
+        documents.append(request_document(album, wording.request(rng, request_for(rng, again, split))))
     edits = [] if edit is None else [edit]
     for number in range(numbers["edit"]):
         other = sample_edit(rng, scene, split) if number else edit
         if other is not None:
             edits += [other] if number else []
-            documents.append(edit_document(rng, album, other, given_style))
+            documents.append(edit_document(rng, album, wording.edit(rng, other), given_style))
     for kind in KIND_NAMES:
         for _ in range(numbers[f"edit_{kind}"]):
             other = sample_edit(rng, scene, split, kind)
             if other is not None:
-                documents.append(edit_document(rng, album, other, given_style))
+                documents.append(edit_document(rng, album, wording.edit(rng, other), given_style))
     for _ in range(numbers["order"] if edits else 0):
         documents.append(order_document(rng, album, pick(rng, edits), given_style))
     shown = [(scene, given_style)] * 2 + [(scene if edit is None else edit.target, CANONICAL)]
     for _ in range(numbers["questions"]):
-        documents += question_document(rng, album, *pick(rng, shown), split)
+        documents += question_document(rng, album, *pick(rng, shown), split, wording)
     for _ in range(numbers["caption"]):
-        documents.append(caption_document(rng, album, *pick(rng, shown)))
+        documents.append(caption_document(rng, album, *pick(rng, shown), wording))
     for _ in range(numbers["conversation"]):
-        documents.append(sample_conversation(rng, album, split, scene, tuple(edits[:1]), given_style))
+        documents.append(sample_conversation(rng, album, split, scene, tuple(edits[:1]), given_style, wording))
     return documents
 
 
 def question_document(
-    rng: np.random.Generator, album: Album, scene: Scene, style: Style, split: str = "train"
+    rng: np.random.Generator,
+    album: Album,
+    scene: Scene,
+    style: Style,
+    split: str = "train",
+    wording: Wording = PLAIN,
 ) -> list[Document]:
     """Four to eight questions about one picture, in one document; none when there are no clear ones."""
     questions = sample_questions(rng, scene, int(rng.integers(4, 9)), split=split)
     turns: list[Turn] = []
-    for i, question in enumerate(questions):
+    for i, plain in enumerate(questions):
+        question = wording.question(rng, scene, plain, split)
         parts: tuple[Part, ...] = (Text(question.text),)
         if i == 0:
             parts = with_words(rng, album.picture(scene, style), question.text)
@@ -106,8 +123,14 @@ def question_document(
     return [Document(tuple(turns))] if turns else []
 
 
-def caption_document(rng: np.random.Generator, album: Album, scene: Scene, style: Style) -> Document:
-    caption = sample_caption(rng, scene)
+def request_document(album: Album, request: Request) -> Document:
+    return answered((Text(request.text),), album.picture(request.scene))
+
+
+def caption_document(
+    rng: np.random.Generator, album: Album, scene: Scene, style: Style, wording: Wording = PLAIN
+) -> Document:
+    caption = wording.caption(rng, sample_caption(rng, scene))
     return answered(with_words(rng, album.picture(scene, style), caption.demand), Text(caption.text))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import islice
 
 import numpy as np
@@ -18,7 +19,7 @@ from unitok.data.world.reworded.captions import DEMANDS, reworded_demand
 from unitok.data.world.reworded.habits import written
 from unitok.data.world.reworded.references import refer_otherwise
 from unitok.data.world.scene import SHAPES, sample_scene
-from unitok.document import Image, Text
+from unitok.document import Document, Image, Text
 
 SHAPE_WORDS = {
     "circle": r"\b(circles?|disc|disk|dot|ball)\b",
@@ -144,16 +145,12 @@ def test_noise_and_jpeg_leave_a_picture_near_what_it_was() -> None:
 
 
 def test_documents_without_other_words_are_what_they_were_and_with_them_others() -> None:
-    def texts(reworded: float) -> list[str]:
-        documents = islice(world_documents([9], "train", 16, reworded=reworded), 60)
-        parts = [part for one in documents for turn in one.turns for part in turn.parts]
+    def texts(documents: Iterator[Document]) -> list[str]:
+        parts = [part for one in islice(documents, 60) for turn in one.turns for part in turn.parts]
         return [part.text for part in parts if isinstance(part, Text)]
 
-    plain, other = texts(0.0), texts(1.0)
-    documents = islice(world_documents([9], "train", 16), 60)
-    assert plain == [
-        part.text for one in documents for turn in one.turns for part in turn.parts if isinstance(part, Text)
-    ]
+    plain, other = (texts(world_documents([9], "train", 16, reworded=share)) for share in (0.0, 1.0))
+    assert plain == texts(world_documents([9], "train", 16))
     assert len(set(plain) & set(other)) < 0.4 * len(set(plain))
 
 

@@ -48,7 +48,7 @@ class Edit:
     wanted: tuple[Wanted, ...] = ()
     focus: Object | None = None
     about: tuple[Object, ...] = ()
-    said: Mapping[str, str] = field(default_factory=dict)
+    said: Mapping[str, str] = field(default_factory=dict, hash=False)
     joined: tuple[Edit, ...] = ()
 
     def accepts(self, scene: Scene) -> bool:

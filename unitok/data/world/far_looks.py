@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from unitok.data.world.render import Style
+from unitok.data.world.render import Style, tinted
 from unitok.data.world.scene import COLORS
 from unitok.data.world.templates import chance
 
@@ -21,14 +21,13 @@ def sample_far_style(rng: np.random.Generator) -> Style:
     """A look in which a person still names every size, shape and color rightly."""
     together = rng.normal(0, TINT / 2, size=3)
     tint = rng.normal(0, TINT, size=(len(COLORS), 3)) + together
-    colors = np.clip(np.array(list(COLORS.values())) + tint, 0, 255).round()
     return replace(
         Style.sample(rng),
         scale=float(rng.uniform(0.86, 1.12)),
         angle=float(rng.normal(0, 3.0)),
         stretch=(float(rng.uniform(0.88, 1.1)), float(rng.uniform(0.88, 1.1))),
         blur=float(rng.choice([0.0, 0.0, 0.4, 0.7])),
-        palette={name: (int(r), int(g), int(b)) for name, (r, g, b) in zip(COLORS, colors, strict=True)},
+        palette=tinted(tint),
         noise=float(rng.uniform(0.3, 5.0)) if chance(rng, 0.4) else 0.0,
         jpeg=int(rng.integers(55, 97)) if chance(rng, 0.4) else None,
         seed=int(rng.integers(2**32)),

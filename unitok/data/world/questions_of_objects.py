@@ -245,27 +245,15 @@ def _ask_extreme(rng: np.random.Generator, scene: Scene) -> Question | None:
     if key(ranked[1]) - key(ranked[0]) < 0.08:
         return None
     thing = expand(rng, words, n=pick(rng, ("shape", "object")))
+    first = ranked[0]
     if chance(rng, 0.5):
+        asked, answers = "color", color_answers(first.color)
         text = expand(rng, "(what color is|what is the color of|which color is) the {t}", t=thing)
-        return Question(
-            as_typed(rng, text),
-            color_answers(ranked[0].color),
-            "position",
-            f"color {name}",
-            "extreme",
-            (ranked[0],),
-            {"extreme": name, "asked": "color"},
-        )
-    text = expand(rng, "(what shape is the {t}|what is the {t}|which shape is the {t})", t=thing)
-    return Question(
-        as_typed(rng, text),
-        shape_answers(ranked[0]),
-        "position",
-        f"shape {name}",
-        "extreme",
-        (ranked[0],),
-        {"extreme": name, "asked": "shape"},
-    )
+    else:
+        asked, answers = "shape", shape_answers(first)
+        text = expand(rng, "(what shape is the {t}|what is the {t}|which shape is the {t})", t=thing)
+    said = {"extreme": name, "asked": asked}
+    return Question(as_typed(rng, text), answers, "position", f"{asked} {name}", "extreme", (first,), said)
 
 
 def ask_relation(rng: np.random.Generator, scene: Scene, split: str = "train") -> Question | None:
@@ -345,31 +333,15 @@ def _ask_what_is_there(rng: np.random.Generator, scene: Scene, split: str) -> Qu
     if split == "train" and is_held_out_relation(found.shape, relation, anchor.shape):
         return None
     words = relation_phrase(rng, relation)
-    subject = f"{relation} {scene.objects.index(anchor)}"
+    asked, answers = "shape", shape_answers(found)
     draw = rng.random()
     if draw < 0.3:
+        asked, answers = "color", color_answers(found.color)
         text = expand(rng, "(what|which) color is the (shape|object|thing|one) {rel} {x}", rel=words, x=ref)
-        said = {"relation": relation, "asked": "color"}
-        return Question(
-            as_typed(rng, text),
-            color_answers(found.color),
-            "relation",
-            f"color {subject}",
-            "what is there",
-            (found, anchor),
-            said,
-        )
-    if draw < 0.85:
+    elif draw < 0.85:
         text = expand(rng, "(what|which) (shape|shape|object) is {rel} {x}", rel=words, x=ref)
     else:
         text = expand(rng, "what (is|do you see|can be seen|lies) {rel} {x}", rel=words, x=ref)
-    said = {"relation": relation, "asked": "shape"}
-    return Question(
-        as_typed(rng, text),
-        shape_answers(found),
-        "relation",
-        f"shape {subject}",
-        "what is there",
-        (found, anchor),
-        said,
-    )
+    subject = f"{asked} {relation} {scene.objects.index(anchor)}"
+    said = {"relation": relation, "asked": asked}
+    return Question(as_typed(rng, text), answers, "relation", subject, "what is there", (found, anchor), said)

@@ -48,12 +48,6 @@ class Style:
     def sample(rng: np.random.Generator) -> Style:
         """A look that differs from the canonical one as another renderer's would; every second one is shifted too."""
         tint = rng.normal(0, 7, size=(len(COLORS), 3))
-        palette = {
-            name: (int(r), int(g), int(b))
-            for name, (r, g, b) in zip(
-                COLORS, np.clip(np.array(list(COLORS.values())) + tint, 0, 255).round(), strict=True
-            )
-        }
         (dx, dy), *jitter = rng.uniform(-1, 1, size=(1 + MOST_OBJECTS, 2)) * rng.integers(2)
         return Style(
             supersample=int(rng.choice([1, 2, 3, 4], p=[0.2, 0.2, 0.2, 0.4])),
@@ -62,7 +56,7 @@ class Style:
             angle=float(rng.normal(0, 2.0)),
             shift=(float(dx * SHIFT), float(dy * SHIFT)),
             jitter=tuple((float(x * JITTER), float(y * JITTER)) for x, y in jitter),
-            palette=palette,
+            palette=tinted(tint),
         )
 
     def sharpened(self) -> Style:
@@ -73,6 +67,12 @@ class Style:
         """How far right and down each of ``count`` objects is drawn from its place."""
         jitter = [*self.jitter, *[(0.0, 0.0)] * count][:count]
         return [(self.shift[0] + dx, self.shift[1] + dy) for dx, dy in jitter]
+
+
+def tinted(tint: np.ndarray) -> dict[str, tuple[int, int, int]]:
+    """A palette of all colors, each ``[3]`` of ``tint [colors, 3]`` added to it, as whole numbers up to 255."""
+    colors = np.clip(np.array(list(COLORS.values())) + tint, 0, 255).round()
+    return {name: (int(r), int(g), int(b)) for name, (r, g, b) in zip(COLORS, colors, strict=True)}
 
 
 CANONICAL = Style()

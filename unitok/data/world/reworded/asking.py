@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 
 from unitok.data.world.reworded.habits import written
+from unitok.data.world.reworded.references import PRONOUNS
 from unitok.data.world.templates import chance, expand, pick, pick_weighted, slots_of
 
 
@@ -136,7 +137,7 @@ def ask(rng: np.random.Generator, ways: Ways, topic: str | None = None, **slots:
 
     ``topic`` is what ``{x}`` means, when that may be said first and be ``it`` in the question.
     """
-    if topic not in (None, "it", "this one", "that one") and chance(rng, _TOPIC_RATE):
+    if topic not in (None, *PRONOUNS) and chance(rng, _TOPIC_RATE):
         question = expand(rng, _usable(ways.direct, frozenset(slots)), **{**slots, "x": "it", "own": "its"})
         return written(rng, expand(rng, _TOPICS, t=topic or "", q=question), "?")
     names = frozenset(slots)

@@ -11,7 +11,7 @@ import numpy as np
 from unitok.data.world.phrases import fix_articles
 from unitok.data.world.reworded.edit_orders import ordered
 from unitok.data.world.reworded.edit_results import result
-from unitok.data.world.reworded.references import refer_otherwise
+from unitok.data.world.reworded.references import PRONOUNS, refer_otherwise
 from unitok.data.world.scene import Object, Scene
 from unitok.data.world.templates import chance, expand, pick
 
@@ -30,7 +30,6 @@ _TAILS = (
     " around ",
 )
 _BESIDE_NONE = re.compile(r"\bits?\b|without|, ")
-_PRONOUNS = ("it", "this one", "that one")
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Subject:
     @property
     def named(self) -> bool:
         """Whether the words say what is meant without what was said before."""
-        return self.words not in _PRONOUNS
+        return self.words not in PRONOUNS
 
     @property
     def short(self) -> bool:

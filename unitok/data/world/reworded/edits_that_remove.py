@@ -8,8 +8,8 @@ from unitok.data.world.edit import Edit
 from unitok.data.world.phrases import article
 from unitok.data.world.references import describing_sets, names_of
 from unitok.data.world.reworded.edit_recipe import Recipe, Subjects
-from unitok.data.world.reworded.groups import group, names_said, plural_noun
-from unitok.data.world.reworded.references import noun_of
+from unitok.data.world.reworded.groups import group, names_said
+from unitok.data.world.reworded.references import noun_named, noun_of
 from unitok.data.world.scene import Object, Scene
 from unitok.data.world.templates import chance
 
@@ -111,7 +111,7 @@ def remove_all(rng: np.random.Generator, edit: Edit) -> tuple[Recipe, Subjects]:
     if chance(rng, 0.45):  # "i don't want all the stars" may mean some of them: orders only
         orders = [order for order in _ORDERS if "without" not in order]
         return Recipe(orders, _STATES[:1], better=False), group(rng, edit)
-    slots = {"n": plural_noun(rng, names_said(edit))}
+    slots = {"n": noun_named(rng, names_said(edit), many=True)}
     sentences = [
         *_SENTENCES,
         "no {n}(, please| please| anymore|, thanks)",
@@ -136,5 +136,5 @@ def _rest(rng: np.random.Generator, edit: Edit) -> str | None:
     for attributes in (("shape",), ("color",), ("size",), ("color", "shape")):
         names = names_of(left[0], attributes)
         if set(edit.source.find(**names)) == set(left):
-            return plural_noun(rng, names)
+            return noun_named(rng, names, many=True)
     return None

@@ -8,9 +8,9 @@ from unitok.data.world.phrases import plural
 from unitok.data.world.question import Question, truth
 from unitok.data.world.questions_of_scenes import count_answers
 from unitok.data.world.reworded.asking import Ways, ask
-from unitok.data.world.reworded.mentions import PRONOUNS, any_plural, mention, relation_slots
+from unitok.data.world.reworded.mentions import any_plural, mention, relation_slots
 from unitok.data.world.reworded.questions_of_pairs import ask_beside, ask_which_of_two
-from unitok.data.world.reworded.references import a_noun
+from unitok.data.world.reworded.references import PRONOUNS, a_noun
 from unitok.data.world.scene import OPPOSITE, RELATIONS, SHAPES, Object, Scene, holds, is_held_out_relation
 from unitok.data.world.spec_sampling import clearly
 from unitok.data.world.templates import chance, expand, pick

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from unitok.data.world.edit import Edit
 from unitok.data.world.phrases import NUMBER_WORDS
 from unitok.data.world.references import ATTRIBUTES
 from unitok.data.world.reworded.edit_recipe import Subject, Subjects
-from unitok.data.world.reworded.references import noun_of
+from unitok.data.world.reworded.references import noun_named
 from unitok.data.world.templates import chance, expand, pick
 
 _EVERYTHING = (
@@ -42,10 +40,6 @@ def names_said(edit: Edit) -> dict[str, str]:
     return {name: edit.said[name] for name in ATTRIBUTES if name in edit.said}
 
 
-def plural_noun(rng: np.random.Generator, names: Mapping[str, str]) -> str:
-    return noun_of(rng, names.get("size"), names.get("color"), names.get("shape"), many=True)
-
-
 def group(rng: np.random.Generator, edit: Edit, singly: bool = True, definite: bool = False) -> Subjects:
     """The subject of an edit of several objects.
 
@@ -58,11 +52,11 @@ def group(rng: np.random.Generator, edit: Edit, singly: bool = True, definite: b
         if not names:
             said = expand(rng, _EVERYTHING)
             return Subject(said, many=said != "everything" and not said.startswith(("every", "each")))
-        plural = plural_noun(rng, names)
+        plural = noun_named(rng, names, many=True)
         if definite:
             return Subject(f"{pick(rng, ('the', 'the', 'the', 'these', 'those'))} {plural}", many=True)
         if singly and chance(rng, 0.2):
-            single = noun_of(rng, names.get("size"), names.get("color"), names.get("shape"))
+            single = noun_named(rng, names, many=False)
             return Subject(expand(rng, _SINGLE, n=single, ns=plural))
         templates = (*_MANY[:-1], *_TWO) if number == 2 else _MANY
         return Subject(expand(rng, templates, n=plural, number=NUMBER_WORDS[number]), many=True)

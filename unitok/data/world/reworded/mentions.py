@@ -8,11 +8,9 @@ from collections.abc import Collection
 import numpy as np
 
 from unitok.data.world.phrases import plural
-from unitok.data.world.reworded.references import ANY, color_name, noun_of, refer_otherwise
+from unitok.data.world.reworded.references import ANY, PRONOUNS, color_name, refer_otherwise
 from unitok.data.world.scene import RELATIONS, Object, Scene, holds, is_held_out_relation
 from unitok.data.world.templates import expand
-
-PRONOUNS = ("it", "this one", "that one")
 
 RELATION_WORDS: dict[str, str] = {
     "left of": "((to the |on the |)left of|on the left side of|on the left-hand side of|further left than|"
@@ -77,11 +75,6 @@ def slots_of_mention(ref: str) -> dict[str, str]:
     if len(words) <= 4 and not _TAILS.search(ref):
         slots["own"] = f"{ref}'s"
     return slots if ref in PRONOUNS else slots | {"named": ref}
-
-
-def names_as_said(rng: np.random.Generator, names: dict[str, str], many: bool) -> str:
-    """A noun for all objects that have these names."""
-    return noun_of(rng, names.get("size"), names.get("color"), names.get("shape"), many)
 
 
 def plural_of_value(rng: np.random.Generator, attribute: str, value: str) -> str:

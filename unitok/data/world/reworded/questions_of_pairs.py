@@ -10,8 +10,8 @@ from unitok.data.world.phrases import RELATION_WORDS
 from unitok.data.world.question import Question
 from unitok.data.world.questions_of_scenes import telling_nouns
 from unitok.data.world.reworded.asking import ask
-from unitok.data.world.reworded.mentions import PRONOUNS, mention, relation_said, relation_slots
-from unitok.data.world.reworded.references import ANY
+from unitok.data.world.reworded.mentions import mention, relation_said, relation_slots
+from unitok.data.world.reworded.references import ANY, PRONOUNS
 from unitok.data.world.reworded.ways_of_objects import ASKED
 from unitok.data.world.reworded.ways_of_pairs import (
     BESIDE,

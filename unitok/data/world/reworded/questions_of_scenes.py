@@ -11,9 +11,9 @@ from unitok.data.world.phrases import number_word, plural
 from unitok.data.world.question import Question, truth
 from unitok.data.world.references import names_of
 from unitok.data.world.reworded.asking import ask
-from unitok.data.world.reworded.mentions import any_plural, names_as_said, plural_of_value
+from unitok.data.world.reworded.mentions import any_plural, plural_of_value
 from unitok.data.world.reworded.questions_of_objects import IS_COLOR
-from unitok.data.world.reworded.references import a_noun, color_name, size_name
+from unitok.data.world.reworded.references import a_noun, color_name, noun_named, size_name
 from unitok.data.world.reworded.ways_of_objects import COLOR
 from unitok.data.world.reworded.ways_of_scenes import AS_MANY, BEHIND, COUNT, EXISTS, MORE, NUMBER, WHICH_MORE
 from unitok.data.world.scene import Scene
@@ -48,7 +48,7 @@ def slots_of_names(rng: np.random.Generator, names: Mapping[str, str]) -> dict[s
     said = dict(names)
     slots = {
         "x": a_noun(rng, said.get("size"), said.get("color"), said.get("shape")),
-        "xs": names_as_said(rng, said, many=True),
+        "xs": noun_named(rng, said, many=True),
         "in": expand(rng, IN),
     }
     words = [size_name(rng, said["size"])] if "size" in said else []
@@ -87,12 +87,12 @@ def number_slots(rng: np.random.Generator, names: Mapping[str, str], number: int
     """``{q} {n} {xs}``: ``at least two stars``."""
     said = dict(names)
     many = number != 1
-    noun = names_as_said(rng, said, many)
+    noun = noun_named(rng, said, many)
     return {
         "q": phrase,
         "n": number_word(rng, number),
         "xs": noun,
-        "all": names_as_said(rng, said, many=True),
+        "all": noun_named(rng, said, many=True),
         "are": "are" if many else "is",
         "arent": "aren't" if many else "isn't",
         "in": expand(rng, IN),

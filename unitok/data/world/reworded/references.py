@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
 from unitok.data.world.phrases import article, plural
 from unitok.data.world.references import describing_sets, names_of
-from unitok.data.world.scene import COLORS, Object, Scene, is_held_out_relation
+from unitok.data.world.scene import COLORS, Object, Scene, holds, is_held_out_relation
 from unitok.data.world.spec_sampling import clearly
 from unitok.data.world.templates import chance, expand, pick
 
@@ -35,6 +35,8 @@ COLOR_WORDS: dict[str, str] = {
 }
 ANY = "(shape|object|thing|figure|item|form|element)"
 """Any shape at all."""
+PRONOUNS = ("it", "this one", "that one")
+"""What an object that was spoken of is called; see ``refer_otherwise``."""
 
 _EXTREME_MARGIN = 0.1
 _EXTREMES = {
@@ -102,6 +104,11 @@ def noun_of(
     elif size and color and draw < 0.3:
         return f"{colored} {sized} {named}"
     return " ".join(word for word in (sized, colored, named) if word)
+
+
+def noun_named(rng: np.random.Generator, names: Mapping[str, str], many: bool) -> str:
+    """A noun for what has these names, as ``references.names_of`` gives them."""
+    return noun_of(rng, names.get("size"), names.get("color"), names.get("shape"), many)
 
 
 def refer_otherwise(
@@ -176,18 +183,13 @@ def _beside_another(rng: np.random.Generator, scene: Scene, obj: Object, hide: C
         return None
     subset = pick(rng, ("shape", "color", "any"))
     names = {} if subset == "any" or subset in hide else names_of(obj, (subset,))
-    if any(_maybe(relation, o, anchor) for o in scene.find(**names) if o is not obj and o is not anchor):
+    # Nobody may say of another one that it is on that side.
+    if any(holds(relation, o, anchor, -0.02) for o in scene.find(**names) if o is not obj and o is not anchor):
         return None
     named = names_of(anchor, sets[0])
     plain = " ".join(w for w in (names.get("color"), names.get("shape", "shape")) if w)
     other = " ".join(w for w in (named.get("size"), named.get("color"), named.get("shape", "one")) if w)
     return expand(rng, "{x} (that is|which is|just||||) {r} the {y}", x=plain, r=relation_words(rng, relation), y=other)
-
-
-def _maybe(relation: str, a: Object, b: Object) -> bool:
-    """Whether somebody might say that ``a`` is ``relation`` ``b``."""
-    difference = {"left of": b.x - a.x, "right of": a.x - b.x, "above": b.y - a.y, "below": a.y - b.y}
-    return difference[relation] > -0.02
 
 
 def a_noun(rng: np.random.Generator, size: str | None, color: str | None, shape: str | None) -> str:

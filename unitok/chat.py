@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from unitok.audio_stream import AudioChunk, AudioFinished, AudioStarted
 from unitok.document import Audio, Document
+from unitok.engine.sampling import MAX_SEED
 from unitok.grammar import Request
 from unitok.hearing import in_words
 from unitok.outputs import Media, SoundFormat, slug, write_media
@@ -81,6 +82,8 @@ class Chat:
 
         An error in one message is printed and changes nothing; neither does a message stopped by Ctrl-C.
         """
+        if sys.stdin is None:
+            raise InputError("--chat reads messages from the standard input, which is closed")
         typed = sys.stdin.isatty()
         if typed:
             _enable_line_editing()
@@ -143,7 +146,7 @@ class Chat:
         answers = sum(turn.role == "assistant" for turn in asked.turns)
         words = " ".join(part for part in parts if isinstance(part, str))
         display = _Display(self._output, words, self._sound_format)
-        seed = self._seed + answers
+        seed = (self._seed + answers) % (MAX_SEED + 1)
         try:
             for event in self._model.stream(asked, self._modality, self._sampling, seed, seconds=self._seconds):
                 display.show(event)
@@ -184,7 +187,8 @@ class Chat:
         except OSError as error:
             raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # where nothing can be written, nothing can be removed
+                temporary.unlink(missing_ok=True)
         print(f"wrote {path}", file=sys.stderr)
 
     def load(self, path: Path) -> None:

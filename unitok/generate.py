@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from unitok.outputs import Media, SoundFormat
 
 MAX_ANSWERS = 256
+REFINE_STEPS = 4
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Options:
     best_of: int | None
     max_tokens: int | None
     refine: bool
-    refine_steps: int
+    refine_steps: int | None
     device: str
     dtype: str | None
     weights: Literal["int8"] | None
@@ -137,7 +138,7 @@ def parser() -> ArgumentParser:
     add("--max-tokens", metavar="N", type=integer(1), help="the longest answer")
     add = result.add_argument_group("ways to run").add_argument
     add("--refine", action="store_true", help="a second stage makes each picture sharper and twice as large")
-    add("--refine-steps", metavar="N", type=integer(1, 1000), default=4, help="its steps (default: 4)")
+    add("--refine-steps", metavar="N", type=integer(1, 1000), help=f"its steps (default: {REFINE_STEPS})")
     add("--device", metavar="NAME", default="cpu", help="where the model runs: cpu, cuda, cuda:1, mps (default: cpu)")
     add("--dtype", choices=("float32", "bfloat16"), help="of the decoder (default: float32 on a CPU, else as stored)")
     add("--weights", choices=("int8",), help="round the decoder's matrices to 8 bits while it runs")
@@ -173,6 +174,12 @@ def parse(argv: Sequence[str]) -> Options:
         )
     if options.grid is not None and options.modality in ("text", "audio"):
         raise InputError(f"--grid is for pictures, and --modality {options.modality} makes none; leave one of them out")
+    if options.refine and options.modality in ("text", "audio"):
+        raise InputError(
+            f"--refine is for pictures, and --modality {options.modality} makes none; leave one of them out"
+        )
+    if options.refine_steps is not None and not options.refine:
+        raise InputError("--refine-steps is of --refine; give that too, or leave it out")
     if options.chat and options.prompt is None and options.images and not options.sounds:
         raise InputError("--image needs a --prompt; in a conversation, use /image FILE")
     return options
@@ -226,7 +233,7 @@ def generate(argv: Sequence[str]) -> None:
             seed=options.seed,
             progress=progress,
             refine=options.refine,
-            refine_steps=options.refine_steps,
+            refine_steps=options.refine_steps or REFINE_STEPS,
             grid=options.grid,
             seconds=options.seconds,
         )

@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from unitok import checkpoint
 from unitok.candidates import best_answers
+from unitok.checks import check_integer
 from unitok.decoder_folder import merge_adapter
 from unitok.devices import usable_device
 from unitok.document import Document
 from unitok.engine import BATCH_SIZE, Engine, EngineOptions, NoRoomError, Sampling
-from unitok.engine.sampling import check_integer, check_seed
+from unitok.engine.sampling import check_seed
 from unitok.grammar import Grammar, Modality, Request
 from unitok.hearing import Row, hear
 from unitok.model_card import model_card

@@ -12,7 +12,7 @@ from PIL import Image as PILImage
 from torch import Tensor
 
 from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.image_io import to_rgb
+from unitok_tokenizers.image_io import upright_rgb
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Image:
     """A picture, its codes, or both; both are copied, so later changes to the originals do not reach it.
 
     Attributes:
-        image: The picture; other modes than RGB are converted as ``load_image`` does.
+        image: The picture; it becomes RGB, upright and without metadata, as ``load_image`` makes it.
         codes: int64 ``[K, h, w]``. Where both are given, the codes stand for the picture.
         size: ``(H, W)`` of the picture before it was fitted to the code grid.
 
@@ -56,10 +56,9 @@ class Image:
         if self.image is not None:
             if not isinstance(self.image, PILImage.Image):
                 raise InputError(f"an image's picture must be a PIL image, not {type(self.image).__name__}")
-            picture = to_rgb(self.image)
-            if picture is self.image:
-                picture = picture.copy()
-            picture.info = {}  # metadata is no part of the picture
+            if 0 in self.image.size:
+                raise InputError("an image's picture has no pixels")
+            picture = upright_rgb(self.image)
             object.__setattr__(self, "image", picture)
             if self.size is None:
                 object.__setattr__(self, "size", (picture.height, picture.width))
@@ -98,6 +97,8 @@ class Audio:
         if self.samples is None and self.codes is None:
             raise InputError("audio needs samples or codes")
         if self.samples is not None:
+            if not isinstance(self.samples, Tensor):
+                raise InputError(f"audio samples must be a torch tensor, not {type(self.samples).__name__}")
             if self.samples.dim() != 2 or not self.samples.numel() or not self.samples.is_floating_point():
                 raise InputError(f"audio samples must be floats [C, N], not {list(self.samples.shape)}")
             if not bool(self.samples.isfinite().all()):
@@ -123,6 +124,15 @@ class Audio:
 
 Part = Text | Image | Audio
 PartLike = Part | str | PILImage.Image
+
+
+def media_bytes(part: Part) -> int:
+    """Memory of a picture's pixels, which Pillow keeps four bytes each of, or of a sound's samples."""
+    if isinstance(part, Image) and part.image is not None:
+        return 4 * part.image.width * part.image.height
+    if isinstance(part, Audio) and part.samples is not None:
+        return part.samples.nbytes
+    return 0
 
 
 def as_part(part: PartLike) -> Part:

@@ -6,6 +6,7 @@ Imports nothing heavy, so that `--help` and a mistyped option are answered at on
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import re
@@ -20,6 +21,8 @@ EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 EXIT_CLOSED_PIPE = 141  # 128 + SIGPIPE
 EXIT_TERMINATED = 143  # 128 + SIGTERM
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -90,8 +93,8 @@ def error_line(error: BaseException) -> str:
 def run(command: Callable[[Sequence[str]], None], argv: Sequence[str] | None = None) -> int:
     """Runs `command(argv)` and returns the process's exit code; `argv` defaults to the process's own.
 
-    0: done; 2: an `InputError`, printed to stderr as one line; 130: Ctrl-C; 141: nobody reads stdout. (143, of training
-    alone: terminated.)
+    0: done; 2: an `InputError`, or a file that cannot be used, printed to stderr as one line; 130: Ctrl-C; 141: nobody
+    reads stdout. (143, of training alone: terminated.)
     Other exceptions are faults of the program, not of its user, and pass with their traceback.
     """
     for stream in (sys.stdin, sys.stdout, sys.stderr):
@@ -111,4 +114,10 @@ def run(command: Callable[[Sequence[str]], None], argv: Sequence[str] | None = N
         # The interpreter flushes stdout once more at its end; let that one go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_CLOSED_PIPE
+    except OSError as error:  # a folder that is closed, a name that is too long, a disk that is full
+        if error.filename is None and error.errno not in _FULL:
+            raise
+        name = "a file" if error.filename is None else os.fsdecode(error.filename)
+        print(error_line(InputError(f"{name} cannot be used: {error.strerror}")), file=sys.stderr)
+        return EXIT_BAD_INPUT
     return EXIT_OK

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from unitok import checks
 from unitok_tokenizers.errors import InputError
 
 MAX_SIZE: Final = 1 << 24  # a manifest with more ids than this is a mistake, and must not exhaust the memory
@@ -12,10 +13,7 @@ NO_ID: Final = -1  # in a text block: this id of the text tokenizer is not text 
 
 
 def check_integer(value: Any, name: str, low: int, high: int | None = None) -> None:
-    integer = isinstance(value, int) and not isinstance(value, bool)
-    if not integer or value < low or (high is not None and value > high):
-        bounds = f"from {low} to {high}" if high is not None else f"of at least {low}"
-        raise InputError(f"vocabulary: {name} must be an integer {bounds}, not {value!r}")
+    checks.check_integer(value, f"vocabulary: {name}", low, high)
 
 
 def freeze(block: Sequence[int]) -> Sequence[int]:

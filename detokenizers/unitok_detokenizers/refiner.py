@@ -14,6 +14,7 @@ Shape letters: B batch, H W pixels of the picture that is given.
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -121,13 +122,13 @@ class RefinerPipeline(DiffusionPipeline):
         if output_type not in ("pil", "pt", "np"):
             raise InputError(f"output_type must be pil, pt or np, not {output_type!r}")
         unet: Any = self.unet
-        scheduler: Any = self.scheduler
+        scheduler: Any = copy.deepcopy(self.scheduler)  # it counts steps: calls in several threads have each their own
         progress: Any = self.progress_bar
         given = self._pixels(image)
         height, width = (SCALE * side for side in given.shape[-2:])
         halvings = len(unet.config.block_out_channels) - 1
         given = pad_to_multiple(given, max(2**halvings // SCALE, 1))
-        enlarged, steps = enlarge(given), self._timesteps(num_inference_steps)
+        enlarged, steps = enlarge(given), self._timesteps(scheduler, num_inference_steps)
         latents: Any = randn_tensor(enlarged.shape, generator=generator, device=given.device, dtype=given.dtype)
         for step, timestep in enumerate(progress(steps)):
             picture = predict(unet, latents, enlarged, timestep)
@@ -156,13 +157,13 @@ class RefinerPipeline(DiffusionPipeline):
             raise InputError(f"pictures must be [B, 3, H, W], not {list(image.shape)}")
         return image.to(self.device, torch.float32)
 
-    def _timesteps(self, count: int) -> Tensor:
-        if "sigmas" in inspect.signature(self.scheduler.set_timesteps).parameters:
+    def _timesteps(self, scheduler: Any, count: int) -> Tensor:
+        if "sigmas" in inspect.signature(scheduler.set_timesteps).parameters:
             # Evenly from 1 to 1 / count: by itself the scheduler would spend its last step on next to nothing.
-            self.scheduler.set_timesteps(sigmas=np.linspace(1.0, 1.0 / count, count), device=self.device)
+            scheduler.set_timesteps(sigmas=np.linspace(1.0, 1.0 / count, count), device=self.device)
         else:
-            self.scheduler.set_timesteps(count, device=self.device)
-        return self.scheduler.timesteps
+            scheduler.set_timesteps(count, device=self.device)
+        return scheduler.timesteps
 
 
 def load_refiner(folder: str | Path) -> RefinerPipeline:

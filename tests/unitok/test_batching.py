@@ -118,6 +118,28 @@ def test_a_request_that_cannot_be_met_is_refused_before_it_joins_others(engine: 
     assert answer.token_ids == alone(engine, queries[1])
 
 
+def test_a_batch_that_failed_does_not_go_on(
+    engine: Engine, queries: list[Query], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = engine.batch(3)
+    answers = [batch.submit(query) for query in queries[:3]]
+    batch.step()
+    with monkeypatch.context() as patch:
+        patch.setattr("unitok.engine.batching.Batch._draw", lambda *_: fail())
+        with pytest.raises(InputError, match="no numbers"):
+            batch.step()
+    written = [list(answer.token_ids) for answer in answers]
+    with pytest.raises(InputError, match="no numbers"):  # what the decoder holds is not what was written
+        batch.step()
+    assert written == [answer.token_ids for answer in answers]
+    with pytest.raises(InputError, match="batch_size"):
+        engine.batch(0)
+
+
+def fail() -> None:
+    raise InputError("no numbers")
+
+
 def test_all_that_waited_is_given_up(engine: Engine, queries: list[Query]) -> None:
     batch = engine.batch(1)
     answers = [batch.submit(query) for query in queries[:4]]

@@ -19,6 +19,7 @@ from unitok.document import Audio, Document
 from unitok.engine import Sampling
 from unitok.model import Modality, UniTok
 from unitok.stream import Event, SpeechHeard, TextDelta
+from unitok_tokenizers.errors import InputError
 
 
 @pytest.fixture()
@@ -170,9 +171,23 @@ def test_what_is_no_conversation_is_not_loaded(talk, tmp_path: Path) -> None:
     assert all(word in line for line, word in zip(errors, expected, strict=True)), errors
 
 
-def test_save_into_a_missing_folder_is_one_line(talk, tmp_path: Path) -> None:
-    _, _, err = talk("one", f"/save {tmp_path}/none/talk.json")
+@pytest.mark.parametrize("name", ["none/talk.json", "file/talk.json", "x" * 300 + "/talk.json"])
+def test_save_where_nothing_can_be_written_is_one_line(talk, tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    chat, _, err = talk("one", f"/save {tmp_path}/{name}", "two")
     assert err.count("error: ") == 1 and "cannot be written" in err
+    assert [turn.text for turn in chat.document.turns if turn.role == "user"] == ["one", "two"]
+
+
+def test_without_an_input_there_is_no_conversation(tiny_model: UniTok, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(InputError, match="standard input, which is closed"):
+        Chat(tiny_model, Sampling(), "text", Path("out"), 0).run()
+
+
+def test_the_last_seed_is_followed_by_the_first(talk) -> None:
+    chat, _, err = talk("one", "two", seed=2**63 - 1)
+    assert err == "" and len(chat.document.turns) == 4
 
 
 def test_the_end_of_the_room_for_pictures_is_said_once(talk, tiny_model: UniTok) -> None:

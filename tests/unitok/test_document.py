@@ -19,6 +19,7 @@ from PIL import Image as PILImage
 import unitok
 from unitok.document import Audio, Document, Image, Text, Turn
 from unitok_tokenizers import InputError
+from unitok_tokenizers.image_io import load_image
 
 RED = PILImage.new("RGB", (5, 3), (255, 0, 0))
 RAMP = Audio(torch.linspace(-1, 1, 300)[None], 8000)
@@ -102,6 +103,18 @@ def test_image_converts_other_modes_and_drops_metadata() -> None:
     assert clear.info == {"dpi": (300, 300)}
 
 
+def test_a_picture_is_upright_however_it_comes(tmp_path: Path) -> None:
+    lying = PILImage.new("RGB", (4, 2))
+    lying.putpixel((0, 0), (255, 0, 0))
+    exif = PILImage.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    lying.save(tmp_path / "lying.png", exif=exif)
+    with PILImage.open(tmp_path / "lying.png") as opened:
+        given = Image(opened)
+    assert given == Image(load_image(tmp_path / "lying.png"))
+    assert given.size == (4, 2) and given.image is not None and given.image.getpixel((1, 0)) == (255, 0, 0)
+
+
 @pytest.mark.parametrize("codes", [torch.zeros(2, 2).long(), torch.zeros(1, 2, 2), torch.zeros(1, 0, 2).long()])
 def test_bad_image_codes(codes: torch.Tensor) -> None:
     with pytest.raises(InputError, match=r"\[K, h, w\]"):
@@ -115,6 +128,10 @@ def test_empty_parts_are_refused() -> None:
         Audio()
     with pytest.raises(InputError, match="PIL image"):
         Image("red.png")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="no pixels"):
+        Image(PILImage.new("RGB", (0, 4)))
+    with pytest.raises(InputError, match="torch tensor"):
+        Audio([[0.0]], 16000)  # type: ignore[arg-type]
 
 
 def test_audio() -> None:

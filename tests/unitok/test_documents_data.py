@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +31,7 @@ from unitok.data.tokenizing import JsonlSource, WorldSource, check_tokenizers, l
 from unitok.document import Audio, Document, Image, Text
 from unitok.engine import Sampling
 from unitok.processor import Processor
+from unitok.shipped import find_checkpoint
 from unitok.terminal import run
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import ImageTokenizer
@@ -199,6 +203,84 @@ def test_a_world_cache_depends_on_the_seed_alone_and_goes_on_after_a_stop(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["parts", "whole"]
     other = write_cache(WorldSource(50, seed=5, per_shard=20, image_size=16), checkpoint, tmp_path / "other", workers=0)
     assert len(other.tokens) != len(whole.tokens) or (other.tokens != whole.tokens).any()
+
+
+def test_runs_that_tokenize_the_same_file_share_its_cache(
+    checkpoint: Path, jsonl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    original, begun = tokenizing._write_shard, threading.Event()
+
+    def write(*args: Any) -> None:
+        begun.set()
+        time.sleep(0.2)  # the other run comes meanwhile
+        original(*args)
+
+    monkeypatch.setattr(tokenizing, "_write_shard", write)
+    caches = str(tmp_path / "caches")
+    one, two = (DocumentsDataModule(str(checkpoint), str(jsonl), cache=caches, on_error="skip") for _ in range(2))
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(one.prepare_data)
+        assert begun.wait(30)
+        begun.clear()
+        two.prepare_data()
+        first.result()
+    assert not begun.is_set() and "waiting for another process" in caplog.text
+    assert len(TokenCache(one.train_folders[0])) == 7
+    assert [path.name for path in (tmp_path / "caches").iterdir()] == [Path(one.train_folders[0]).name]
+
+
+def test_what_lies_beside_a_cache_stays(checkpoint: Path, jsonl: Path, tmp_path: Path) -> None:
+    for name in ("cache.partial", ".cache.partial"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "note").write_text("mine")
+    write_cache(JsonlSource(str(jsonl), "skip"), checkpoint, tmp_path / "cache", workers=0)
+    assert all((tmp_path / name / "note").read_text() == "mine" for name in ("cache.partial", ".cache.partial"))
+
+
+def test_large_pictures_are_encoded_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenizing, "MEDIA_TOGETHER", 4 * 16 * 16 * 2)
+    monkeypatch.setattr(tokenizing, "DOCUMENTS_TOGETHER", 4)
+    plain = [(f"{number}", Document.user("hi")) for number in range(5)]
+    assert [len(group) for group in tokenizing._groups(plain)] == [4, 1]
+    shown = [(f"{number}", Document.user(picture(number), "what is it?")) for number in range(5)]
+    assert [len(group) for group in tokenizing._groups(shown)] == [2, 2, 1]
+    heard = [("", Document.user(Audio(torch.zeros(1, 1024), 16_000)))] * 3  # as many bytes as four pictures
+    assert [len(group) for group in tokenizing._groups(heard)] == [1, 1, 1]
+
+
+def test_the_checkpoint_that_ships_comes_before_a_folder_of_its_name(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(checkpoint, tmp_path / "tiny")
+    monkeypatch.chdir(tmp_path)
+    shipped = find_checkpoint("tiny")
+    assert tokenizing.find_folder("tiny") == tokenizing.codec_folder("tiny", "image_tokenizer") == shipped
+    assert tokenizing.find_folder("./tiny") == Path("tiny")
+
+
+def test_batches_of_another_size_begin_their_pass_anew(
+    checkpoint: Path, jsonl: Path, tmp_path: Path, tiny_processor: Processor, caplog: pytest.LogCaptureFixture
+) -> None:
+    def data(**options: Any) -> Any:
+        caches = str(tmp_path / "caches")
+        return attach(
+            DocumentsDataModule(str(checkpoint), str(jsonl), cache=caches, on_error="skip", **options), tiny_processor
+        )
+
+    first = data(row_length=200, batch_rows=1)
+    first.prepare_data()
+    first.train_dataloader()
+    first.trainer.fit_loop.epoch_loop.batch_progress.total.processed = 1
+    state = first.state_dict()
+    assert state["batch"] == 1
+    same, other = data(row_length=200, batch_rows=1), data(row_length=100, batch_rows=1)
+    for one, start in ((same, Position(0, 1)), (other, Position(0, 0))):
+        one.load_state_dict(state)
+        assert one.train_dataloader().sampler.start == start
+    assert caplog.text.count("begins anew") == 1
+    earlier = data(row_length=200, batch_rows=1)
+    earlier.load_state_dict({"epoch": 0, "batch": 1})  # of a run from before this was written down
+    assert earlier.train_dataloader().sampler.start == Position(0, 1)
 
 
 def test_worker_processes_write_the_same_cache(checkpoint: Path, jsonl: Path, tmp_path: Path) -> None:

@@ -228,6 +228,8 @@ def test_image_places_must_match_the_pictures(text: str, count: int) -> None:
         (["--prompt", "x", "--best-of", "0"], ["--best-of", "at least 1"]),
         (["--prompt", "x", "--best-of", "100000"], ["--best-of", "at most"]),
         (["--prompt", "x", "--max-tokens", "0"], ["--max-tokens", "at least 1"]),
+        (["--prompt", "x", "--refine", "--modality", "text"], ["--refine", "text"]),
+        (["--prompt", "x", "--refine-steps", "2"], ["--refine-steps", "--refine"]),
         (["--prompt", "x", "--max-tokens", "5", "--modality", "image"], ["5"]),
         (["--prompt", "x", "--model", "no/such/folder"], ["no/such/folder"]),
         (["--prompt", "x", "--device", "abacus"], ["abacus", "give cpu"]),
@@ -304,6 +306,10 @@ def test_an_output_that_is_a_file_is_refused_before_the_model_is_loaded(
         run = cli("--prompt", PROMPT, output=str(output))
         run.assert_refused("--output", "name a folder")
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_name_that_no_file_can_have_is_one_line(cli) -> None:
+    cli("--prompt", PROMPT, "--model", "m" * 300).assert_refused("m" * 300, "too long")
 
 
 def test_the_decoder_runs_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,6 +166,28 @@ def test_training_learns_and_what_is_exported_reconstructs_alike(tmp_path: Path)
     assert torch.allclose(detokenizer.decode(found), expected.clamp(-1, 1), atol=1e-5)
 
 
+def test_a_codec_is_exported_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "export"
+    module(VectorQuantizer(size=16, channels=4)).export(folder)
+    (folder / "image_tokenizer" / "README.md").write_text("a note")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    other = module(VectorQuantizer(size=32, channels=4))
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageDetokenizer, "save_pretrained", full)
+        with pytest.raises(InputError, match="image_detokenizer cannot be written: No space left"):
+            other.export(folder)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    other.export(folder)
+    parts = (ImageTokenizer, "image_tokenizer"), (ImageDetokenizer, "image_detokenizer")
+    assert all(part.from_pretrained(folder / name).spec.codebook_size == 32 for part, name in parts)
+    assert (folder / "image_tokenizer" / "README.md").read_text() == "a note"
+    assert sorted(path.name for path in folder.iterdir()) == ["image_detokenizer", "image_tokenizer"]
+
+
 def two_tone_module(**options: object) -> ImageTokenizerModule:
     torch.manual_seed(0)
     return ImageTokenizerModule(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -55,6 +57,23 @@ def pictures(count: int, width: int = 16, height: int = 16) -> list[PILImage.Ima
 
 def seeds(*numbers: int) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(number) for number in numbers]
+
+
+def test_threads_do_not_share_a_flow(refiner: Any) -> None:
+    """Calls that are interleaved step by step."""
+    turn = threading.Barrier(2, timeout=30)
+
+    def wait(pipeline: Any, step: int, timestep: Any, tensors: Any) -> dict[str, Any]:
+        turn.wait()
+        return {}
+
+    def refine(number: int) -> torch.Tensor:
+        return refiner(pictures(1), 3, seeds(number), "pt", callback_on_step_end=wait).images
+
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(refine, range(2)))
+    for number, together in enumerate(both):
+        assert torch.equal(together, refiner(pictures(1), 3, seeds(number), "pt").images)
 
 
 def test_pictures_come_out_at_twice_the_size(refiner: Any) -> None:

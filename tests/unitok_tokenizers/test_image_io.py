@@ -403,8 +403,12 @@ def test_a_failed_save_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("name", "reason"), [("a.xyz", "must end with"), ("none/a.png", "cannot be written")])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("a.xyz", "must end with"), ("none/a.png", "cannot be written"), ("file/a.png", "cannot be written")],
+)
 def test_save_errors(name: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
     with pytest.raises(InputError, match=reason):
         save_image(picture(), tmp_path / name)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -61,10 +61,7 @@ def _decode(file: IO[bytes], name: str, max_pixels: int) -> Image.Image:
             if image.width * image.height > max_pixels:
                 size = f"{image.width}x{image.height}"
                 raise InputError(f"{name} is {size}, above the limit of {max_pixels} pixels; scale it down")
-            image.load()
-            orientation = _orientation(image)  # only now: Pillow turns a TIFF as it loads it, and drops its tag
-            rgb = to_rgb(image)
-            rgb = rgb.transpose(_TURNS[orientation]) if orientation in _TURNS else rgb.copy()
+            rgb = upright_rgb(image)
         except InputError as error:
             message = str(error)
             raise error if message.startswith(name) else InputError(f"{name}: {message}") from error
@@ -79,7 +76,16 @@ def _decode(file: IO[bytes], name: str, max_pixels: int) -> Image.Image:
             # Pillow's readers raise nearly anything on damaged files: OSError, SyntaxError, struct.error, ...
             reason = " ".join(str(error).split()) or type(error).__name__
             raise InputError(f"{name} is damaged or cut off: {reason}; save it anew") from error
-    rgb.info.clear()  # the file's metadata must not travel on into other files
+    return rgb
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """A new picture in mode RGB (:func:`to_rgb`), turned as its EXIF orientation says, without metadata."""
+    image.load()
+    orientation = _orientation(image)  # only now: Pillow turns a TIFF as it loads it, and drops its tag
+    rgb = to_rgb(image)
+    rgb = rgb.transpose(_TURNS[orientation]) if orientation in _TURNS else rgb.copy()
+    rgb.info = {}  # metadata must not travel on into other files
     return rgb
 
 

@@ -6,7 +6,7 @@ import io
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -83,7 +83,8 @@ def write_media(path: Path, kind: str, write: Callable[[IO[bytes]], None], overw
     except (OSError, ValueError) as error:
         raise InputError(f"{name} cannot be written: {_reason(error)}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written, nothing can be removed
+            temporary.unlink(missing_ok=True)
     return path
 
 

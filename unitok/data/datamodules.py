@@ -141,11 +141,33 @@ class TokenCacheDataModule(_PackedDataModule):
         shorter_rows: list[int] | None = None,
     ) -> None:
         super().__init__(row_length, batch_rows, condition_dropout, seed, num_workers)
+        self._counted_before: dict[str, Any] | None = None
         self.train_folders, self.val_folders = list(train), list(val or [])
         self.epochs, self.skip_long = epochs, skip_long
         self.row_lengths = [*(shorter_rows or []), row_length]
         if not 2 <= min(self.row_lengths) <= max(self.row_lengths) <= row_length:
             raise InputError(f"data.shorter_rows must be in [2, {row_length}], got {shorter_rows}")
+
+    @property
+    def _counted(self) -> dict[str, Any]:
+        """What a batch's number depends on: with other values the same number stands behind other documents."""
+        return {"row_lengths": self.row_lengths, "batch_rows": self.batch_rows, "devices": self._ranks["num_replicas"]}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "counted": self._counted}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self._counted_before = state_dict.get("counted")
+
+    def _resumed(self) -> Position:
+        if self._counted_before in (None, self._counted) or not self._start.batch:
+            return self._start
+        log.warning(
+            "batches were %s in the run that goes on, and are %s now: its pass over the documents begins anew",
+            *(self._counted_before, self._counted),
+        )
+        return Position(self._start.epoch)
 
     def _packed(self, folders: Sequence[str], **options: Any) -> PackingSampler:
         key = vocabulary_hash(self.vocabulary)
@@ -178,7 +200,7 @@ class TokenCacheDataModule(_PackedDataModule):
             condition_dropout=self.condition_dropout,
             seed=self.seed,
             epochs=self.epochs,
-            start=self._start,
+            start=self._resumed(),
         )
         self._begin_stream(sampler)
         if self.epochs is not None and self.trainer is not None:
@@ -267,9 +289,16 @@ class DocumentsDataModule(TokenCacheDataModule):
         for file, folder in zip(self.files, self.train_folders + self.val_folders, strict=True):
             if not Path(folder).exists():
                 with isolate_rng():  # a run that finds its cache begins with the same random numbers
-                    write_cache(JsonlSource(file, self.on_error), self.checkpoint, folder, self.tokenize_workers)
+                    self._tokenize(file, Path(folder))
             elif skipped := TokenCache(folder).meta.get("skipped"):
                 log.warning("%d lines of %s were left out; remove %s to read them again", skipped, file, folder)
+
+    def _tokenize(self, file: str, folder: Path) -> None:
+        try:
+            write_cache(JsonlSource(file, self.on_error), self.checkpoint, folder, self.tokenize_workers)
+        except InputError:
+            if not folder.exists():  # another run that reads the same file may have made it meanwhile
+                raise
 
 
 class WorldDataModule(_PackedDataModule):

@@ -15,7 +15,6 @@ A run that was stopped goes on with the losses that it has.
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,8 @@ from tqdm import tqdm
 
 from unitok.data.document_losses import document_losses
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, vocabulary_hash
-from unitok.data.tokenizing import begin, files_identity, find_folder
+from unitok.data.tokenizing import files_identity, find_folder
+from unitok.data.work_folder import refuse_existing, work_folder
 from unitok.decoder_folder import load_fast, refuse_scaled_logits
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
@@ -58,27 +58,29 @@ def write_hardest(
     if not 0 < share <= 1:
         raise ValueError(f"share must be in (0, 1], got {share}")
     output = Path(output)
-    if os.path.exists(output):
-        raise InputError(f"{output} exists already; remove it or choose another output folder")
+    refuse_existing(output)
     folder, key = decoder_at(decoder)
     cache = TokenCache(source, key)
     if not len(cache):
         raise InputError(f"{source} has no documents")
-    work = output.with_name(output.name + ".losses")
-    losses = _losses(cache, folder, work)
-    if wrong := int((~np.isfinite(losses)).sum()):
-        shutil.rmtree(work)
-        raise InputError(
-            f"{decoder}: losses of {wrong} of {len(losses)} documents are no numbers; give another decoder"
-        )
-    chosen = np.sort(np.argsort(-losses, kind="stable")[: max(1, round(share * len(losses)))])
-    with TokenCacheWriter(output, cache.vocabulary_size, cache.vocabulary_hash) as writer:
-        for number in chosen:
-            writer.add(*cache[number])
-        origin = {"source": "hardest", "cache": str(source), "decoder": str(decoder), "share": share}
-        made = {"tokenizers": cache.meta["tokenizers"]} if "tokenizers" in cache.meta else {}
-        writer.finish(source=origin, least_loss=float(losses[chosen].min()), **made)
-    shutil.rmtree(work)
+    # What the files are before they are read: one that is replaced meanwhile is another decoder.
+    identity = {"together": TOGETHER, "documents": files_identity(cache.folder), "decoder": files_identity(folder)}
+    loaded = load_fast(folder)
+    _check(loaded.config, folder, cache)
+    with work_folder(output, identity, ".losses") as work:
+        losses = _losses(cache, loaded, work)
+        if wrong := int((~np.isfinite(losses)).sum()):
+            shutil.rmtree(work)
+            raise InputError(
+                f"{decoder}: losses of {wrong} of {len(losses)} documents are no numbers; give another decoder"
+            )
+        chosen = np.sort(np.argsort(-losses, kind="stable")[: max(1, round(share * len(losses)))])
+        with TokenCacheWriter(output, cache.vocabulary_size, cache.vocabulary_hash) as writer:
+            for number in chosen:
+                writer.add(*cache[number])
+            origin = {"source": "hardest", "cache": str(source), "decoder": str(decoder), "share": share}
+            made = {"tokenizers": cache.meta["tokenizers"]} if "tokenizers" in cache.meta else {}
+            writer.finish(source=origin, least_loss=float(losses[chosen].min()), **made)
     return TokenCache(output), losses
 
 
@@ -96,13 +98,8 @@ def decoder_at(name: str | Path) -> tuple[Path, str | None]:
     return folder, vocabulary_hash(Vocabulary.load(vocabulary)) if vocabulary.is_file() else None
 
 
-def _losses(cache: TokenCache, folder: Path, work: Path) -> NDArray[np.float32]:
+def _losses(cache: TokenCache, decoder: Any, work: Path) -> NDArray[np.float32]:
     """The loss of each document, float32 ``[documents]``, as far as possible from what was found before."""
-    # What the files are before they are read: one that is replaced meanwhile is another decoder.
-    identity = {"together": TOGETHER, "documents": files_identity(cache.folder), "decoder": files_identity(folder)}
-    decoder = load_fast(folder)
-    _check(decoder.config, folder, cache)
-    begin(work, identity)
     found = []
     with tqdm(total=len(cache), desc="reading", unit="document") as bar:
         for start in range(0, len(cache), TOGETHER):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -23,7 +22,7 @@ from tqdm import tqdm
 from unitok.data.document_losses import document_losses
 from unitok.data.encoding import Encoded
 from unitok.data.token_cache import COPY_BYTES, MARGINS, TokenCache, TokenCacheWriter, vocabulary_hash
-from unitok.data.tokenizing import begin
+from unitok.data.work_folder import refuse_existing, work_folder
 from unitok.decoder_folder import refuse_scaled_logits
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
@@ -118,32 +117,29 @@ def write_parts(
         InputError: ``output`` exists or cannot be written, or there are no pairs.
     """
     output, key = Path(output), vocabulary_hash(vocabulary)
-    if os.path.exists(output):
-        raise InputError(f"{output} exists already; remove it or choose another output folder")
-    work = output.with_name(output.name + ".shards")
+    refuse_existing(output)
     identity = {**identity, "reference": weights_hash(reference)}
-    begin(work, {"vocabulary_hash": key, **identity})
-    parts: list[Preferences] = []
-    with tqdm(total=sum(sizes), desc="pairs of answers", unit=unit) as bar:
-        for part, size in enumerate(sizes):
-            folder = work / f"{part:06d}"
-            if not folder.exists():
-                found = find(part)  # before a writer is opened, which what goes wrong here would leave behind
-                writer = TokenCacheWriter(folder, vocabulary.size, key)
-                write_preferences(writer, found.pairs, left_out=found.left_out)
-            parts.append(Preferences(folder, key))
-            bar.set_postfix(pairs=sum(map(len, parts)), refresh=False)
-            bar.update(size)
-    left_out = sum(part.cache.meta["left_out"] for part in parts)
-    if not any(map(len, parts)):
-        shutil.rmtree(work)
-        raise InputError(f"no {unit} of {sum(sizes)} makes a pair of answers to write; {left_out} were left out")
-    with TokenCacheWriter(output, vocabulary.size, key) as writer:
-        for part in parts:
-            writer.add_cache(part.cache)
-        np.save(writer.work / MARGINS, np.concatenate([part.margins for part in parts]), allow_pickle=False)
-        writer.finish(source=identity, left_out=left_out)
-    shutil.rmtree(work)
+    with work_folder(output, {"vocabulary_hash": key, **identity}) as work:
+        parts: list[Preferences] = []
+        with tqdm(total=sum(sizes), desc="pairs of answers", unit=unit) as bar:
+            for part, size in enumerate(sizes):
+                folder = work / f"{part:06d}"
+                if not folder.exists():
+                    found = find(part)  # before a writer is opened, which what goes wrong here would leave behind
+                    writer = TokenCacheWriter(folder, vocabulary.size, key)
+                    write_preferences(writer, found.pairs, left_out=found.left_out)
+                parts.append(Preferences(folder, key))
+                bar.set_postfix(pairs=sum(map(len, parts)), refresh=False)
+                bar.update(size)
+        left_out = sum(part.cache.meta["left_out"] for part in parts)
+        if not any(map(len, parts)):
+            shutil.rmtree(work)
+            raise InputError(f"no {unit} of {sum(sizes)} makes a pair of answers to write; {left_out} were left out")
+        with TokenCacheWriter(output, vocabulary.size, key) as writer:
+            for part in parts:
+                writer.add_cache(part.cache)
+            np.save(writer.work / MARGINS, np.concatenate([part.margins for part in parts]), allow_pickle=False)
+            writer.finish(source=identity, left_out=left_out)
     return Preferences(output, key)
 
 

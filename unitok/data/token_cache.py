@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -38,10 +39,6 @@ def vocabulary_hash(vocabulary: Vocabulary) -> str:
     return hashlib.sha256(json.dumps(vocabulary.to_dict(), sort_keys=True).encode()).hexdigest()
 
 
-def _partial(folder: Path) -> Path:
-    return folder.with_name(folder.name + ".partial")
-
-
 class TokenCacheWriter:
     """Appends documents; the cache appears under its name only after `finish`.
 
@@ -57,8 +54,7 @@ class TokenCacheWriter:
             raise InputError(f"{self.folder} exists already; remove it or choose another output folder")
         self.vocabulary_size, self.vocabulary_hash = vocabulary_size, vocabulary_hash
         self.dtype = np.dtype("<u2" if vocabulary_size <= 1 << 16 else "<u4")
-        self.work = _partial(self.folder)
-        shutil.rmtree(self.work, ignore_errors=True)
+        self.work = self.folder.with_name(f".{self.folder.name}.{uuid.uuid4().hex[:8]}.partial")
         self.work.mkdir(parents=True)
         self.offsets = [0]
         self._tokens = open(self.work / "tokens.bin", "wb")  # noqa: SIM115 - closed in finish or abort

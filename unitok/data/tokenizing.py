@@ -16,7 +16,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib import resources
@@ -31,10 +30,12 @@ from unitok.components import COMPONENTS
 from unitok.data.documents import OnError, line_blocks, read_documents
 from unitok.data.encoding import encode_lines
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, merge_caches, vocabulary_hash
+from unitok.data.work_folder import refuse_existing, work_folder
 from unitok.data.world.mixture import world_documents
 from unitok.data.world.sounds.tasks import SOUND_TASK_WEIGHTS
 from unitok.data.world.tasks import TASK_WEIGHTS
 from unitok.document import Document
+from unitok.parts import media_bytes
 from unitok.picture_fit import picture_settings
 from unitok.processor import Processor
 from unitok.vocabulary import Vocabulary
@@ -43,16 +44,16 @@ from unitok_tokenizers.errors import InputError
 log = logging.getLogger(__name__)
 
 DOCUMENTS_TOGETHER = 256  # documents whose pictures and sounds are encoded in one go
+MEDIA_TOGETHER = 1 << 28  # bytes of these: photographs as they come from a camera are few at a time
 
 
 def find_folder(name_or_folder: str | Path) -> Path:
-    """A checkpoint's folder: that folder, or the shipped checkpoint of that name; it must hold a vocabulary.
+    """A checkpoint's folder: the shipped checkpoint of that name, or that folder; it must hold a vocabulary.
 
     Raises:
         InputError: there is none.
     """
-    shipped = Path(str(resources.files("unitok"))) / "checkpoints" / str(name_or_folder)
-    for folder in (Path(name_or_folder), shipped):
+    for folder in _places(name_or_folder):
         if (folder / "vocabulary.json").is_file():
             return folder
     raise InputError(f"{name_or_folder} is not a checkpoint folder: it has no vocabulary.json")
@@ -68,13 +69,16 @@ def codec_folder(name_or_folder: str | Path, tokenizer: str) -> Path:
     Raises:
         InputError: it does not.
     """
-    folder = Path(name_or_folder)
-    if not (folder / tokenizer).is_dir():
-        with suppress(InputError):
-            folder = find_folder(name_or_folder)
-    if not (folder / tokenizer).is_dir():
-        raise InputError(f"{str(name_or_folder)!r} has no {tokenizer}/, and is no checkpoint that ships")
-    return folder
+    for folder in _places(name_or_folder):
+        if (folder / tokenizer).is_dir():
+            return folder
+    raise InputError(f"{str(name_or_folder)!r} has no {tokenizer}/, and is no checkpoint that ships")
+
+
+def _places(name_or_folder: str | Path) -> list[Path]:
+    """Where something of that name may be: what ships comes first, as in :func:`unitok.shipped.find_checkpoint`."""
+    name, ships = str(name_or_folder), Path(str(resources.files("unitok"))) / "checkpoints"
+    return [*([] if set(name) & {"/", os.sep} else [ships / name]), Path(name)]
 
 
 def load_processor(folder: str | Path, image_size: int | None = None, detokenizers: bool = False) -> Processor:
@@ -218,11 +222,25 @@ def _write_shard(processor: Processor, source: Source, shard: int, folder: Path,
     skipped: list[str] = []
     documents = source.documents(shard, skipped)
     with TokenCacheWriter(folder, processor.vocabulary.size, key) as writer, torch.inference_mode():
-        while together := list(islice(documents, DOCUMENTS_TOGETHER)):
+        for together in _groups(documents):
             lines = [(where, [document]) for where, document in together]
             for ((ids, targets),) in encode_lines(processor, lines, source.on_error, skipped):
                 writer.add(ids, targets)
         writer.finish(skipped=skipped)
+
+
+def _groups(documents: Iterable[tuple[str, Document]]) -> Iterator[list[tuple[str, Document]]]:
+    """Documents to be encoded in one go."""
+    group: list[tuple[str, Document]] = []
+    held = 0
+    for where, document in documents:
+        group.append((where, document))
+        held += sum(media_bytes(part) for turn in document.turns for part in turn.parts)
+        if len(group) == DOCUMENTS_TOGETHER or held >= MEDIA_TOGETHER:
+            yield group
+            group, held = [], 0
+    if group:
+        yield group
 
 
 _worker_processor: Processor | None = None  # of this worker process
@@ -268,62 +286,37 @@ def write_cache(
         InputError: `output` exists, a document cannot be read or encoded and the source says stop, or none is left.
     """
     output = Path(output)
-    if os.path.exists(output):
-        raise InputError(f"{output} exists already; remove it or choose another output folder")
+    refuse_existing(output)
     processor = load_processor(checkpoint, image_size)
     key = vocabulary_hash(processor.vocabulary)
-    work = output.with_name(output.name + ".shards")
-    folders = [work / f"{shard:06d}" for shard in range(source.shards())]
     made_by = tokenizers_identity(find_folder(checkpoint), image_size)
-    begin(work, {**made_by, **source.identity()})
-    missing = [shard for shard, folder in enumerate(folders) if not folder.exists()]
-    with tqdm(total=len(folders), initial=len(folders) - len(missing), desc="tokenizing", unit="shard") as bar:
-        if workers == 0:
-            for shard in missing:
-                _write_shard(processor, source, shard, folders[shard], key)
-                bar.update()
-        else:
-            jobs = [(source, shard, folders[shard], key) for shard in missing]
-            _run_workers((checkpoint, image_size), jobs, min(workers, max(1, len(missing))), bar.update)
-    caches = [TokenCache(folder, key) for folder in folders]
-    skipped = [line for cache in caches for line in cache.meta["skipped"]]
-    for line in skipped:
-        log.warning("left out: %s", line)
-    if not any(len(cache) for cache in caches):
-        shutil.rmtree(work)
-        reason = f": of {len(skipped)} that were left out, the last: {skipped[-1]}" if skipped else ""
-        raise InputError(f"there is no document to tokenize{reason}")
-    merge_caches(
-        caches,
-        TokenCacheWriter(output, processor.vocabulary.size, key),
-        source=source.identity(),
-        skipped=len(skipped),
-        tokenizers=made_by["tokenizers"],
-    )
-    shutil.rmtree(work)
+    with work_folder(output, {**made_by, **source.identity()}) as work:
+        folders = [work / f"{shard:06d}" for shard in range(source.shards())]
+        missing = [shard for shard, folder in enumerate(folders) if not folder.exists()]
+        with tqdm(total=len(folders), initial=len(folders) - len(missing), desc="tokenizing", unit="shard") as bar:
+            if workers == 0:
+                for shard in missing:
+                    _write_shard(processor, source, shard, folders[shard], key)
+                    bar.update()
+            else:
+                jobs = [(source, shard, folders[shard], key) for shard in missing]
+                _run_workers((checkpoint, image_size), jobs, min(workers, max(1, len(missing))), bar.update)
+        caches = [TokenCache(folder, key) for folder in folders]
+        skipped = [line for cache in caches for line in cache.meta["skipped"]]
+        for line in skipped:
+            log.warning("left out: %s", line)
+        if not any(len(cache) for cache in caches):
+            shutil.rmtree(work)
+            reason = f": of {len(skipped)} that were left out, the last: {skipped[-1]}" if skipped else ""
+            raise InputError(f"there is no document to tokenize{reason}")
+        merge_caches(
+            caches,
+            TokenCacheWriter(output, processor.vocabulary.size, key),
+            source=source.identity(),
+            skipped=len(skipped),
+            tokenizers=made_by["tokenizers"],
+        )
     return TokenCache(output, key)
-
-
-def begin(work: Path, identity: dict[str, Any]) -> None:
-    """Start a folder of what a long run has done so far, or go on with one whose run had the same identity.
-
-    Raises:
-        InputError: the folder is of something else, or cannot be written.
-    """
-    note = work / "source.json"
-    text = json.dumps(identity, indent=2)
-    try:
-        if note.is_file() and note.read_text() == text:
-            return
-        if work.exists() and not note.is_file() and any(work.iterdir()):
-            raise InputError(f"{work} is in the way; remove it or choose another output folder")
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
-        note.write_text(text)
-    except OSError as error:
-        raise InputError(
-            f"{work} cannot be written: {error.strerror or error}; choose another output folder"
-        ) from error
 
 
 def tokenizers_identity(folder: Path, image_size: int | None = None) -> dict[str, Any]:

@@ -44,6 +44,7 @@ class Batch:
         self._planner, self._blocks, self._size = planner, blocks, size
         self._waiting: deque[tuple[Query, Answer]] = deque()
         self._live: list[Live] = []
+        self._failure: InputError | None = None
 
     def submit(self, query: Query) -> Answer:
         """Takes a query on, as :meth:`~unitok.engine.engine.Engine.query` makes it; :meth:`step` writes the answer.
@@ -77,8 +78,17 @@ class Batch:
             Each answer that has gone on, with its new tokens.
 
         Raises:
-            InputError: The decoder's logits are not numbers.
+            InputError: The decoder's logits are not numbers. The batch is of no use then, and raises it again.
         """
+        if self._failure is not None:
+            raise self._failure
+        try:
+            return self._step()
+        except InputError as error:
+            self._failure = error
+            raise
+
+    def _step(self) -> list[tuple[Answer, list[int]]]:
         news = {one.answer: [*one.plan.head] for one in self._advance()}
         drawing = [one for one in self._live if one.plan.draws]
         following: list[tuple[Live, State, int]] = []

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from unitok.checks import check_integer
 from unitok.engine.batching import Batch
 from unitok.engine.blocks import Blocks
 from unitok.engine.compiled import CompiledDecoder, Step, compile_step
@@ -127,8 +128,9 @@ class Engine:
         Weights that change later, or that are moved, are not seen by it, but by the next one.
 
         Args:
-            size: Answers that are written at once.
+            size: Answers that are written at once, at least 1.
         """
+        check_integer(size, "batch_size", low=1)
         forward = self.forward()
         batch = Batch(forward, self._planner, self._blocks, size)
         if self._is_graphed and isinstance(forward, CompiledDecoder):

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unitok.checks import check_integer, check_number
 from unitok.vocabulary import AUDIO, IMAGE
 from unitok_tokenizers.errors import InputError
 
@@ -253,20 +254,6 @@ def guide(cond: Tensor, uncond: Tensor, scale: float) -> Tensor:
         scale: 1 gives ``cond`` exactly.
     """
     return torch.lerp(uncond, cond, scale)
-
-
-def check_number(value: Any, name: str, low: float, high: float) -> None:
-    """Raises `InputError`, which calls ``value`` by its name, unless it is a number in [low, high]."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise InputError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
-
-
-def check_integer(value: Any, name: str, low: int, high: int | None = None) -> None:
-    """Raises `InputError`, which calls ``value`` by its name, unless it is an integer in [low, high]."""
-    is_integer = isinstance(value, int) and not isinstance(value, bool)
-    if not is_integer or value < low or (high is not None and value > high):
-        bounds = f"from {low} to {high}" if high is not None else f"of at least {low}"
-        raise InputError(f"{name} must be an integer {bounds}, not {value!r}")
 
 
 def _check_names(values: Any, cls: type, name: str) -> dict[str, Any]:

@@ -5,6 +5,8 @@ Shape letters: B batch, K codebooks, h w code grid, G grids, L tokens.
 
 from __future__ import annotations
 
+import threading
+
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +14,8 @@ from unitok.grammar.request import Request
 from unitok.grammar.state import GrammarState, Masks, Phase
 from unitok.image_syntax import Grid, image_syntax
 from unitok.vocabulary import Vocabulary
+
+_MAKING = threading.Lock()  # one for all grammars: one that had its own could not be copied
 
 
 class TemplateImageRules:
@@ -40,12 +44,13 @@ class TemplateImageRules:
     def template(self, request: Request) -> int:
         """The number of the template of a request's grid, which is made if it is new."""
         grid = request.grid or self._default
-        if grid not in self._numbers:
-            self._numbers[grid] = len(self._rows)
-            self._rows.append(self._mask_rows(*grid))
-            self._table = nn.utils.rnn.pad_sequence(self._rows, batch_first=True).to(self._device)
-            self._lengths = torch.tensor([len(rows) for rows in self._rows], device=self._device)
-        return self._numbers[grid]
+        with _MAKING:
+            if grid not in self._numbers:
+                self._rows.append(self._mask_rows(*grid))
+                self._table = nn.utils.rnn.pad_sequence(self._rows, batch_first=True).to(self._device)
+                self._lengths = torch.tensor([len(rows) for rows in self._rows], device=self._device)
+                self._numbers[grid] = len(self._rows) - 1
+            return self._numbers[grid]
 
     def _mask_rows(self, height: int, width: int) -> Tensor:
         codes = list(range(self._code, self._code + self.count)) * width

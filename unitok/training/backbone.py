@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from fnmatch import fnmatch
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MethodType
 from typing import Any, TypeVar
@@ -23,16 +18,11 @@ from transformers.utils.quantization_config import QuantizationConfigMixin
 
 from unitok.data.tokenizing import find_folder
 from unitok.decoder_folder import load_for_vocabulary, no_progress_bars, refuse_scaled_logits
+from unitok.training.exports import replaced
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.module_io import share_weights
 
 DEFAULT_MODEL_TYPE = "qwen3"
-EXPORTED = (
-    *("config.json", "generation_config.json", "adapter_config.json", "*.safetensors.index.json"),
-    *("model*.safetensors", "adapter_model*.safetensors"),
-)
-"""Files of an export."""
 
 Result = TypeVar("Result")
 
@@ -183,66 +173,6 @@ def export_decoder(
         if dtype is not None:
             config["dtype"] = str(dtype).removeprefix("torch.")
         (work / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-
-
-@contextmanager
-def replaced(folder: str | Path) -> Iterator[Path]:
-    """A folder to write into, which then takes the place of ``folder``: of an older export, whose other files (notes, a
-    model card) are kept.
-
-    Raises:
-        InputError: ``folder`` holds something else, or cannot be written.
-    """
-    refuse_other_folder(folder)
-    # Where a link leads, it is the target that changes.
-    target, mark = Path(os.path.realpath(folder)), uuid.uuid4().hex[:8]
-    work, old = (target.with_name(f".{target.name}.{mark}.{end}") for end in ("new", "old"))
-    try:
-        work.mkdir(parents=True)
-        yield work
-        share_weights(work)
-        if target.exists():
-            _keep_others(target, work)
-            target.rename(old)
-        work.rename(target)
-    except BaseException as error:
-        shutil.rmtree(work, ignore_errors=True)
-        if old.exists() and not target.exists():
-            old.rename(target)
-        if isinstance(error, OSError):
-            raise InputError(f"{folder} cannot be written: {error.strerror or error}; name another folder") from error
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def refuse_other_folder(folder: str | Path) -> None:
-    """Raises `InputError` for what an export may not replace: anything but an empty folder, or one of a decoder or of
-    its adapters. Files whose names begin with a dot do not count."""
-    folder = Path(folder)
-    if not os.path.exists(folder):
-        return
-    if not folder.is_dir() or not (_is_export(folder) or all(path.name.startswith(".") for path in folder.iterdir())):
-        raise InputError(f"{folder} holds something else than an exported decoder; name another folder")
-
-
-def _is_export(folder: Path) -> bool:
-    if (folder / "adapter_config.json").is_file():
-        return True
-    try:
-        return "model_type" in json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
-        return False
-
-
-def _keep_others(source: Path, target: Path) -> None:
-    """Copies what is no part of an export, and not there anew."""
-    for path in source.iterdir():
-        if (target / path.name).exists() or any(fnmatch(path.name, pattern) for pattern in EXPORTED):
-            continue
-        if path.is_dir():
-            shutil.copytree(path, target / path.name, symlinks=True)
-        else:
-            shutil.copy2(path, target / path.name, follow_symlinks=False)
 
 
 def embedding_parameters(model: PreTrainedModel) -> list[nn.Parameter]:

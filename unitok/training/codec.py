@@ -9,6 +9,7 @@ import pickle
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from unitok.training.adversary import adaptive_weight, discriminator_loss
+from unitok.training.exports import is_codec_part, replaced
 from unitok.training.guards import is_validated_in_training, refuse_several_devices
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule, total_steps
 from unitok.training.quantizers import Quantizer
@@ -307,8 +309,14 @@ class CodecModule(L.LightningModule):
         return detokenizer.eval()
 
     def export(self, folder: str | Path) -> None:
-        """Write the tokenizer's folder and the detokenizer's into ``folder``."""
-        for name, part in (("tokenizer", self.tokenizer()), ("detokenizer", self.detokenizer())):
-            # Rounded, a tokenizer that others use could give some media other codes.
-            part = part if part in self._kept else part.to(self.export_dtype)
-            part.save_pretrained(Path(folder) / f"{self.modality}_{name}")
+        """Write the tokenizer's folder and the detokenizer's into ``folder``; both are whole before either is in place.
+
+        Raises:
+            InputError: One of them holds something else, or cannot be written.
+        """
+        parts = {"tokenizer": self.tokenizer(), "detokenizer": self.detokenizer()}
+        with ExitStack() as stack:
+            for name, part in parts.items():
+                work = stack.enter_context(replaced(Path(folder) / f"{self.modality}_{name}", is_codec_part))
+                # Rounded, a tokenizer that others use could give some media other codes.
+                (part if part in self._kept else part.to(self.export_dtype)).save_pretrained(work)

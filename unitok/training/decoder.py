@@ -37,13 +37,13 @@ from unitok.training.backbone import (
     load_vocabulary,
     materialize,
     pretrained_decoder,
-    replaced,
     shard_decoder,
     tokenizers_of,
     with_head,
 )
 from unitok.training.carrying_over import base_of, carried_over, checkpoint_at, common
 from unitok.training.code_embeddings import start_from_codes
+from unitok.training.exports import replaced
 from unitok.training.finetuning import FreezeConfig, LoraConfig, add_lora, freeze, quantization
 from unitok.training.loss import LossConfig, LossOutput, chunked_cross_entropy
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule, total_steps

@@ -18,12 +18,12 @@ from torch import Tensor, nn
 
 from unitok.evaluation.metrics import psnr, sharpness
 from unitok.training.ema import averaged_weights
+from unitok.training.exports import is_pipeline, replaced
 from unitok.training.guards import is_validated_in_training, refuse_several_devices
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule, total_steps
 from unitok_detokenizers.refiner import RefinerPipeline, enlarge, load_refiner, predict
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import save_image, to_pil
-from unitok_tokenizers.module_io import share_weights
 
 LEAST_TIME = 0.3
 """Up to this time of the flow errors weigh alike; a velocity's would weigh ever more."""
@@ -153,8 +153,8 @@ class RefinerModule(L.LightningModule):
         """Writes the refiner as it is now, where a folder is named."""
         if self.export_folder:
             unet = copy.deepcopy(self.unet).to(self.export_dtype)
-            _pipeline(unet).save_pretrained(self.export_folder)
-            share_weights(Path(self.export_folder) / "unet")
+            with replaced(self.export_folder, is_pipeline) as work:
+                _pipeline(unet).save_pretrained(work)
 
     def pipeline(self) -> RefinerPipeline:
         """The refiner as it is now."""

@@ -11,8 +11,8 @@ import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from unitok.outputs import refuse_unwritable
-from unitok.training.backbone import refuse_other_folder
 from unitok.training.callbacks import ExportDecoder
+from unitok.training.exports import refuse_other_folder
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,21 @@
+"""Checks of numbers that a user gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from unitok_tokenizers.errors import InputError
+
+
+def check_number(value: Any, name: str, low: float, high: float) -> None:
+    """Raises `InputError`, which calls ``value`` by its name, unless it is a number in [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise InputError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
+
+
+def check_integer(value: Any, name: str, low: int, high: int | None = None) -> None:
+    """Raises `InputError`, which calls ``value`` by its name, unless it is an integer in [low, high]."""
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    if not is_integer or value < low or (high is not None and value > high):
+        bounds = f"from {low} to {high}" if high is not None else f"of at least {low}"
+        raise InputError(f"{name} must be an integer {bounds}, not {value!r}")

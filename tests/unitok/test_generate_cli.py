@@ -309,7 +309,7 @@ def test_an_output_that_is_a_file_is_refused_before_the_model_is_loaded(
 
 
 def test_a_name_that_no_file_can_have_is_one_line(cli) -> None:
-    cli("--prompt", PROMPT, "--model", "m" * 300).assert_refused("m" * 300, "too long")
+    cli("--prompt", PROMPT, model="m" * 300).assert_refused("m" * 300, "too long")
 
 
 def test_the_decoder_runs_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ from unitok.training.quantizers import (
     VectorQuantizer,
     badly_served,
 )
+from unitok.training.run_folders import check_run_folders
 from unitok_detokenizers.image import ImageDetokenizer, ImageDetokenizerConfig
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import ImageTokenizer, ImageTokenizerConfig
@@ -182,6 +183,13 @@ def test_a_codec_is_exported_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
             other.export(folder)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     other.export(folder)
+    for name in ("image_tokenizer", "image_detokenizer"):
+        (tmp_path / "mine" / name).mkdir(parents=True)
+    (tmp_path / "mine" / "image_detokenizer" / "thesis.txt").write_text("mine")
+    taken = module(VectorQuantizer(size=16, channels=4), export=str(tmp_path / "mine"))
+    trainer = quiet_trainer(tmp_path, max_steps=1)
+    with pytest.raises(InputError, match="image_detokenizer holds something else than an exported tokenizer or"):
+        check_run_folders(trainer, taken, goes_on=False)  # and not at the end of the run
     parts = (ImageTokenizer, "image_tokenizer"), (ImageDetokenizer, "image_detokenizer")
     assert all(part.from_pretrained(folder / name).spec.codebook_size == 32 for part, name in parts)
     assert (folder / "image_tokenizer" / "README.md").read_text() == "a note"

@@ -22,7 +22,7 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from unitok.training.adversary import adaptive_weight, discriminator_loss
-from unitok.training.exports import is_codec_part, replaced
+from unitok.training.exports import CODEC_PART, Kind, replaced
 from unitok.training.guards import is_validated_in_training, refuse_several_devices
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule, total_steps
 from unitok.training.quantizers import Quantizer
@@ -308,15 +308,18 @@ class CodecModule(L.LightningModule):
         averaged.quantizer.fill(detokenizer.codebook)
         return detokenizer.eval()
 
+    def exports(self, folder: str | Path) -> list[tuple[Path, Kind]]:
+        """What stands in ``folder`` when the codec is exported: the tokenizer's folder and the detokenizer's."""
+        return [(Path(folder) / f"{self.modality}_{name}", CODEC_PART) for name in ("tokenizer", "detokenizer")]
+
     def export(self, folder: str | Path) -> None:
         """Write the tokenizer's folder and the detokenizer's into ``folder``; both are whole before either is in place.
 
         Raises:
             InputError: One of them holds something else, or cannot be written.
         """
-        parts = {"tokenizer": self.tokenizer(), "detokenizer": self.detokenizer()}
         with ExitStack() as stack:
-            for name, part in parts.items():
-                work = stack.enter_context(replaced(Path(folder) / f"{self.modality}_{name}", is_codec_part))
+            for place, part in zip(self.exports(folder), (self.tokenizer(), self.detokenizer()), strict=True):
+                work = stack.enter_context(replaced(*place))
                 # Rounded, a tokenizer that others use could give some media other codes.
                 (part if part in self._kept else part.to(self.export_dtype)).save_pretrained(work)

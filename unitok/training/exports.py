@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import NamedTuple
 
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.module_io import share_weights
@@ -21,8 +22,7 @@ EXPORTED = (
 """Files of an export, which are not kept when it is replaced."""
 
 
-def is_decoder(folder: Path) -> bool:
-    """Whether a folder holds a decoder, or an adapter of one."""
+def _is_decoder(folder: Path) -> bool:
     if (folder / "adapter_config.json").is_file():
         return True
     try:
@@ -31,29 +31,40 @@ def is_decoder(folder: Path) -> bool:
         return False
 
 
-def is_codec_part(folder: Path) -> bool:
-    """Whether a folder holds a tokenizer or a detokenizer with weights, of ours or of `transformers`."""
+def _is_codec_part(folder: Path) -> bool:
     return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
 
 
-def is_pipeline(folder: Path) -> bool:
-    """Whether a folder holds a pipeline of `diffusers`."""
+def _is_pipeline(folder: Path) -> bool:
     return (folder / "model_index.json").is_file()
 
 
+class Kind(NamedTuple):
+    """What is exported, and whether a folder holds an older one."""
+
+    name: str
+    holds: Callable[[Path], bool]
+
+
+DECODER = Kind("decoder", _is_decoder)
+"""Or an adapter of one."""
+CODEC_PART = Kind("tokenizer or detokenizer", _is_codec_part)
+REFINER = Kind("refiner", _is_pipeline)
+
+
 @contextmanager
-def replaced(folder: str | Path, holds: Callable[[Path], bool] = is_decoder) -> Iterator[Path]:
+def replaced(folder: str | Path, kind: Kind = DECODER) -> Iterator[Path]:
     """A folder to write into, which then takes the place of ``folder``: of an older export, whose other files (notes, a
     model card) are kept.
 
     Args:
         folder: Where the export will be.
-        holds: Whether a folder is an older export of the same kind.
+        kind: What is exported.
 
     Raises:
         InputError: ``folder`` holds something else, or cannot be written.
     """
-    refuse_other_folder(folder, holds)
+    refuse_other_folder(folder, kind)
     # Where a link leads, it is the target that changes.
     target, mark = Path(os.path.realpath(folder)), uuid.uuid4().hex[:8]
     work, old = (target.with_name(f".{target.name}.{mark}.{end}") for end in ("new", "old"))
@@ -75,14 +86,14 @@ def replaced(folder: str | Path, holds: Callable[[Path], bool] = is_decoder) -> 
     shutil.rmtree(old, ignore_errors=True)
 
 
-def refuse_other_folder(folder: str | Path, holds: Callable[[Path], bool] = is_decoder) -> None:
+def refuse_other_folder(folder: str | Path, kind: Kind = DECODER) -> None:
     """Raises `InputError` for what an export may not replace: anything but an empty folder, or an older export. Files
     whose names begin with a dot do not count."""
     folder = Path(folder)
     if not os.path.exists(folder):
         return
-    if not folder.is_dir() or not (holds(folder) or all(path.name.startswith(".") for path in folder.iterdir())):
-        raise InputError(f"{folder} holds something else than an older export; name another folder")
+    if not folder.is_dir() or not (kind.holds(folder) or all(path.name.startswith(".") for path in folder.iterdir())):
+        raise InputError(f"{folder} holds something else than an exported {kind.name}; name another folder")
 
 
 def _keep_others(source: Path, target: Path) -> None:

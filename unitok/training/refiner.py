@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from unitok.evaluation.metrics import psnr, sharpness
 from unitok.training.ema import averaged_weights
-from unitok.training.exports import is_pipeline, replaced
+from unitok.training.exports import REFINER, Kind, replaced
 from unitok.training.guards import is_validated_in_training, refuse_several_devices
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule, total_steps
 from unitok_detokenizers.refiner import RefinerPipeline, enlarge, load_refiner, predict
@@ -149,11 +149,15 @@ class RefinerModule(L.LightningModule):
         with averaged_weights(self.trainer, self):
             self.export()  # the last validation may lie well before the last step
 
+    def exports(self, folder: str | Path) -> list[tuple[Path, Kind]]:
+        """What stands in ``folder`` when the refiner is exported: the folder itself."""
+        return [(Path(folder), REFINER)]
+
     def export(self) -> None:
         """Writes the refiner as it is now, where a folder is named."""
         if self.export_folder:
             unet = copy.deepcopy(self.unet).to(self.export_dtype)
-            with replaced(self.export_folder, is_pipeline) as work:
+            with replaced(self.export_folder, REFINER) as work:
                 _pipeline(unet).save_pretrained(work)
 
     def pipeline(self) -> RefinerPipeline:

@@ -42,6 +42,9 @@ def _folders(trainer: L.Trainer, module: L.LightningModule) -> Iterator[tuple[st
     """The folders, and what names them; of exports those that they are put into. Addresses of other hosts are none."""
     export = getattr(module, "export_folder", None)
     named = [("--trainer.default_root_dir", trainer.default_root_dir), ("--model.export", export)]
+    if export and hasattr(module, "exports"):  # a codec's or a refiner's
+        for place, kind in module.exports(export):  # pyright: ignore[reportCallIssue]
+            refuse_other_folder(place, kind)
     for callback in trainer.callbacks:  # pyright: ignore[reportAttributeAccessIssue]
         if isinstance(callback, ExportDecoder):
             refuse_other_folder(callback.folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from unitok import checkpoint
+from unitok.checks import refuse_existing
 from unitok.components import COMPONENTS
 from unitok.data.tokenizing import codec_folder, find_folder, load_processor
 from unitok.data.world.sounds.corpus import sound_corpus
@@ -66,8 +66,7 @@ def make_base(
         InputError: A part is missing or damaged, parts do not fit together, or ``output`` exists.
     """
     output = Path(output)
-    if os.path.exists(output):
-        raise InputError(f"{output} exists already; remove it or choose another output folder")
+    refuse_existing(output)
     codec = codec_folder(image_codec, "image_tokenizer")
     images = ImageTokenizer.from_pretrained(codec / "image_tokenizer")
     pictures = ImageDetokenizer.from_pretrained(codec / "image_detokenizer")

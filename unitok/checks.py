@@ -1,7 +1,9 @@
-"""Checks of numbers that a user gives."""
+"""Checks of numbers and names that a user gives."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from unitok_tokenizers.errors import InputError
@@ -19,3 +21,9 @@ def check_integer(value: Any, name: str, low: int, high: int | None = None) -> N
     if not is_integer or value < low or (high is not None and value > high):
         bounds = f"from {low} to {high}" if high is not None else f"of at least {low}"
         raise InputError(f"{name} must be an integer {bounds}, not {value!r}")
+
+
+def refuse_existing(output: Path) -> None:
+    """Raises `InputError` where ``output`` exists."""
+    if os.path.exists(output):
+        raise InputError(f"{output} exists already; remove it or choose another output folder")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from unitok.checks import refuse_existing
 from unitok.terminal import ArgumentParser, integer, run
-from unitok_tokenizers.errors import InputError
 
 
 def build_parser() -> ArgumentParser:
@@ -40,8 +39,7 @@ def build_parser() -> ArgumentParser:
 def command(argv: Sequence[str]) -> None:
     """Parses `argv` and writes the checkpoint. Raises `InputError`."""
     options = build_parser().parse_args(argv)
-    if os.path.exists(options.output):
-        raise InputError(f"{options.output} exists already; remove it or choose another output folder")
+    refuse_existing(options.output)
     # Imported late, so that --help and mistakes are answered at once.
     from unitok.conversion import convert
 

@@ -168,16 +168,15 @@ def parse(argv: Sequence[str]) -> Options:
         )
     if options.prompt is not None and not options.prompt.strip():
         raise InputError("--prompt is empty; say what you want")
-    if options.seconds is not None and options.modality in ("text", "image"):
-        raise InputError(
-            f"--seconds is for sounds, and --modality {options.modality} makes none; leave one of them out"
-        )
-    if options.grid is not None and options.modality in ("text", "audio"):
-        raise InputError(f"--grid is for pictures, and --modality {options.modality} makes none; leave one of them out")
-    if options.refine and options.modality in ("text", "audio"):
-        raise InputError(
-            f"--refine is for pictures, and --modality {options.modality} makes none; leave one of them out"
-        )
+    for option, given, kind, made in (
+        ("--seconds", options.seconds is not None, "sounds", "audio"),
+        ("--grid", options.grid is not None, "pictures", "image"),
+        ("--refine", options.refine, "pictures", "image"),
+    ):
+        if given and options.modality not in ("auto", made):
+            raise InputError(
+                f"{option} is for {kind}, and --modality {options.modality} makes none; leave one of them out"
+            )
     if options.refine_steps is not None and not options.refine:
         raise InputError("--refine-steps is of --refine; give that too, or leave it out")
     if options.chat and options.prompt is None and options.images and not options.sounds:

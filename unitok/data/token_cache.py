@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from unitok.checks import refuse_existing
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 
@@ -50,8 +51,7 @@ class TokenCacheWriter:
 
     def __init__(self, folder: str | Path, vocabulary_size: int, vocabulary_hash: str) -> None:
         self.folder = Path(folder)
-        if os.path.exists(self.folder):
-            raise InputError(f"{self.folder} exists already; remove it or choose another output folder")
+        refuse_existing(self.folder)
         self.vocabulary_size, self.vocabulary_hash = vocabulary_size, vocabulary_hash
         self.dtype = np.dtype("<u2" if vocabulary_size <= 1 << 16 else "<u4")
         self.work = self.folder.with_name(f".{self.folder.name}.{uuid.uuid4().hex[:8]}.partial")

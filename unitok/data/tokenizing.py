@@ -26,11 +26,12 @@ from typing import Any, Protocol
 import torch
 from tqdm import tqdm
 
+from unitok.checks import refuse_existing
 from unitok.components import COMPONENTS
 from unitok.data.documents import OnError, line_blocks, read_documents
 from unitok.data.encoding import encode_lines
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, merge_caches, vocabulary_hash
-from unitok.data.work_folder import refuse_existing, work_folder
+from unitok.data.work_folder import work_folder
 from unitok.data.world.mixture import world_documents
 from unitok.data.world.sounds.tasks import SOUND_TASK_WEIGHTS
 from unitok.data.world.tasks import TASK_WEIGHTS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from unitok.checks import refuse_existing
 from unitok_tokenizers.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -52,12 +52,6 @@ def work_folder(output: Path, identity: dict[str, Any], ending: str = ".shards")
         with suppress(OSError):
             Path(lock.lock_file).unlink()  # whoever waits for it sees that it is gone, and makes a new one
         lock.release()
-
-
-def refuse_existing(output: Path) -> None:
-    """Raises `InputError` where ``output`` exists."""
-    if os.path.exists(output):
-        raise InputError(f"{output} exists already; remove it or choose another output folder")
 
 
 def _begin(work: Path, identity: str) -> None:

@@ -15,6 +15,7 @@ VERBS = {
     "tokenize": "write documents as a token cache for training",
     "train": "train an image tokenizer or a decoder from a YAML file",
     "assemble": "put trained parts together into a checkpoint",
+    "losses": "what decoders lose on tokenized documents",
     "evaluate": "measure a model on scenes and on photographs",
     "refit": "move codes of an image codec to where pictures need them",
     "convert": "a released model (Chameleon, Emu3) as a checkpoint",

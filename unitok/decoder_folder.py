@@ -74,10 +74,13 @@ def load_decoder(
     return decoder.eval()
 
 
-def load_fast(folder: str | Path) -> PreTrainedModel:
-    """As :func:`load_decoder`, on an accelerator where there is one, in the numbers that are fast there."""
+def load_fast(*folders: str | Path) -> PreTrainedModel:
+    """As :func:`load_decoder`, on an accelerator where there is one, in the numbers that are fast there.
+
+    Of several folders it is the mean, as :func:`load_mean` takes it.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return load_decoder(folder, fast_dtype(device)).to(device)  # pyright: ignore[reportArgumentType]
+    return load_mean(folders, dtype=fast_dtype(device)).to(device)  # pyright: ignore[reportArgumentType]
 
 
 def load_for_vocabulary(
@@ -119,23 +122,31 @@ def refuse_scaled_logits(config: object) -> None:
 
 
 @torch.no_grad()
-def load_mean(folders: Sequence[str | Path], vocabulary: Vocabulary) -> PreTrainedModel:
-    """:func:`load_for_vocabulary` of one decoder, or of several as one whose weights are their mean.
+def load_mean(
+    folders: Sequence[str | Path], vocabulary: Vocabulary | None = None, dtype: torch.dtype | None = None
+) -> PreTrainedModel:
+    """:func:`load_decoder` of one decoder, or of several as one whose weights are their mean.
+
+    With a vocabulary, each is read by :func:`load_for_vocabulary`.
 
     Decoders that went on from the same weights, on other documents or for longer, are often better in the mean than
-    each alone ("model soups", Wortsman et al. 2022). It is taken in float32 and has the first one's dtype. A folder
-    that is named twice counts twice.
+    each alone ("model soups", Wortsman et al. 2022). It is taken in float32, and has the first one's dtype if none
+    is given. A folder that is named twice counts twice.
 
     Raises:
-        InputError: As for :func:`load_for_vocabulary`, or one is of another architecture or size than the first.
+        InputError: As for either of both, or one is of another architecture or size than the first.
     """
     if not folders:
         raise InputError("give at least one decoder")
-    decoder = load_for_vocabulary(folders[0], vocabulary)
+
+    def load(folder: str | Path) -> PreTrainedModel:
+        return load_decoder(folder, dtype) if vocabulary is None else load_for_vocabulary(folder, vocabulary, dtype)
+
+    decoder = load(folders[0])
     weights = decoder.state_dict()
     sums = {name: weight.float() for name, weight in weights.items()}
     for folder in folders[1:]:
-        other = load_for_vocabulary(folder, vocabulary)
+        other = load(folder)
         mine, its = (_architecture(one.config.to_dict()) for one in (decoder, other))
         wrong = sorted(name for name in mine.keys() | its.keys() if mine.get(name) != its.get(name))
         if wrong:

@@ -15,8 +15,7 @@ from transformers import CohereConfig, CohereForCausalLM, PreTrainedModel
 from unitok import precision, tokenize
 from unitok.data import document_losses as reading
 from unitok.data import hardest
-from unitok.data.document_losses import document_losses
-from unitok.data.hardest import decoder_at
+from unitok.data.document_losses import decoder_at, document_losses
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, vocabulary_hash
 from unitok.decoder_folder import load_decoder
 from unitok.precision import fast_dtype

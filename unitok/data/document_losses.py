@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,11 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
 from unitok.data.encoding import Encoded
+from unitok.data.token_cache import TokenCache, vocabulary_hash
+from unitok.data.tokenizing import find_folder
+from unitok.decoder_folder import refuse_scaled_logits
+from unitok.vocabulary import Vocabulary
+from unitok_tokenizers.errors import InputError
 
 ROW_TOKENS = 8192
 """Tokens that are read at once, padding included."""
@@ -55,3 +61,28 @@ def _chunks(lengths: Sequence[int]) -> list[list[int]]:
             chunks.append([])
         chunks[-1].append(number)
     return chunks
+
+
+def decoder_at(name: str | Path) -> tuple[Path, str | None]:
+    """The folder of a decoder, or of a checkpoint's, and the hash of a vocabulary that lies with it."""
+    folder = Path(name)
+    if not (folder / "config.json").is_file():
+        try:
+            folder = find_folder(name) / "decoder"
+        except InputError:
+            raise InputError(f"{name} is neither a decoder's folder (no config.json) nor a checkpoint") from None
+        if not (folder / "config.json").is_file():
+            raise InputError(f"{name} has no decoder; give a checkpoint that has one, or a decoder's folder")
+    vocabulary = folder.parent / "vocabulary.json"
+    return folder, vocabulary_hash(Vocabulary.load(vocabulary)) if vocabulary.is_file() else None
+
+
+def check_readable(config: Any, folder: Path, cache: TokenCache) -> None:
+    """Raises `InputError` where the losses of a decoder on a cache cannot be told."""
+    refuse_scaled_logits(config)
+    known, needed = config.vocab_size, cache.vocabulary_size
+    if known < needed:
+        raise InputError(f"{folder} knows {known} ids, {cache.folder} has {needed}; give a decoder of its vocabulary")
+    context, longest = getattr(config, "max_position_embeddings", None), int(cache.lengths.max())
+    if context is not None and longest > context:
+        raise InputError(f"{folder} reads at most {context} tokens, {cache.folder} has a document of {longest}")

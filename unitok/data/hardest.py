@@ -24,12 +24,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from unitok.checks import refuse_existing
-from unitok.data.document_losses import document_losses
-from unitok.data.token_cache import TokenCache, TokenCacheWriter, vocabulary_hash
-from unitok.data.tokenizing import files_identity, find_folder
+from unitok.data.document_losses import check_readable, decoder_at, document_losses
+from unitok.data.token_cache import TokenCache, TokenCacheWriter
+from unitok.data.tokenizing import files_identity
 from unitok.data.work_folder import work_folder
-from unitok.decoder_folder import load_fast, refuse_scaled_logits
-from unitok.vocabulary import Vocabulary
+from unitok.decoder_folder import load_fast
 from unitok_tokenizers.errors import InputError
 
 TOGETHER = 2048
@@ -67,7 +66,7 @@ def write_hardest(
     # What the files are before they are read: one that is replaced meanwhile is another decoder.
     identity = {"together": TOGETHER, "documents": files_identity(cache.folder), "decoder": files_identity(folder)}
     loaded = load_fast(folder)
-    _check(loaded.config, folder, cache)
+    check_readable(loaded.config, folder, cache)
     with work_folder(output, identity, ".losses") as work:
         losses = _losses(cache, loaded, work)
         if wrong := int((~np.isfinite(losses)).sum()):
@@ -83,20 +82,6 @@ def write_hardest(
             made = {"tokenizers": cache.meta["tokenizers"]} if "tokenizers" in cache.meta else {}
             writer.finish(source=origin, least_loss=float(losses[chosen].min()), **made)
     return TokenCache(output), losses
-
-
-def decoder_at(name: str | Path) -> tuple[Path, str | None]:
-    """The folder of a decoder, or of a checkpoint's, and the hash of a vocabulary that lies with it."""
-    folder = Path(name)
-    if not (folder / "config.json").is_file():
-        try:
-            folder = find_folder(name) / "decoder"
-        except InputError:
-            raise InputError(f"{name} is neither a decoder's folder (no config.json) nor a checkpoint") from None
-        if not (folder / "config.json").is_file():
-            raise InputError(f"{name} has no decoder; give a checkpoint that has one, or a decoder's folder")
-    vocabulary = folder.parent / "vocabulary.json"
-    return folder, vocabulary_hash(Vocabulary.load(vocabulary)) if vocabulary.is_file() else None
 
 
 def _losses(cache: TokenCache, decoder: Any, work: Path) -> NDArray[np.float32]:
@@ -123,14 +108,3 @@ def _known(place: Path, count: int) -> NDArray[np.float32] | None:
     except (OSError, ValueError, EOFError):
         return None
     return losses if losses.shape == (count,) else None
-
-
-def _check(config: Any, folder: Path, cache: TokenCache) -> None:
-    """Raises `InputError` where the losses of a decoder on a cache cannot be told."""
-    refuse_scaled_logits(config)
-    known, needed = config.vocab_size, cache.vocabulary_size
-    if known < needed:
-        raise InputError(f"{folder} knows {known} ids, {cache.folder} has {needed}; give a decoder of its vocabulary")
-    context, longest = getattr(config, "max_position_embeddings", None), int(cache.lengths.max())
-    if context is not None and longest > context:
-        raise InputError(f"{folder} reads at most {context} tokens, {cache.folder} has a document of {longest}")

@@ -24,7 +24,7 @@ from typing import Any, NotRequired, TypedDict
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from unitok.data.hardest import decoder_at
+from unitok.data.document_losses import decoder_at
 from unitok.data.packing import TARGET, PackedBatch
 from unitok.data.preference_batches import PreferenceBatch, PreferencesDataModule
 from unitok.data.preferences import Preferences, weights_hash

@@ -232,7 +232,8 @@ def _owned(rng: np.random.Generator, subject: Subject, name: str) -> str:
     """``its color``, ``the star's color``, ``the color of the star``."""
     if subject.words in ("it", "them"):
         return f"{'their' if subject.many else 'its'} {name}"
-    if subject.short and not subject.many and not subject.words.endswith("s") and chance(rng, 0.5):
+    single = subject.words.startswith(("the ", "this ", "that ")) and not subject.many
+    if subject.short and single and not subject.words.endswith("s") and chance(rng, 0.5):
         return f"{subject.words}'s {name}"
     return f"the {name} of {subject.words}"
 

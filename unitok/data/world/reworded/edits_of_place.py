@@ -228,6 +228,18 @@ _SWAP_PLACES = (
     "(put|place) {a} in {b_place} and {b} in {a_place}",
     "(put|place|move) {a} where {b} is and (vice versa|the other way round|the other way around)",
 )
+_SWAP_PLACES_FURTHER = (
+    "(let|have) {a} take {b_place} and {b} {a_place}",
+    "(bring|move|shift|send) {a} (over |)to where {b} is and {b} to where {a} is",
+    "(reverse|turn around|flip around) {places_of}",
+    "(let|have) {a} (go|stand|sit) where {b} (is|stands|sits), and {b} where {a} (is|stands|sits)",
+    "(make|let) {x} (trade|swap|exchange) (seats|positions with each other|spots with each other)",
+    "(move|put|slide) {a} into the (spot|place|position) of {b} and {b} into (that|the {place}) of {a}",
+    "(rearrange|reorder|arrange) {a} and {b} (so that|such that) each is where the other (was|is now)",
+    "(put|place) {x} in each other's (place|spot|position)",
+    "(change|exchange|reverse) the (order|arrangement) of {a} and {b}",
+    "(switch|swap) {a} and {b} with each other",
+)
 _SWAP_PLACES_AGAIN = (
     "(swap|exchange|switch|interchange|trade|flip) {places_of}",
     "(let|have|make) {x} (swap|trade|exchange|switch|change) (places|positions)",
@@ -251,6 +263,14 @@ _SWAP_PLACES_SENTENCES = (
     "{a} (<->|<=>) {b}",
     "{x} are the wrong way round, (swap|switch|exchange) them",
     "{a} goes where {b} is, and {b} goes where {a} is",
+    "{a} (takes|takes over|moves to) {b_place}(, and|, while| and) {b} (takes|takes over|moves to) {a_place}",
+    "(each|each one) of {x} should be where the other (is|is now)",
+    "{a} and {b} (belong|should be|ought to be) in each other's (place|spot|position)",
+    "(could|can|would) {a} (go|be|stand) where {b} is and {b} where {a} is?",
+    "{x} are (mixed up|in the wrong order), (switch|swap|exchange) them",
+    "a (swap|switch|exchange) of {a} and {b}(, please| please|)",
+    "(the place|the spot) of {a} for {b}, and (the place|the spot) of {b} for {a}",
+    "(the same|same) picture, but {a} is where {b} was and {b} where {a} was",
 )
 
 
@@ -263,5 +283,7 @@ def swap_places(rng: np.random.Generator, edit: Edit) -> tuple[Recipe, Subjects]
     slots = {"a": str(one), "b": str(two), "place": place}
     for name in "ab":
         slots[f"{name}_place"] = expand(rng, f"({slots[name]}'s {place}|the {place} of {slots[name]})")
-    recipe = Recipe(_SWAP_PLACES, (), _SWAP_PLACES_SENTENCES, (), slots, again=_SWAP_PLACES_AGAIN)
+    recipe = Recipe(
+        _SWAP_PLACES + _SWAP_PLACES_FURTHER, (), _SWAP_PLACES_SENTENCES, (), slots, again=_SWAP_PLACES_AGAIN
+    )
     return recipe, lambda short, pronoun: Subject(f"{one} and {two}", many=True)

@@ -226,6 +226,18 @@ _SWAP_COLORS = (
     "swap the color of {a} (with|and) the color of {b}",
     "(exchange|switch|swap) {a_color} (with|and) {b_color}",
 )
+_SWAP_COLORS_FURTHER = (
+    "(reverse|turn around|cross over|rotate) {colors_of}",
+    "(let|have) {a} take {b_color} and {b} {a_color}",
+    "(let|have) {a} (be|become|turn) {old_b} and {b} {old_a}",
+    "(recolor|repaint) {a} in {old_b} and {b} in {old_a}",
+    "(make|turn|paint) {a} {old_b} (while|and at the same time) (making|turning|painting) {b} {old_a}",
+    "(change|turn) {a} from {old_a} to {old_b} and {b} from {old_b} to {old_a}",
+    "(take|use) {a_color} for {b} and {b_color} for {a}",
+    "put {a_color} on {b} and (vice versa|the other way round|{b_color} on {a})",
+    "color {a} like {b} and {b} like {a}",
+    "(let|have|make) {a} and {b} (trade|exchange|swap) (paint|hues|colors with each other)",
+)
 _SWAP_COLORS_AGAIN = (
     "(swap|exchange|switch|interchange|trade|flip) {colors_of}",
     "(let|have|make) {x} (swap|trade|exchange|switch) (colors|their colors)",
@@ -249,6 +261,13 @@ _SWAP_COLORS_SENTENCES = (
     "(a color swap|swapped colors) for {x}(, please|)",
     "{a} gets {b_color} and {b} gets {a_color}",
     "{a} in {old_b} and {b} in {old_a}(, please|)",
+    "{a} (takes|takes over|wears|borrows) {b_color} and {b} (takes|takes over|wears|borrows) {a_color}",
+    "{a} becomes {old_b} and {b} becomes {old_a}",
+    "{a} turns {old_b}(, and|, while| and) {b} turns {old_a}",
+    "(could|can|would) {a} be {old_b} and {b} {old_a}?",
+    "(each|each one) of {x} should have the other's color",
+    "{a} is {old_a} and {b} is {old_b}, (but it should be|i want it|make it) the other way round",
+    "the {old_a} of {a} and the {old_b} of {b} should (trade places|be swapped|be exchanged)",
 )
 
 
@@ -262,5 +281,7 @@ def swap_colors(rng: np.random.Generator, edit: Edit) -> tuple[Recipe, Subjects]
     slots = {"a": str(one), "b": str(two), "old_a": first.color, "old_b": second.color}
     for name in "ab":
         slots[f"{name}_color"] = expand(rng, f"({slots[name]}'s color|the color of {slots[name]})")
-    recipe = Recipe(_SWAP_COLORS, (), _SWAP_COLORS_SENTENCES, (), slots, again=_SWAP_COLORS_AGAIN)
+    recipe = Recipe(
+        _SWAP_COLORS + _SWAP_COLORS_FURTHER, (), _SWAP_COLORS_SENTENCES, (), slots, again=_SWAP_COLORS_AGAIN
+    )
     return recipe, lambda short, pronoun: Subject(f"{one} and {two}", many=True)

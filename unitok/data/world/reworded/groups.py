@@ -8,7 +8,7 @@ from unitok.data.world.edit import Edit
 from unitok.data.world.phrases import NUMBER_WORDS
 from unitok.data.world.references import ATTRIBUTES
 from unitok.data.world.reworded.edit_recipe import Subject, Subjects
-from unitok.data.world.reworded.references import noun_named
+from unitok.data.world.reworded.references import color_name, noun_named
 from unitok.data.world.templates import chance, expand, pick
 
 _EVERYTHING = (
@@ -21,6 +21,9 @@ _EVERYTHING = (
     "(every|each) (shape|object|figure|thing)",
     "every single (shape|object|figure)",
     "each and every (shape|object)",
+    "the whole lot",
+    "(every last|every single|each) one of them",
+    "(all|everything) (you see|that's there|there is|in the picture)",
 )
 _MANY = (
     "the {n}",
@@ -29,10 +32,33 @@ _MANY = (
     "all of the {n}",
     "all these {n}",
     "(these|those) {n}",
+    "any {n} there are",
+    "all {n} (you see|there are|in the picture)",
     "(the|all|these) {number} {n}",
 )
 _TWO = ("both {n}", "both of the {n}", "both the {n}", "the two {n}", "the {n}", "the pair of {n}")
-_SINGLE = ("every {n}", "each {n}", "every single {n}", "each of the {ns}", "every one of the {ns}")
+_WHATEVER = (
+    "whatever is {c}",
+    "(everything|anything|all) that is {c}",
+    "(everything|anything) {c}",
+    "(everything|all things) in {c}",
+    "(all|the) {c} ones",
+    "(all|all the) {c} (stuff|things)",
+    "all (shapes|objects|things) (painted|colored) {c}",
+    "every {c} (thing|shape|object|one)",
+    "anything (colored|painted) {c}",
+)
+"""All objects of a color."""
+_SINGLE = (
+    "every {n}",
+    "each {n}",
+    "every single {n}",
+    "each of the {ns}",
+    "every one of the {ns}",
+    "every last {n}",
+    "each and every {n}",
+    "any {n}",
+)
 
 
 def names_said(edit: Edit) -> dict[str, str]:
@@ -52,6 +78,11 @@ def group(rng: np.random.Generator, edit: Edit, singly: bool = True, definite: b
         if not names:
             said = expand(rng, _EVERYTHING)
             return Subject(said, many=said != "everything" and not said.startswith(("every", "each")))
+        if singly and set(names) == {"color"} and chance(rng, 0.35):
+            said = expand(rng, _WHATEVER, c=color_name(rng, names["color"]))
+            return Subject(
+                said, many=said.endswith(("ones", "things")) or said.startswith(("all shapes", "all objects"))
+            )
         plural = noun_named(rng, names, many=True)
         if definite:
             return Subject(f"{pick(rng, ('the', 'the', 'the', 'these', 'those'))} {plural}", many=True)

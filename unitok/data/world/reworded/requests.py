@@ -201,6 +201,17 @@ def _in_relation(rng: np.random.Generator, spec: SceneSpec) -> str:
             "there is {ab}(,| and|;) {it} (is|there is) {aa}",
             "a picture (where|in which) {aa} is {r} {ab}",
             "(can|could) you (draw|put|make|place) {aa} {r} {ab}",
+            "{ab}(, and | and |, then |; ){r} (that|it) {aa}",
+            "{ab}(.|;|,) {r} (that|it|this)(,|:||) (put|draw|place|goes|comes|sits|there's|i want|you see) {aa}",
+            "{ab} and, {r} it, {aa}",
+            "{aa}, and {back} {ab}",
+            "{r} {ab}(, | )(put|draw|place|paint|add|i want|i'd like|show) {aa}",
+            "{r} {ab}: {aa}",
+            "{aa} which has {ab} {back}",
+            "{ab} whose (neighbor|companion) {it} is {aa}",
+            "{aa} and {ab}(:|, with|;) the {a} {r} the {b}",
+            "of {aa} and {ab}, the {a} (is|should be|goes) {r} the (other|other one|{b})",
+            "(first|start with) {ab}(, then|; then| and then) {aa} {r} it",
         ),
         a=a,
         b=b,
@@ -208,6 +219,7 @@ def _in_relation(rng: np.random.Generator, spec: SceneSpec) -> str:
         ab=article(b),
         r=relation_words(rng, name),
         it=expand(rng, _TO_IT[name]),
+        back=expand(rng, _TO_IT[OPPOSITE[name]]),
     )
     mark = "?" if text.startswith(("can ", "could ")) else "."
     return written(rng, polite(rng, text + _tail(rng, spec), "order"), mark)

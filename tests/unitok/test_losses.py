@@ -1,0 +1,99 @@
+"""What a decoder, or the mean of several, loses on caches of documents."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import PreTrainedModel
+
+from unitok import losses
+from unitok.data.document_losses import document_losses
+from unitok.data.token_cache import TokenCache, TokenCacheWriter, vocabulary_hash
+from unitok.decoder_folder import load_mean
+from unitok.processor import Processor
+from unitok.terminal import run
+
+
+def write_cache(folder: Path, processor: Processor, documents: int, seed: int = 0) -> TokenCache:
+    vocabulary = processor.vocabulary
+    rng = np.random.default_rng(seed)
+    with TokenCacheWriter(folder, vocabulary.size, vocabulary_hash(vocabulary)) as writer:
+        for _ in range(documents):
+            length = int(rng.integers(2, 40))
+            writer.add(rng.integers(0, vocabulary.size, length), rng.integers(0, 2, length))
+        writer.finish()
+    return TokenCache(folder)
+
+
+@pytest.fixture()
+def decoders(tiny_decoder: PreTrainedModel, tmp_path: Path) -> tuple[Path, Path]:
+    """Two that differ in all weights."""
+    tiny_decoder.save_pretrained(tmp_path / "one")
+    torch.manual_seed(1)
+    other = type(tiny_decoder)(tiny_decoder.config)
+    with torch.no_grad():  # as random weights are, all ids are about equally likely
+        for weight in other.parameters():
+            weight.mul_(3)
+    other.save_pretrained(tmp_path / "other")
+    return tmp_path / "one", tmp_path / "other"
+
+
+def test_losses_are_those_of_the_mean_cache_by_cache(
+    tiny_processor: Processor,
+    decoders: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(losses, "TOGETHER", 4)
+    caches = [write_cache(tmp_path / f"cache_{seed}", tiny_processor, 11 - seed, seed) for seed in (0, 1)]
+    one, other = decoders
+    mean = load_mean([one, one, other], dtype=torch.float32)
+    alone = load_mean([one], dtype=torch.float32)
+    for cache, result in zip(
+        caches, losses.losses([one, one, other], [cache.folder for cache in caches], every=2), strict=True
+    ):
+        documents = [cache[number] for number in range(0, len(cache), 2)]
+        expected = float(document_losses(mean, documents).sum())
+        assert result.nats == pytest.approx(expected, rel=1e-2)  # computed in bfloat16 where that is fast
+        assert abs(result.nats - float(document_losses(alone, documents).sum())) > 3 * abs(result.nats - expected)
+        assert result.documents == len(documents)
+        assert result.tokens == sum(int(targets[1:].sum()) for _, targets in documents)
+    words = ["--decoder", str(one), str(one), str(other), "--every", "2", "--caches", str(caches[0].folder)]
+    assert run(losses.command, words) == 0
+    first = losses.losses([one, one, other], [caches[0].folder], every=2)[0]
+    said = capsys.readouterr().out
+    assert f"{first.nats / 6:.3f} nats a document" in said and "(6 documents)" in said
+    assert f"{first.nats / math.log(2) / first.tokens:.4f} bits a token" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("empty", "has no documents"),
+        ("vocabulary", "made with another vocabulary"),
+        ("cache", "is not a token cache"),
+        ("decoder", "neither a decoder's folder"),
+    ],
+)
+def test_bad_input_is_one_line(
+    tiny_processor: Processor,
+    decoders: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: str,
+    reason: str,
+) -> None:
+    cache, decoder = tmp_path / "cache", decoders[0]
+    write_cache(cache, tiny_processor, 0 if change == "empty" else 3)
+    if change == "vocabulary":  # tiny's is not theirs
+        decoder = Path("tiny")
+    if change in ("cache", "decoder"):
+        cache, decoder = (tmp_path / "none", decoder) if change == "cache" else (cache, tmp_path / "none")
+    assert run(losses.command, ["--decoder", str(decoder), "--caches", str(cache)]) == 2
+    said = capsys.readouterr()
+    assert reason in said.err and said.err.count("\n") == 1 and not said.out

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -24,9 +23,9 @@ from unitok.decoder_folder import load_decoder, no_progress_bars
 from unitok.engine.sampling import Sampling
 from unitok.picture_fit import picture_settings
 from unitok.processor import Processor
+from unitok.replacing import in_place_of
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.module_io import share_weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -78,24 +77,9 @@ def save(checkpoint: Checkpoint, folder: str | Path, write_decoder: Callable[[Pa
     folder = Path(folder)
     if folder.exists() and not (folder / MANIFEST).is_file() and not _is_empty_folder(folder):
         raise InputError(f"{folder} exists and is not a unitok checkpoint; name a new folder")
-    # Beside the target, so that it is put into place by renaming; where a link leads, it is the target that changes.
-    target, mark = folder.resolve(), uuid.uuid4().hex[:8]
-    fresh, old = (target.with_name(f".{target.name}.{mark}.{end}") for end in ("new", "old"))
     try:
-        fresh.mkdir(parents=True)
-        try:
+        with in_place_of(folder, {MANIFEST, VOCABULARY, *LAZY, *COMPONENTS}.__contains__) as fresh:
             _write(checkpoint, fresh, write_decoder or _decoder_writer(checkpoint.decoder))
-            share_weights(fresh)
-            if folder.exists():
-                _copy_others(folder, fresh)
-                target.rename(old)
-            fresh.rename(target)
-        except BaseException:
-            shutil.rmtree(fresh, ignore_errors=True)
-            if old.exists():
-                old.rename(target)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
     except (OSError, SafetensorError) as error:
         reason = error.strerror or error if isinstance(error, OSError) else error
         raise InputError(f"checkpoint {folder} cannot be written: {reason}") from error
@@ -217,17 +201,6 @@ def _write(checkpoint: Checkpoint, folder: Path, write_decoder: Callable[[Path],
         "weights": weight_digests(folder, components),
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-
-
-def _copy_others(source: Path, target: Path) -> None:
-    ours = {MANIFEST, VOCABULARY, *LAZY, *COMPONENTS}
-    for path in source.iterdir():
-        if path.name in ours:
-            continue
-        if path.is_dir():
-            shutil.copytree(path, target / path.name, symlinks=True)
-        else:
-            shutil.copy2(path, target / path.name, follow_symlinks=False)
 
 
 def _is_empty_folder(path: Path) -> bool:

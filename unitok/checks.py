@@ -23,6 +23,13 @@ def check_integer(value: Any, name: str, low: int, high: int | None = None) -> N
         raise InputError(f"{name} must be an integer {bounds}, not {value!r}")
 
 
+def check_made(option: str, made: str, modality: str) -> None:
+    """Raises `InputError`, which calls it by its name, for an option of answers that the modality leaves out."""
+    if modality in {"text", "image", "audio"} - {made}:
+        kind = {"image": "pictures", "audio": "sounds"}[made]
+        raise InputError(f"{option} is for {kind}, and modality {modality} makes none; leave one of them out")
+
+
 def refuse_existing(output: Path) -> None:
     """Raises `InputError` where ``output`` exists."""
     if os.path.exists(output):

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from unitok import checkpoint
 from unitok.candidates import best_answers
-from unitok.checks import check_integer
+from unitok.checks import check_integer, check_made
 from unitok.decoder_folder import merge_adapter
 from unitok.devices import usable_device
 from unitok.document import Document
@@ -226,6 +226,8 @@ class UniTok:
         documents = _as_documents(documents)
         seeds = self._seeds(seed, len(documents), num)
         check_integer(_whole(batch_size), "batch_size", low=1)
+        if refine:
+            check_made("refine", "image", modality)
         refiner = self._loaded_refiner(refine_steps) if refine else None
         sampling = _as_sampling(sampling or self.sampling)
         wanted = self._request(modality, sampling, grid, seconds)
@@ -325,7 +327,10 @@ class UniTok:
     def _request(
         self, modality: Modality, sampling: Sampling, grid: tuple[int, int] | None, seconds: float | None
     ) -> Request:
-        """What an answer may hold."""
+        """What an answer may hold. Raises `InputError` for options of others."""
+        for option, given, made in (("grid", grid, "image"), ("seconds", seconds, "audio")):
+            if given is not None:
+                check_made(option, made, modality)
         if isinstance(grid, tuple | list):
             grid = tuple(map(_whole, grid))  # type: ignore[assignment]
         frames = None if seconds is None else self.processor.frames_in(seconds)

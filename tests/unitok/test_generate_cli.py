@@ -15,7 +15,8 @@ import torch
 from PIL import Image
 
 from unitok import outputs, precision
-from unitok.generate import load, main, parse
+from unitok.generate import load, main
+from unitok.generate_options import parse
 from unitok.model import UniTok
 from unitok.outputs import slug, write_media
 from unitok.prompt import message_parts

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 from unitok.document import Document, Image, Part, Text
 from unitok.engine import Sampling, SamplingParams
-from unitok.model import UniTok
+from unitok.model import Modality, UniTok
 from unitok.processor import Processor
 from unitok.shipped import find_checkpoint
 from unitok.stream import Event, ImageFinished, ImageRow, ImageStarted, TextDelta, TurnFinished
@@ -298,6 +298,25 @@ def test_an_argument_of_another_kind_is_named(tiny_model: UniTok, options: dict[
 def test_settings_of_another_kind_are_named(options: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"sampling\.(text|image|edit) must be SamplingParams"):
         Sampling(**options)
+
+
+@pytest.mark.parametrize(
+    ("modality", "options", "message"),
+    [
+        ("text", {"grid": (2, 2)}, "grid is for pictures, and modality text makes none"),
+        ("audio", {"grid": (2, 2)}, "grid is for pictures, and modality audio makes none"),
+        ("image", {"seconds": 1.0}, "seconds is for sounds, and modality image makes none"),
+    ],
+)
+def test_options_of_other_answers_are_refused(
+    tiny_model: UniTok, modality: Modality, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        tiny_model.generate(Document.user("a star"), modality, **options)
+    with pytest.raises(InputError, match=message):
+        next(tiny_model.stream(Document.user("a star"), modality, **options))
+    with pytest.raises(InputError, match="refine is for pictures"):
+        tiny_model.generate(Document.user("a star"), "text", refine=True)
 
 
 def test_a_grid_without_room_is_refused_where_a_picture_may_come(tiny_model: UniTok) -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
 
+from unitok.replacing import in_place_of
 from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.module_io import share_weights
 
 EXPORTED = (
     *("config.json", "generation_config.json", "adapter_config.json", "*.safetensors.index.json"),
@@ -65,25 +63,11 @@ def replaced(folder: str | Path, kind: Kind = DECODER) -> Iterator[Path]:
         InputError: ``folder`` holds something else, or cannot be written.
     """
     refuse_other_folder(folder, kind)
-    # Where a link leads, it is the target that changes.
-    target, mark = Path(os.path.realpath(folder)), uuid.uuid4().hex[:8]
-    work, old = (target.with_name(f".{target.name}.{mark}.{end}") for end in ("new", "old"))
     try:
-        work.mkdir(parents=True)
-        yield work
-        share_weights(work)
-        if target.exists():
-            _keep_others(target, work)
-            target.rename(old)
-        work.rename(target)
-    except BaseException as error:
-        shutil.rmtree(work, ignore_errors=True)
-        if old.exists() and not target.exists():
-            old.rename(target)
-        if isinstance(error, OSError):
-            raise InputError(f"{folder} cannot be written: {error.strerror or error}; name another folder") from error
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+        with in_place_of(folder, _is_exported) as work:
+            yield work
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written: {error.strerror or error}; name another folder") from error
 
 
 def refuse_other_folder(folder: str | Path, kind: Kind = DECODER) -> None:
@@ -96,12 +80,5 @@ def refuse_other_folder(folder: str | Path, kind: Kind = DECODER) -> None:
         raise InputError(f"{folder} holds something else than an exported {kind.name}; name another folder")
 
 
-def _keep_others(source: Path, target: Path) -> None:
-    """Copies what is no part of an export, and not there anew."""
-    for path in source.iterdir():
-        if (target / path.name).exists() or any(fnmatch(path.name, pattern) for pattern in EXPORTED):
-            continue
-        if path.is_dir():
-            shutil.copytree(path, target / path.name, symlinks=True)
-        else:
-            shutil.copy2(path, target / path.name, follow_symlinks=False)
+def _is_exported(name: str) -> bool:
+    return any(fnmatch(name, pattern) for pattern in EXPORTED)

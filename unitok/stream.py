@@ -147,10 +147,10 @@ class EventReader:
 
     def _decoded(self) -> str:
         text = self._processor.decode_text(torch.tensor(self._text))
-        if self._begun:
-            return text
-        parts = self._turns.answer([Text(text)])
-        return "".join(part.text for part in parts if isinstance(part, Text))
+        # Only what begins an answer has a space that belongs to how its turn is written.
+        before = [Text("-")] if self._begun else []
+        parts = self._turns.answer([*before, Text(text)])
+        return "".join(part.text for part in parts[len(before) :] if isinstance(part, Text))
 
     def _close_text(self) -> Iterator[TextDelta]:
         if self._text:

@@ -305,6 +305,20 @@ def test_an_answer_is_written_in_the_next_prompt_as_it_was_generated(model: UniT
     assert isinstance(events[-1], TurnFinished) and events[-1].document.turns[-1].text == "a cat"
 
 
+def test_a_stream_of_words_around_a_picture_is_the_turn_that_it_ends_with(model: UniTok) -> None:
+    """The space that ends each text belongs to how turns are written, behind a picture as well."""
+    processor = model.processor
+    asked = Document.user("draw")
+    whole = asked.reply("a cat", Image(codes=torch.zeros(1, 3, 4, dtype=torch.int64)), " and a dog")
+    answer = processor.encode(whole)[len(processor.encode(asked, generation_prompt=True)) :].tolist()
+    reader = EventReader(processor, asked)
+    events = [event for token_id in answer for event in reader.read(token_id)]
+    assert isinstance(events[-1], TurnFinished)
+    turn = events[-1].document.turns[-1]
+    assert turn.text == "a cat and a dog" and len(turn.images) == 1
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == turn.text
+
+
 def test_generation_has_no_roles(tmp_path: Path) -> None:
     """Emu3-Gen continues the prompt with an image: `<bos> text <boi> ...`."""
     source, known = save_model(tmp_path / "gen"), names()

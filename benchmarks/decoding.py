@@ -29,10 +29,10 @@ def measure(setup: Setup) -> Iterator[Figure]:
     for name in setup.names:
         one = setup.subject(name)
         engine = one.engine()
-        agreement = _agreement(setup, one, engine)
+        agreement = _agreement(setup, one)
         yield _against_stock(setup, one, engine, EAGER[name], f"batch 1, eager, {name}", agreement)
         yield _against_plain_stock(setup, one, engine)
-        yield from _compiled(setup, one, agreement)
+        yield from _compiled(setup, one)
         yield _guided(setup, one, engine)
         yield _batched(setup, one, engine)
         yield _bandwidth(setup, one, engine, "eager")
@@ -52,17 +52,17 @@ def _against_plain_stock(setup: Setup, one: Subject, engine: Engine) -> Figure:
     return ratio.figure(SECTION, f"batch 1, eager, {one.name}, against generate without a grammar", None, note)
 
 
-def _agreement(setup: Setup, one: Subject, engine: Engine) -> str:
+def _agreement(setup: Setup, one: Subject, options: EngineOptions | None = None) -> str:
     """Whether greedy answers are those of ``generate``, in words.
 
     Random weights in bf16 leave so many near ties that rounding decides them; there both are held against each other
     in float32.
     """
-    same = one.draw(engine)[0] == one.draw_stock()
+    same = one.draw(one.engine(options))[0] == one.draw_stock()
     if same:
         return f"greedy answers equal ({setup.dtype_name})"
     exact = replace(one, decoder=_in_float32(one.decoder))
-    if exact.draw(exact.engine())[0] == exact.draw_stock():
+    if exact.draw(exact.engine(options))[0] == exact.draw_stock():
         return f"greedy answers equal in float32, not in {setup.dtype_name}"
     return "greedy answers DIFFER"
 
@@ -73,14 +73,15 @@ def _in_float32(decoder: PreTrainedModel) -> PreTrainedModel:
     return copy.to(decoder.device, torch.float32)
 
 
-def _compiled(setup: Setup, one: Subject, agreement: str) -> Iterator[Figure]:
+def _compiled(setup: Setup, one: Subject) -> Iterator[Figure]:
     kind = setup.dtype_name.replace("bfloat16", "bf16")
     names = f"batch 1, compiled, {one.name}", f"int8, compiled, against {kind}, compiled, {one.name}"
     if not setup.compiles:
         yield not_measured(SECTION, f"{names[0]}, against generate", COMPILED[one.name], "--no-compile")
         yield not_measured(SECTION, names[1], INT8, "--no-compile")
         return
-    compiled = one.engine(EngineOptions(compile=True))
+    options = EngineOptions(compile=True)
+    compiled, agreement = one.engine(options), _agreement(setup, one, options)
     yield _against_stock(setup, one, compiled, COMPILED[one.name], names[0], agreement)
     yield _bandwidth(setup, one, compiled, "compiled")
     if setup.device.type != "cpu":

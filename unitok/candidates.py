@@ -239,6 +239,6 @@ def _varied(sampling: Sampling) -> Sampling:
 
     def warm(params: SamplingParams) -> SamplingParams:
         greedy = params.temperature < GREEDY_BELOW or params.top_k == 1
-        return replace(params, temperature=VARIED, top_k=0) if greedy else params
+        return replace(params, temperature=VARIED, top_k=0 if params.top_k == 1 else params.top_k) if greedy else params
 
     return sampling.each(warm)

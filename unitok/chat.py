@@ -6,10 +6,9 @@ import contextlib
 import json
 import os
 import sys
-import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -25,6 +24,7 @@ from unitok.stream import Event, ImageFinished, ImageRow, ImageStarted, SpeechHe
 from unitok.terminal import error_line, printable
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import load_image
+from unitok_tokenizers.media_files import write_file
 
 if TYPE_CHECKING:
     from PIL import Image as PILImage
@@ -177,18 +177,12 @@ class Chat:
         """Writes the conversation as JSON; the file appears whole or not at all, and never over another."""
         if not self.document.turns:
             raise InputError("there is no conversation to save yet")
-        if os.path.lexists(path):
-            raise InputError(f"{path} exists already; choose another name")
         messages = json.dumps(self.document.to_messages(), ensure_ascii=False, indent=1) + "\n"
-        temporary = path.with_name(f".{uuid.uuid4().hex}.part")
-        try:
-            temporary.write_text(messages, encoding="utf-8")
-            os.replace(temporary, path)
-        except OSError as error:
-            raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
-        finally:
-            with contextlib.suppress(OSError):  # where nothing can be written, nothing can be removed
-                temporary.unlink(missing_ok=True)
+
+        def write(file: IO[bytes]) -> None:
+            file.write(messages.encode())
+
+        write_file(path, "conversation", write, overwrite=False)
         print(f"wrote {path}", file=sys.stderr)
 
     def load(self, path: Path) -> None:
@@ -234,21 +228,21 @@ class _Display:
         elif isinstance(event, ImageRow) and self._bar is not None:
             self._bar.update()
         elif isinstance(event, ImageFinished):
-            if event.image.image is None:
-                raise InputError("the checkpoint has no image_detokenizer, so its pictures cannot be seen")
-            self._write(event.image.image)
+            self._write(event.image.image, "image_detokenizer, so its pictures cannot be seen")
         elif isinstance(event, AudioStarted):
             self.close()
             self._bar = tqdm(desc="sounding", unit=" frames", file=sys.stderr, leave=False)
         elif isinstance(event, AudioChunk) and self._bar is not None:
             self._bar.update(event.codes.shape[1])
         elif isinstance(event, AudioFinished):
-            if event.audio.samples is None:
-                raise InputError("the checkpoint has no audio_detokenizer, so its sounds cannot be heard")
-            self._write(event.audio)
+            sound = event.audio if event.audio.samples is not None else None
+            self._write(sound, "audio_detokenizer, so its sounds cannot be heard")
 
-    def _write(self, media: Media) -> None:
+    def _write(self, media: Media | None, missing: str) -> None:
         self.close()
+        if media is None:  # the conversation has its codes, and goes on
+            print(f"the checkpoint has no {missing}", file=sys.stderr)
+            return
         stem = slug(self._words or self._heard, "sound" if isinstance(media, Audio) else "picture")
         paths, _ = write_media(self._output, stem, [[media]], self._sound_format)
         print(paths[0][0], flush=True)

@@ -10,17 +10,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unitok.generate_options import REFINE_STEPS, Options, parse, settings
+from unitok.generate_options import REFINE_STEPS, SOUND_FORMAT, Options, parse, settings
 from unitok.prompt import AUDIO_PLACE, PLACE, message_parts
 from unitok.terminal import printable, run
 from unitok_tokenizers.errors import InputError
 
 if TYPE_CHECKING:
     # At run time these are imported where they are needed: they take seconds, and `--help` must not.
-    from unitok.document import Document, Turn
+    from unitok.document import Audio, Document, Image, Turn
     from unitok.engine.sampling import Sampling
-    from unitok.model import UniTok
+    from unitok.model import Modality, UniTok
     from unitok.outputs import Media
+
+UNSEEN = {"image": "so its pictures cannot be seen", "audio": "so its sounds cannot be heard"}
 
 
 def generate(argv: Sequence[str]) -> None:
@@ -38,13 +40,21 @@ def generate(argv: Sequence[str]) -> None:
     parts = [*images, *sounds] if options.prompt is None else message_parts(options.prompt, images, sounds)
 
     model = load(options)
+    check_seen(model, options.modality)
     sampling = settings(model, options)
     loaded = time.perf_counter()
     if options.chat:
+        model.check(options.modality, sampling, seconds=options.seconds)  # or no message could be answered
         from unitok.chat import Chat
 
         Chat(
-            model, sampling, options.modality, options.output, options.seed, options.seconds, options.sound_format
+            model,
+            sampling,
+            options.modality,
+            options.output,
+            options.seed,
+            options.seconds,
+            options.sound_format or SOUND_FORMAT,
         ).run(parts)
         return
 
@@ -64,6 +74,13 @@ def generate(argv: Sequence[str]) -> None:
             seconds=options.seconds,
         )
     report(options, sampling, documents, loaded - started, time.perf_counter() - loaded)
+
+
+def check_seen(model: UniTok, modality: Modality) -> None:
+    """Raises `InputError` where what is asked for would be codes that nobody can see or hear."""
+    known = modality in model.processor.vocabulary.specs
+    if known and getattr(model.processor, f"{modality}_detokenizer") is None:
+        raise InputError(f"the checkpoint has no {modality}_detokenizer, {UNSEEN[modality]}; use --modality text")
 
 
 def load(options: Options) -> UniTok:
@@ -125,42 +142,58 @@ def report(
     from unitok.outputs import slug, write_media
 
     turns = [document.turns[-1] for document in documents]
+    unseen = unseen_in(turns)
     asked = " ".join(heard_in(documents[0])) if options.prompt is None else options.prompt
     words = asked.replace(PLACE, " ").replace(AUDIO_PLACE, " ")
     stem = f"{slug(words, 'sound' if turns[0].sounds else 'picture')}-seed{options.seed}"
-    paths, sheet = write_media(options.output, stem, [media_of(turn) for turn in turns], options.sound_format)
+    paths, sheet = write_media(
+        options.output, stem, [media_of(turn) for turn in turns], options.sound_format or SOUND_FORMAT
+    )
     if options.json:
         result = as_json(options, sampling, documents, paths, sheet, load_seconds, seconds)
         print(json.dumps(result))  # ASCII, so that no locale can spoil it
+        if unseen:
+            raise InputError(unseen)
         return
     for index, turn in enumerate(turns):
         label = f"[{index + 1}] " if len(turns) > 1 else ""
         files = iter(paths[index])
         for part in turn.parts:
-            print(f"{label}{printable(part.text.strip()) if isinstance(part, Text) else next(files)}")
+            if isinstance(part, Text) or is_seen(part):
+                print(f"{label}{printable(part.text.strip()) if isinstance(part, Text) else next(files)}")
     if sheet is not None:
         print(sheet)
     sys.stdout.flush()
     for words in dict.fromkeys(one for document in documents for one in heard_in(document)):
         print(f"heard: {printable(words)}", file=sys.stderr)
+    if unseen:
+        raise InputError(unseen)
     print(f"{made(turns)} in {seconds:.1f} s (model loaded in {load_seconds:.1f} s)", file=sys.stderr)
 
 
 def media_of(turn: Turn) -> list[Media]:
-    """The pictures and sounds of a turn, in order. Raises `InputError` when the checkpoint could not decode them."""
-    from unitok.document import Audio, Image
+    """The pictures and sounds of a turn, in order, without those that the checkpoint could not decode."""
+    from unitok.document import Audio, Text
 
-    media: list[Media] = []
-    for part in turn.parts:
-        if isinstance(part, Image):
-            if part.image is None:
-                raise InputError("the checkpoint has no image_detokenizer to draw with; use --modality text")
-            media.append(part.image)
-        elif isinstance(part, Audio):
-            if part.samples is None:
-                raise InputError("the checkpoint has no audio_detokenizer to sound with; use --modality text")
-            media.append(part)
-    return media
+    parts = [part for part in turn.parts if not isinstance(part, Text) and is_seen(part)]
+    return [part if isinstance(part, Audio) else part.image for part in parts]  # type: ignore[misc]
+
+
+def is_seen(part: Image | Audio) -> bool:
+    """Whether a picture has pixels, or a sound samples, and not codes alone."""
+    from unitok.document import Image
+
+    return (part.image if isinstance(part, Image) else part.samples) is not None
+
+
+def unseen_in(turns: Sequence[Turn]) -> str:
+    """What is to be said of pictures and sounds that the checkpoint could not decode; empty where there are none."""
+    kinds = {"image": [one for turn in turns for one in turn.images]}
+    kinds |= {"audio": [one for turn in turns for one in turn.sounds]}  # type: ignore[dict-item]
+    for kind, media in kinds.items():
+        if not all(is_seen(one) for one in media):
+            return f"the checkpoint has no {kind}_detokenizer, {UNSEEN[kind]}; use --modality text"
+    return ""
 
 
 def made(turns: Sequence[Turn]) -> str:
@@ -190,7 +223,10 @@ def as_json(
         content = [
             {"type": "text", "text": part.text}
             if isinstance(part, Text)
-            else {"type": "image" if isinstance(part, Image) else "audio", "path": next(names)}
+            else {
+                "type": "image" if isinstance(part, Image) else "audio",
+                "path": next(names) if is_seen(part) else None,
+            }
             for part in turn.parts
         ]
         answers.append(
@@ -208,7 +244,15 @@ def as_json(
         "images": list(options.images),
         "audio": list(options.sounds),
         "modality": options.modality,
+        "seconds": options.seconds,
+        "grid": options.grid,
+        "refine": (options.refine_steps or REFINE_STEPS) if options.refine else None,
         "model": options.model,
+        "adapter": None if options.adapter is None else str(options.adapter),
+        "device": options.device,
+        "dtype": options.dtype,
+        "weights": options.weights,
+        "compile": options.compile,
         "seed": options.seed,
         "num": options.num,
         "sampling": sampling.to_dict(),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_ANSWERS = 256
 REFINE_STEPS = 4
+SOUND_FORMAT: SoundFormat = "wav"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Options:
     model: str
     adapter: Path | None
     output: Path
-    sound_format: SoundFormat
+    sound_format: SoundFormat | None
     num: int
     seed: int
     temperature: float | None
@@ -105,7 +106,7 @@ def parser() -> ArgumentParser:
         default=Path("outputs"),
         help="where pictures and sounds go; nothing that is there is replaced (default: outputs)",
     )
-    add("--sound-format", choices=("wav", "flac"), default="wav", help="of the files of sounds (default: wav)")
+    add("--sound-format", choices=("wav", "flac"), help=f"of the files of sounds (default: {SOUND_FORMAT})")
     add("--num", metavar="N", type=integer(1, MAX_ANSWERS), default=1, help="how many answers (default: 1)")
     add(
         "--seed",
@@ -138,7 +139,12 @@ def parser() -> ArgumentParser:
     add("--device", metavar="NAME", default="cpu", help="where the model runs: cpu, cuda, cuda:1, mps (default: cpu)")
     add("--dtype", choices=("float32", "bfloat16"), help="of the decoder (default: float32 on a CPU, else as stored)")
     add("--weights", choices=("int8",), help="round the decoder's matrices to 8 bits while it runs")
-    add("--compile", action="store_true", help="compile the decoder: minutes the first time, faster ever after")
+    add(
+        "--compile",
+        action="store_true",
+        help="compile the decoder's short passes (on a CPU of up to 8 tokens: words and sounds of one candidate, not "
+        "the pictures of tiny): minutes the first time, faster ever after",
+    )
     add("--json", action="store_true", help="print one JSON object with everything, and nothing else")
     add("--chat", action="store_true", help="keep a conversation; a prompt, if given, is its first message")
     return result
@@ -166,11 +172,14 @@ def parse(argv: Sequence[str]) -> Options:
         raise InputError("--prompt is empty; say what you want")
     for option, given, made in (
         ("--seconds", options.seconds is not None, "audio"),
+        ("--sound-format", options.sound_format is not None, "audio"),
         ("--grid", options.grid is not None, "image"),
         ("--refine", options.refine, "image"),
     ):
         if given:
             check_made(option, made, options.modality)
+    if options.guidance_scale is not None and options.modality == "text":
+        raise InputError("--guidance-scale is for pictures and sounds, not for --modality text; leave one of them out")
     if options.refine_steps is not None and not options.refine:
         raise InputError("--refine-steps is of --refine; give that too, or leave it out")
     if options.chat and options.prompt is None and options.images and not options.sounds:
@@ -181,7 +190,9 @@ def parse(argv: Sequence[str]) -> Options:
 def settings(model: UniTok, options: Options) -> Sampling:
     """The model's own sampling, changed as the command line says."""
     given = dict.fromkeys(("temperature", "temperature_alone"), options.temperature)
-    given |= {"top_k": options.top_k, "top_p": options.top_p, "best_of": options.best_of}
+    # The likeliest is one: further candidates would be drawn.
+    best_of = 1 if options.temperature == 0 and options.best_of is None else options.best_of
+    given |= {"top_k": options.top_k, "top_p": options.top_p, "best_of": best_of}
     drawing = {name: value for name, value in given.items() if value is not None}
     given = {"max_tokens": options.max_tokens}
     given |= dict.fromkeys(("guidance_scale", "edit_guidance_scale", "audio_guidance_scale"), options.guidance_scale)

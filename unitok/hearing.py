@@ -71,7 +71,8 @@ def hear(
     chosen |= behind if wanted.modality == "audio" else set()
     unknown = sorted(spoken - chosen)
     if unknown and wanted.modality == "auto" and "image" in processor.vocabulary.specs:
-        firsts = first_tokens(processor, engine, [rows[place] for place in unknown], wanted, sampling, batch_size)
+        undecided = _with_earlier_words(processor, [rows[place] for place in unknown])
+        firsts = first_tokens(processor, engine, undecided, wanted, sampling, batch_size)
         boi, boa = processor.vocabulary.boi, processor.vocabulary.boa
         begun = zip(unknown, firsts, strict=True)
         chosen |= {place for place, first in begun if first == boi or (first == boa and place in behind)}
@@ -91,6 +92,14 @@ def hear(
         row._replace(document=forms[key], prompt=found.get(key, row.prompt))
         for key, row in zip(keys, rows, strict=True)
     ]
+
+
+def _with_earlier_words(processor: Processor, rows: Sequence[Row]) -> list[Row]:
+    """The rows; in their prompts words stand in the place of sounds of earlier turns that have them."""
+    documents = {row.number: row.document for row in rows if _has_words(row.document)}
+    prompts = processor.encode_batch([in_words(one) for one in documents.values()], generation_prompt=True)
+    found = dict(zip(documents, prompts, strict=True))
+    return [row._replace(prompt=found.get(row.number, row.prompt)) for row in rows]
 
 
 def heard_in(document: Document) -> list[str]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from huggingface_hub import HfApi
 from torch import Tensor, nn
 
 from unitok import checkpoint
+from unitok.arguments import as_documents, as_sampling, whole
 from unitok.candidates import best_answers
 from unitok.checks import check_integer, check_made
 from unitok.decoder_folder import merge_adapter
@@ -195,7 +195,8 @@ class UniTok:
     ) -> list[Document]:
         """Answers documents.
 
-        An answer depends on its document and its seed alone, not on what it is generated together with. Of several
+        An answer depends on its document and its seed alone, not on what it is generated together with (compiled or in
+        8 bits: but for what rounding does in bfloat16, as short passes and long ones round in other places). Of several
         candidates (``best_of``) the best is given; which one that is may hang on the last bits of their likelihoods.
 
         Args:
@@ -223,13 +224,13 @@ class UniTok:
             InputError: A document cannot be encoded or leaves no room for its answer, or an option is out of
                 range.
         """
-        documents = _as_documents(documents)
+        documents = as_documents(documents)
         seeds = self._seeds(seed, len(documents), num)
-        check_integer(_whole(batch_size), "batch_size", low=1)
+        check_integer(whole(batch_size), "batch_size", low=1)
         if refine:
             check_made("refine", "image", modality)
         refiner = self._loaded_refiner(refine_steps) if refine else None
-        sampling = _as_sampling(sampling or self.sampling)
+        sampling = as_sampling(sampling or self.sampling)
         wanted = self._request(modality, sampling, grid, seconds)
         rows, requests = self._rows(documents, wanted, sampling, seeds, batch_size, grid is not None)
         answers = best_answers(self.processor, self.engine, rows, requests, wanted, sampling, batch_size, progress)
@@ -261,9 +262,9 @@ class UniTok:
         Raises:
             InputError: As :meth:`generate`, when the first event is asked for.
         """
-        sampling = _as_sampling(sampling or self.sampling).alone()
+        sampling = as_sampling(sampling or self.sampling).alone()
         wanted = self._request(modality, sampling, grid, seconds)
-        (document,), seeds = _as_documents([document]), self._seeds(seed, 1, 1)
+        (document,), seeds = as_documents([document]), self._seeds(seed, 1, 1)
         (row,), requests = self._rows([document], wanted, sampling, seeds, of_grid=grid is not None)
         heard = row.document.turns[-1].sounds if row.document is not document else ()
         yield from (SpeechHeard(sound.words) for sound in heard if sound.words)
@@ -273,9 +274,21 @@ class UniTok:
             for token_id in piece.token_ids:
                 yield from reader.read(token_id)
 
+    def check(
+        self,
+        modality: Modality = "auto",
+        sampling: Sampling | None = None,
+        grid: tuple[int, int] | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """Raises `InputError`, as :meth:`generate` would, where not even a document of one word can be answered so."""
+        sampling = as_sampling(sampling or self.sampling)
+        wanted = self._request(modality, sampling, grid, seconds)
+        self._rows([Document.user("-")], wanted, sampling, [[0]], of_grid=grid is not None)
+
     def _loaded_refiner(self, steps: int) -> RefinerPipeline:
         """The refiner; asked for before anything is drawn, so that what is wrong with it is known by then."""
-        check_integer(_whole(steps), "refine_steps", low=1)
+        check_integer(whole(steps), "refine_steps", low=1)
         return self.refiner
 
     def _rows(
@@ -310,7 +323,7 @@ class UniTok:
 
     def _seeds(self, seed: int | Sequence[int], documents: int, num: int) -> list[list[int]]:
         """The seed of each answer to each document."""
-        check_integer(_whole(num), "num", low=1)
+        check_integer(whole(num), "num", low=1)
         try:
             first = [seed] * documents if isinstance(seed, int | Integral) else list(seed)
         except TypeError:
@@ -318,7 +331,7 @@ class UniTok:
         if len(first) != documents:
             raise InputError(f"{len(first)} seeds were given for {documents} documents; give one, or one for each")
         for one in first:
-            check_seed(_whole(one))
+            check_seed(whole(one))
         seeds = [[int(one) + sample for sample in range(num)] for one in first]
         for one in itertools.chain(*seeds):
             check_seed(one)
@@ -332,7 +345,7 @@ class UniTok:
             if given is not None:
                 check_made(option, made, modality)
         if isinstance(grid, tuple | list):
-            grid = tuple(map(_whole, grid))  # type: ignore[assignment]
+            grid = tuple(map(whole, grid))  # type: ignore[assignment]
         frames = None if seconds is None else self.processor.frames_in(seconds)
         return Request(modality, sampling.max_tokens, grid=grid or self.processor.grid, max_frames=frames)
 
@@ -350,28 +363,6 @@ class UniTok:
                 message = "; ".join(filter(None, [str(error), of_room]))
                 raise InputError(f"document {row.number + 1}: {message}" if rows[-1].number else message) from None
         return [fitted[id(row.prompt)] for row in rows]
-
-
-def _as_documents(given: Any) -> list[Document]:
-    documents: list[Any] = [given]
-    if not isinstance(given, Document | str | Mapping):
-        with suppress(TypeError):  # of what is no sequence
-            documents = list(given)
-    for one in documents:
-        if not isinstance(one, Document):
-            raise InputError(f"give a Document, such as Document.user('hello'), not {one!r:.60}")
-    return documents
-
-
-def _as_sampling(given: Any) -> Sampling:
-    if not isinstance(given, Sampling):
-        raise InputError(f"sampling must be a Sampling, not {given!r:.60}")
-    return given
-
-
-def _whole(seed: Any) -> Any:
-    """An integer of any library as Python's own; anything else as it is."""
-    return int(seed) if isinstance(seed, Integral) and not isinstance(seed, bool) else seed
 
 
 def _move_codecs(processor: Processor, device: torch.device | str) -> None:

@@ -69,7 +69,7 @@ def model_card(
             for one, spec in vocabulary.specs.items()
         },
         "decoder": f"{config.model_type}, {config.num_hidden_layers} layers x {config.hidden_size}, {size / 1e6:.1f}M "
-        f"parameters, context of {config.max_position_embeddings:,} ids",
+        f"parameters{_context(config)}",
     }
     if processor.image_size:
         parts["pictures"] = f"{processor.image_size} x {processor.image_size} pixels"
@@ -91,6 +91,11 @@ def model_card(
         parts=parts,
         figures=figures,
     )
+
+
+def _context(config: Any) -> str:
+    context = getattr(config, "max_position_embeddings", None)
+    return "" if context is None else f", context of {context:,} ids"
 
 
 def _rate(spec: CodebookSpec) -> str:

@@ -150,6 +150,8 @@ def _copy_codes(part: Image | Audio, name: str, dims: int, shape: str) -> None:
     codes = part.codes
     if codes is None:
         return
+    if not isinstance(codes, Tensor):
+        raise InputError(f"{name} must be a torch tensor of integers {shape}, not {type(codes).__name__}")
     if codes.dim() != dims or not codes.numel() or codes.is_floating_point() or codes.dtype == torch.bool:
         raise InputError(f"{name} must be integers {shape}, not {codes.dtype} {list(codes.shape)}")
     object.__setattr__(part, "codes", codes.detach().to(device="cpu", dtype=torch.int64, copy=True))

@@ -97,6 +97,8 @@ def run(command: Callable[[Sequence[str]], None], argv: Sequence[str] | None = N
     reads stdout. (143, of training alone: terminated.)
     Other exceptions are faults of the program, not of its user, and pass with their traceback.
     """
+    if sys.stdout is None:  # closed by who began the process
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         # What the locale cannot show or read is no reason to stop with a traceback.
         if isinstance(stream, io.TextIOWrapper):

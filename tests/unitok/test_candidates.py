@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from unitok import candidates, contest
-from unitok.candidates import reordered
+from unitok.candidates import VARIED, _varied, reordered
 from unitok.contest import Contest, hear_all, weigh_all
 from unitok.document import Audio, Document, Image, Text, Turn
 from unitok.engine import Sampling, SamplingParams, likelihood
@@ -446,3 +446,16 @@ def test_mixed_answers_are_not_compared(sound_model: UniTok) -> None:
         answers.append(answer[: answer.tolist().index(eot) + 1])
     for order in (answers, answers[::-1]):
         assert torch.equal(chosen(sound_model, row, order), order[0])
+
+
+@pytest.mark.parametrize(
+    ("given", "drawn"),
+    [
+        (SamplingParams(0.0, top_k=5), SamplingParams(VARIED, top_k=5)),
+        (SamplingParams(0.0, top_k=1), SamplingParams(VARIED, top_k=0)),
+        (SamplingParams(0.7, top_k=1, top_p=0.9), SamplingParams(VARIED, top_k=0, top_p=0.9)),
+        (SamplingParams(0.7, top_k=5), SamplingParams(0.7, top_k=5)),
+    ],
+)
+def test_further_candidates_are_drawn_within_what_was_asked_for(given: SamplingParams, drawn: SamplingParams) -> None:
+    assert _varied(Sampling(text=given)).text == drawn

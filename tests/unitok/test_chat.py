@@ -142,7 +142,7 @@ def test_a_sound_is_named_after_what_was_heard(
 def test_save_writes_messages_and_nothing_over_another_file(talk, tmp_path: Path) -> None:
     path = tmp_path / "talk.json"
     chat, _, err = talk("draw a star", f"/save {path}", f"/save {path}", modality="image")
-    assert err.count("error: ") == 1 and "exists already" in err
+    assert err.count("error: ") == 1 and "already exists" in err
     read = Document.from_messages(json.loads(path.read_text(encoding="utf-8")))
     assert [turn.role for turn in read.turns] == ["user", "assistant"]
     assert read.turns[1].images[0].image == chat.document.turns[1].images[0].image

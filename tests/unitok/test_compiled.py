@@ -58,6 +58,20 @@ def logits_of(forward: Forward, ids: list[int], size: int, step: int) -> Tensor:
 # ---- compiled
 
 
+def count_steps(forward: object) -> list[int]:
+    """A number for each pass that a compiled decoder leaves to its compiled step, from now on."""
+    assert isinstance(forward, CompiledDecoder)
+    passes: list[int] = []
+    step = forward._step
+
+    def counted(*given: torch.Tensor) -> torch.Tensor:
+        passes.append(given[0].numel())
+        return step(*given)
+
+    forward._step = counted
+    return passes
+
+
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("cache")
@@ -81,7 +95,10 @@ def test_a_compiled_decoder_computes_the_same_and_is_kept(
     assert isinstance(forward, CompiledDecoder) and len(list(cache.iterdir())) == 2  # of one token, and of more
     ids = torch.randint(words.size, (300,), generator=torch.Generator().manual_seed(0)).tolist()
     for step in (1, 3, 7):
-        found = logits_of(engine.forward(), ids, words.size, step)
+        counted = engine.forward()
+        passes = count_steps(counted)
+        found = logits_of(counted, ids, words.size, step)
+        assert len(passes) == -(-(len(ids) - 1) // step)  # all but the prompt's
         expected = logits_of(FastDecoder(DecoderWeights(decoder)), ids, words.size, step)
         torch.testing.assert_close(found, expected, atol=1e-5 * float(expected.abs().max()), rtol=0)
 
@@ -115,7 +132,10 @@ def test_a_compiled_decoder_of_8_bits_computes_what_an_eager_one_does(
     ids = torch.randint(words.size, (40,), generator=torch.Generator().manual_seed(0)).tolist()
     exact = logits_of(FastDecoder(DecoderWeights(decoder)), ids, words.size, 3)
     for step in (1, 3):
-        found = logits_of(engine.forward(), ids, words.size, step)
+        counted = engine.forward()
+        passes = count_steps(counted)
+        found = logits_of(counted, ids, words.size, step)
+        assert len(passes) == -(-(len(ids) - 1) // step)
         expected = logits_of(FastDecoder(DecoderWeights(decoder, "int8")), ids, words.size, step)
         torch.testing.assert_close(found, expected, atol=0.02 * float(expected.abs().max()), rtol=0)  # products in bf16
         assert not torch.allclose(found, exact, atol=1e-5 * float(exact.abs().max()), rtol=0)

@@ -9,6 +9,7 @@ from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import soundfile
 import torch
@@ -115,8 +116,10 @@ def test_a_picture_is_upright_however_it_comes(tmp_path: Path) -> None:
     assert given.size == (4, 2) and given.image is not None and given.image.getpixel((1, 0)) == (255, 0, 0)
 
 
-@pytest.mark.parametrize("codes", [torch.zeros(2, 2).long(), torch.zeros(1, 2, 2), torch.zeros(1, 0, 2).long()])
-def test_bad_image_codes(codes: torch.Tensor) -> None:
+@pytest.mark.parametrize(
+    "codes", [torch.zeros(2, 2).long(), torch.zeros(1, 2, 2), torch.zeros(1, 0, 2).long(), [[[1]]], np.ones((1, 2, 2))]
+)
+def test_bad_image_codes(codes: Any) -> None:
     with pytest.raises(InputError, match=r"\[K, h, w\]"):
         Image(codes=codes)
 

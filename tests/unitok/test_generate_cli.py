@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import struct
 import subprocess
@@ -15,6 +16,8 @@ import torch
 from PIL import Image
 
 from unitok import outputs, precision
+from unitok.document import Document
+from unitok.document import Image as DocumentImage
 from unitok.generate import load, main
 from unitok.generate_options import parse
 from unitok.model import UniTok
@@ -171,7 +174,53 @@ def test_json_is_one_object_with_everything(cli, tmp_path: Path) -> None:
         assert answer["content"] == [{"type": "image", "path": answer["images"][0]}]
         assert Path(answer["images"][0]).is_file()
     assert Path(result["contact_sheet"]).is_file()
+    assert result["grid"] is result["seconds"] is result["refine"] is result["adapter"] is result["weights"] is None
+    assert (result["device"], result["dtype"], result["compile"]) == ("cpu", None, False)
     assert result["timing"]["load_seconds"] > 0 and result["timing"]["generate_seconds"] > 0
+
+
+@pytest.fixture()
+def blind(tiny_processor, tiny_decoder, tmp_path: Path) -> str:
+    """A checkpoint that cannot decode its pictures."""
+    processor = copy.copy(tiny_processor)
+    processor.image_detokenizer = None
+    UniTok(processor, tiny_decoder).save_pretrained(tmp_path / "blind")
+    return str(tmp_path / "blind")
+
+
+def test_pictures_that_nobody_can_see_are_refused_before_they_are_drawn(
+    cli, blind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(UniTok, "generate", lambda *_, **__: pytest.fail("it was drawn"))
+    cli("--prompt", PROMPT, "--modality", "image", model=blind).assert_refused("image_detokenizer", "cannot be seen")
+    cli("--chat", "--modality", "image", model=blind).assert_refused("image_detokenizer", "cannot be seen")
+
+
+def test_words_beside_a_picture_that_nobody_can_see_are_not_lost(
+    cli, blind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = DocumentImage(codes=torch.zeros(1, 2, 2, dtype=torch.int64))
+    monkeypatch.setattr(UniTok, "generate", lambda *_, **__: [Document.user("x").reply("a star", image)])
+    run = cli("--prompt", PROMPT, model=blind)
+    assert run.code == 2 and run.out == "a star\n" and not run.files
+    assert "no image_detokenizer" in run.err and run.err.count("error: ") == 1
+    run = cli("--prompt", PROMPT, "--json", model=blind)
+    assert run.code == 2
+    assert json.loads(run.out)["answers"][0]["content"] == [
+        {"type": "text", "text": "a star"},
+        {"type": "image", "path": None},
+    ]
+
+
+def test_at_temperature_0_nothing_is_drawn_at_random(cli) -> None:
+    """Further candidates would be; they are there when they are asked for."""
+
+    def sampling(*more: str) -> dict:
+        run = cli("--prompt", PROMPT, "--modality", "text", "--temperature", "0", "--json", *more)
+        return json.loads(run.out)["sampling"]["text"]
+
+    assert (sampling()["temperature"], sampling()["best_of"]) == (0, 1)
+    assert sampling("--best-of", "3")["best_of"] == 3
 
 
 def test_the_same_seed_gives_the_same_words(cli) -> None:
@@ -230,6 +279,8 @@ def test_image_places_must_match_the_pictures(text: str, count: int) -> None:
         (["--prompt", "x", "--best-of", "100000"], ["--best-of", "at most"]),
         (["--prompt", "x", "--max-tokens", "0"], ["--max-tokens", "at least 1"]),
         (["--prompt", "x", "--refine", "--modality", "text"], ["--refine", "text"]),
+        (["--prompt", "x", "--guidance-scale", "2", "--modality", "text"], ["--guidance-scale", "text"]),
+        (["--prompt", "x", "--sound-format", "flac", "--modality", "image"], ["--sound-format", "image"]),
         (["--prompt", "x", "--refine-steps", "2"], ["--refine-steps", "--refine"]),
         (["--prompt", "x", "--max-tokens", "5", "--modality", "image"], ["5"]),
         (["--prompt", "x", "--model", "no/such/folder"], ["no/such/folder"]),
@@ -246,6 +297,8 @@ def test_image_places_must_match_the_pictures(text: str, count: int) -> None:
         (["--chat", "--num", "2"], ["--num", "--chat"]),
         (["--chat", "--best-of", "2"], ["--best-of", "--chat"]),
         (["--chat", "--image", "x.png"], ["/image"]),
+        (["--chat", "--modality", "image", "--max-tokens", "5"], ["5"]),
+        (["--chat", "--modality", "audio"], ["no audio"]),
     ],
     ids=lambda value: " ".join(value)[:40].encode("ascii", "replace").decode() if isinstance(value, list) else None,
 )
@@ -396,6 +449,13 @@ def test_ctrl_c_ends_without_a_traceback(cli, monkeypatch: pytest.MonkeyPatch) -
     assert run.code == 130
     assert "Traceback" not in run.err
     assert not run.output.exists()
+
+
+def test_a_closed_stdout_ends_without_a_traceback() -> None:
+    script = "import sys; from unitok.terminal import run; sys.exit(run(lambda _: print('lost'), []))"
+    closed = f"import os, sys; os.close(1); os.execv(sys.executable, [sys.executable, '-c', {script!r}])"
+    process = subprocess.run([sys.executable, "-c", closed], stderr=subprocess.PIPE)
+    assert (process.returncode, process.stderr) == (0, b"")
 
 
 def test_a_closed_pipe_ends_without_a_traceback() -> None:

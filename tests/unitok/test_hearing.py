@@ -140,6 +140,18 @@ def test_the_model_decides_what_is_drawn(sound_model: UniTok) -> None:
     assert all(one == other for one, other, drawn in zip(plain, heard, begun, strict=True) if not drawn)
 
 
+def test_the_model_decides_on_the_prompt_that_it_answers(sound_model: UniTok) -> None:
+    """What was heard in an earlier turn stands there in words."""
+    words = words_of(sound_model, SOUND)
+    (drawn,) = sound_model.generate(Document.user(SOUND), "image", HEARING)
+    typed = Document((Document.user(words).turns[0], drawn.turns[-1])).ask(OTHER, "now")
+    model = drawing_half_of_the_time(sound_model, typed)
+    spoken = [one.turns[-1] for one in model.generate(drawn.ask(OTHER, "now"), "auto", HEARING, num=24)]
+    expected = [one.turns[-1] for one in model.generate(typed, "auto", HEARING, num=24)]
+    begun = [isinstance(turn.parts[0], Image) for turn in expected]
+    assert any(begun) and not all(begun) and spoken == expected
+
+
 def test_words_are_joined_as_if_they_were_typed(sound_model: UniTok) -> None:
     words, other = words_of(sound_model, SOUND), words_of(sound_model, OTHER)
     picture = PILImage.new("RGB", (16, 16), "red")

@@ -96,6 +96,13 @@ def test_an_evaluation_that_is_not_there_is_named(tiny_model: UniTok, tmp_path: 
         model_card(tiny_model.processor, tiny_model.decoder, "x", tmp_path / "none.md")
 
 
+def test_a_decoder_without_a_limit_has_a_card(tiny_model: UniTok) -> None:
+    config = SimpleNamespace(model_type="bloom", num_hidden_layers=2, hidden_size=32)
+    decoder: Any = SimpleNamespace(parameters=tiny_model.decoder.parameters, config=config)
+    assert "context of" not in model_card(tiny_model.processor, decoder, "x").text
+    assert "context of" in model_card(tiny_model.processor, tiny_model.decoder, "x").text
+
+
 def test_quantized_bases_need_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert quantization(LoraConfig()) is None and quantization(None) is None
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

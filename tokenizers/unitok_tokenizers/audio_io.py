@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.media_files import open_media, write_media
+from unitok_tokenizers.media_files import open_media, write_file
 
 MAX_SECONDS: Final = 300.0
 """Longer sounds are refused before they are read, unless the caller asks for more."""
@@ -131,7 +131,7 @@ def save_audio(samples: Tensor, sample_rate: int, path: str | Path, overwrite: b
             raise ValueError(_reason(error)) from error
         file.write(whole.getbuffer())
 
-    return write_media(path, "sound", write, overwrite)
+    return write_file(path, "sound", write, overwrite)
 
 
 def _read_file(source: str | Path | bytes | IO[bytes], seconds: float, where: float | None) -> tuple[Tensor, int]:

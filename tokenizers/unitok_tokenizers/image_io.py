@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.media_files import open_media, write_media
+from unitok_tokenizers.media_files import open_media, write_file
 
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_PIXELS: Final = 64_000_000
@@ -151,7 +151,7 @@ def save_image(image: Image.Image, path: str | Path, overwrite: bool = False) ->
     if kind is None:
         raise InputError(f"picture {str(path)!r} must end with one of {', '.join(_SUFFIXES)}")
     options: dict[str, Any] = {"WEBP": {"lossless": True}, "JPEG": {"quality": 95}}.get(kind, {})
-    return write_media(path, "picture", lambda file: to_rgb(image).save(file, kind, **options), overwrite)
+    return write_file(path, "picture", lambda file: to_rgb(image).save(file, kind, **options), overwrite)
 
 
 def to_tensor(image: Image.Image | np.ndarray) -> Tensor:

@@ -52,7 +52,7 @@ def _not_empty(file: IO[bytes], name: str, kind: str) -> IO[bytes]:
     return file
 
 
-def write_media(path: Path, kind: str, write: Callable[[IO[bytes]], None], overwrite: bool) -> Path:
+def write_file(path: Path, kind: str, write: Callable[[IO[bytes]], None], overwrite: bool) -> Path:
     """Writes a file that appears whole or not at all.
 
     Args:

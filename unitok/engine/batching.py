@@ -44,7 +44,7 @@ class Batch:
         self._planner, self._blocks, self._size = planner, blocks, size
         self._waiting: deque[tuple[Query, Answer]] = deque()
         self._live: list[Live] = []
-        self._failure: InputError | None = None
+        self._failure: Exception | None = None
 
     def submit(self, query: Query) -> Answer:
         """Takes a query on, as :meth:`~unitok.engine.engine.Engine.query` makes it; :meth:`step` writes the answer.
@@ -78,14 +78,16 @@ class Batch:
             Each answer that has gone on, with its new tokens.
 
         Raises:
-            InputError: The decoder's logits are not numbers. The batch is of no use then, and raises it again.
+            InputError: The decoder's logits are not numbers. Behind any error the batch is of no use, and raises it
+                again.
         """
         if self._failure is not None:
             raise self._failure
         try:
             return self._step()
-        except InputError as error:
-            self._failure = error
+        except BaseException as error:  # in the middle of a step, which cannot be taken up again
+            stopped = RuntimeError("a step of this batch was interrupted; begin another batch")
+            self._failure = error if isinstance(error, Exception) else stopped
             raise
 
     def _step(self) -> list[tuple[Answer, list[int]]]:

@@ -125,7 +125,8 @@ class Engine:
     def batch(self, size: int = BATCH_SIZE) -> Batch:
         """An empty batch, which answers join and leave.
 
-        Weights that change later, or that are moved, are not seen by it, but by the next one.
+        Weights must stay as they are while it runs: some of it reads them where they are, and some has copies. Those
+        that change or are moved in between are seen by the next one.
 
         Args:
             size: Answers that are written at once, at least 1.
@@ -175,6 +176,10 @@ class Engine:
     def _read(self) -> None:
         """Makes the decoder's weights ready, as they are now."""
         reason, options = reason_against(self._decoder), self._options
+        if options.weights and self.device.type != "cpu":
+            raise InputError(
+                f"weights={options.weights!r} is for CPUs, and would be slower on {self.device}; leave it out"
+            )
         if reason is not None:
             self._check_options(reason)
             if self._watch is None and isinstance(self._decoder, PreTrainedModel):  # once: weights do not decide it

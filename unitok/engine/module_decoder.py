@@ -5,6 +5,7 @@ Shape letters: n rows, L columns of a pass, C columns of the memory, V logits.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,9 @@ from transformers.cache_utils import Cache, DynamicLayer
 from unitok.engine.blocks import Block
 from unitok.engine.forward import Pass, additive
 from unitok_tokenizers.errors import InputError
+
+_CHANGED = threading.RLock()
+"""Held while a config is not what its decoder was made with."""
 
 ATTENTION_LAYERS = {"full_attention", "sliding_attention"}
 """The kinds of layer whose state is keys and values alone."""
@@ -143,15 +147,16 @@ def check_layers(config: Any) -> None:
 @contextmanager
 def masks_of_numbers(config: Any) -> Iterator[None]:
     """Attention that takes masks of numbers: flash attention knows only padding, flex attention masks of its own."""
-    chosen = config._attn_implementation
-    if chosen in ("sdpa", "eager"):
-        yield
-        return
-    config._attn_implementation = "sdpa"
-    try:
-        yield
-    finally:
-        config._attn_implementation = chosen
+    with _CHANGED:  # all threads share the config: none may read what another has changed
+        chosen = config._attn_implementation
+        if chosen not in ("sdpa", "eager"):
+            config._attn_implementation = "sdpa"
+            try:
+                yield
+            finally:
+                config._attn_implementation = chosen
+            return
+    yield
 
 
 def _resized(memory: Tensor, slots: int, columns: int) -> Tensor:

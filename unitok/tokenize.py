@@ -184,6 +184,11 @@ def world_source(options: Namespace) -> WorldSource:
 
     if options.tasks and options.sounds == 1:
         raise InputError("--tasks: with --sounds 1 all documents have sounds; leave it out, or give less of --sounds")
+    for option, share in (("--reworded", options.reworded), ("--far-looks", options.far_looks)):
+        if share and options.sounds == 1:
+            raise InputError(
+                f"{option}: with --sounds 1 all documents have sounds; leave it out, or give less of --sounds"
+            )
     if options.sound_tasks and options.sounds == 0:
         raise InputError("--sound-tasks: no document has sounds; give their share, such as --sounds 0.2")
     tasks = task_shares("--tasks", options.tasks, TASK_WEIGHTS) if options.tasks else TASK_WEIGHTS

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unitok_tokenizers.codebook import CodebookConfig
+from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.hub import HubComponent
 from unitok_tokenizers.layers import ChannelNorm, ResidualBlock
 from unitok_tokenizers.module_io import load_module, save_module
@@ -43,6 +44,8 @@ class ImageDetokenizerConfig:
 
     def build(self) -> ImageDecoder | TwoToneDecoder:
         """The network, with new weights."""
+        if len(self.widths) != len(self.blocks):
+            raise InputError(f"a detokenizer of {len(self.widths)} widths has {len(self.blocks)} blocks; give as many")
         return ImageDecoder(self) if self.kind == "convolutional" else TwoToneDecoder(self)
 
     @property

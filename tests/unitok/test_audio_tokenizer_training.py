@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from unitok.data.sounds import ToneSounds
+from unitok.data.sounds import FolderSounds, ToneSounds
+from unitok.data.world_sounds import WorldSounds
 from unitok.training.audio_losses import MelLoss, SpectralLoss
 from unitok.training.audio_tokenizer import AudioTokenizerModule
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
@@ -260,3 +261,15 @@ def test_sounds_of_another_rate_and_of_parts_of_frames_are_refused(tmp_path: Pat
         quiet_trainer(tmp_path, max_steps=1).fit(module(), ToneSounds(24_000, sounds=8, validation=8, seconds=0.5))
     with pytest.raises(InputError, match=r"1600\d samples do not come apart into frames of 320; .* of 0\.02"):
         quiet_trainer(tmp_path, max_steps=1).fit(module(), ToneSounds(sounds=8, validation=8, seconds=1.0001))
+
+
+def test_half_precision_with_scaled_gradients_is_refused(tmp_path: Path) -> None:
+    data = ToneSounds(sounds=8, validation=8, seconds=0.5)
+    with pytest.raises(InputError, match=r"--trainer\.precision bf16-mixed"):
+        quiet_trainer(tmp_path, max_steps=1, precision="16-true").fit(module(), data)
+
+
+def test_pieces_without_samples_are_refused() -> None:
+    for make in (ToneSounds, WorldSounds, lambda **options: FolderSounds("x", **options)):
+        with pytest.raises(InputError, match=r"data\.seconds and data\.validation_seconds must be above 0"):
+            make(seconds=0.0)

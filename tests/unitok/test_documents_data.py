@@ -283,6 +283,38 @@ def test_batches_of_another_size_begin_their_pass_anew(
     assert earlier.train_dataloader().sampler.start == Position(0, 1)
 
 
+def test_passes_of_other_batches_do_not_go_on(
+    checkpoint: Path, jsonl: Path, tmp_path: Path, tiny_processor: Processor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The trainer counts a run's batches, of whichever size, from its beginning: it would end too early."""
+
+    def data(**options: Any) -> Any:
+        given = {"cache": str(tmp_path / "caches"), "on_error": "skip", "row_length": 200, "batch_rows": 1, **options}
+        one: Any = attach(DocumentsDataModule(str(checkpoint), str(jsonl), **given), tiny_processor)
+        one.trainer.accumulate_grad_batches = one.trainer.max_steps = 1
+        return one
+
+    first = data(epochs=3)
+    first.prepare_data()
+    first.train_dataloader()
+    first.trainer.fit_loop.epoch_loop.batch_progress.total.processed = 1
+    state = first.state_dict()
+    same = data(epochs=3)
+    same.load_state_dict(state)
+    assert same.train_dataloader().sampler.start == Position(0, 1)
+    for options in ({"batch_rows": 2}, {"seed": 1}, {"condition_dropout": 0.5}, {"row_length": 100}):
+        other = data(epochs=3, **options)
+        other.load_state_dict(state)
+        with pytest.raises(InputError, match=f"{next(iter(options)).removesuffix('_length')}.* now"):
+            other.train_dataloader()
+    endless = data(seed=1)
+    endless.load_state_dict(state)
+    assert endless.train_dataloader().sampler.start == Position() and "'seed': 0" in caplog.text
+    for wrong in ({"epochs": 0}, {"tokenize_workers": -1}):
+        with pytest.raises(InputError, match=f"data.{next(iter(wrong))} must be at least"):
+            data(**wrong)
+
+
 def test_worker_processes_write_the_same_cache(checkpoint: Path, jsonl: Path, tmp_path: Path) -> None:
     source = JsonlSource(str(jsonl), "skip", per_shard=4)
     alone = write_cache(source, checkpoint, tmp_path / "alone", workers=0)
@@ -367,6 +399,8 @@ def test_wrong_shares_of_tasks_are_one_line(
         "--tasks edit=0": "all shares are 0",
         "--tasks edit=1 edit=2": "twice",
         "--tasks edit=1 --sounds 1": "all documents have sounds",
+        "--reworded 0.5 --sounds 1": "all documents have sounds",
+        "--far-looks 0.5 --sounds 1": "all documents have sounds",
         "--sound-tasks naming=1": "--sounds 0.2",
         "--sound-tasks singing=1 --sounds 0.5": "no task 'singing'",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from transformers import ResNetConfig, ResNetModel
 
+from unitok.data.pictures import WorldPictures
 from unitok.training.adversary import adaptive_weight, discriminator_loss
 from unitok.training.discriminator import PatchDiscriminator
 from unitok.training.image_tokenizer import ImageTokenizerModule
@@ -27,6 +29,7 @@ from unitok.training.quantizers import (
     VectorQuantizer,
     badly_served,
 )
+from unitok.training.refiner import RefinerConfig
 from unitok.training.run_folders import check_run_folders
 from unitok_detokenizers.image import ImageDetokenizer, ImageDetokenizerConfig
 from unitok_tokenizers.errors import InputError
@@ -243,6 +246,20 @@ def test_two_tones_mix_any_pattern_with_any_colors() -> None:
 def test_two_tones_need_two_codebooks_side_by_side() -> None:
     with pytest.raises(InputError, match="two codebooks that concatenate"):
         ImageTokenizer(ImageTokenizerConfig(kind="two_tone"))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ImageTokenizerConfig(widths=[8, 8], blocks=[1]).build(), "a tokenizer of 2 widths has 1 blocks"),
+        (lambda: ImageDetokenizerConfig(widths=[8], blocks=[1, 1]).build(), "a detokenizer of 1 widths has 2 blocks"),
+        (lambda: RefinerConfig([30, 60]).build(), r"model\.unet\.groups, 8"),
+        (lambda: WorldPictures(least_objects=7), r"data\.least_objects must be from 1 to 6"),
+    ],
+)
+def test_sizes_that_do_not_go_together_are_named(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make()
 
 
 def quiet_trainer(folder: Path, **options: int) -> L.Trainer:

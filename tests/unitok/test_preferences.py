@@ -23,7 +23,7 @@ from unitok.data.hardest import write_hardest
 from unitok.data.preference_batches import PreferenceBatch, PreferenceBatches, PreferencesDataModule
 from unitok.data.preferences import Preferences, scored
 from unitok.data.sampling_plan import Position
-from unitok.data.token_cache import TokenCacheWriter, vocabulary_hash
+from unitok.data.token_cache import TokenCache, TokenCacheWriter, vocabulary_hash
 from unitok.engine import Sampling
 from unitok.evaluation import mistakes
 from unitok.evaluation.cases import Case
@@ -37,6 +37,7 @@ from unitok.training.loss import LossConfig, log_likelihoods
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
 from unitok.training.preferences import PreferenceConfig, PreferenceModule
 from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.image import ImageTokenizer
 
 WORDS = ("circle", "square", "star")
 
@@ -406,6 +407,21 @@ def test_margins_of_other_weights_are_told(
         caplog.clear()
         trainer(tmp_path, max_steps=1).fit(module(start), PreferencesDataModule([str(cache)], **data))
         assert caplog.text.count("are those of other weights than model.init_from") == told
+
+
+def test_pairs_of_other_tokenizers_are_refused(
+    checkpoint: Path, cache: Path, tmp_path: Path, tiny_processor: Processor
+) -> None:
+    """A codec whose codes have moved has the same vocabulary."""
+    assert "image_tokenizer/model.safetensors" in TokenCache(cache, pairs=True).meta["tokenizers"]
+    shutil.copytree(checkpoint, tmp_path / "moved")
+    tokenizer = ImageTokenizer.from_pretrained(tmp_path / "moved" / "image_tokenizer")
+    with torch.no_grad():
+        tokenizer.codebook.vectors.neg_()
+    tokenizer.save_pretrained(tmp_path / "moved" / "image_tokenizer")
+    data = PreferencesDataModule([str(cache)], pair_length=48, batch_pairs=2)
+    with pytest.raises(InputError, match=r"was made with another image_tokenizer/model\.safetensors"):
+        trainer(tmp_path, max_steps=1).fit(module(tmp_path / "moved"), data)
 
 
 def test_every_rank_validates_as_many_batches(cache: Path) -> None:

@@ -129,13 +129,14 @@ def test_the_shipped_codec_serves_a_users_pictures_better(tmp_path: Path, capsys
         (["--move", "0", "0"], "not all of them 0"),
         (["--move", "129", "5", "--size", "80"], "fewer cells than that"),
         (["--move", "-1", "5"], "at least 0"),
+        (["--move", "5", "5", "--count", "300000"], "more cells than can be drawn from; give 262144"),
         ([], "--move"),
     ],
 )
 def test_bad_input_is_one_clear_error_and_writes_nothing(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*arguments, "--count", "2", "--textures", "1", "--output", str(tmp_path / "out")]) == 2
+    assert main(["--count", "2", *arguments, "--textures", "1", "--output", str(tmp_path / "out")]) == 2
     errors = capsys.readouterr().err.splitlines()  # the first line: nothing was drawn before
     assert len(errors) == 1 and message in errors[0] and not any(tmp_path.iterdir())
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from unitok.data import sampling_plan
 from unitok.data.condition_dropout import ControlIds, drop_condition, find_media_replies
 from unitok.data.sampling_plan import PackedCaches, PackingSampler, Position
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, merge_caches, vocabulary_hash
@@ -231,6 +232,36 @@ def test_too_few_documents_for_a_batch_is_an_error_and_no_endless_loop(packed: P
     sampler = PackingSampler(packed, 5000, shuffle=True, epochs=None)
     with pytest.raises(InputError, match="less than one batch"):
         next(iter(sampler))
+
+
+def test_a_part_of_a_validation_stands_for_the_whole(tmp_path: Path) -> None:
+    """Row lengths, and documents of all lengths, come in any order there too, the same in each pass."""
+    lengths = [30] * 300 + [160] * 300 + [500] * 300
+    with TokenCacheWriter(tmp_path / "mixed", VOCABULARY.size, vocabulary_hash(VOCABULARY)) as writer:
+        for length in lengths:
+            writer.add(np.zeros(length, np.int64), np.ones(length))
+        writer.finish()
+    packed = PackedCaches([TokenCache(tmp_path / "mixed")], VOCABULARY, [168, 520], replies=False)
+    sampler = PackingSampler(packed, 4, keep_last=True)
+    plans = list(sampler)
+    assert plans == list(sampler) and sum(len(row) for plan in plans for row in plan) == 900
+    tokens = [sum(lengths[item] for row in plan for item in row) for plan in plans]
+    part = plans[: len(plans) // 4]
+    kinds = [
+        np.bincount([item // 300 for plan in some for row in plan for item in row], minlength=3)
+        for some in (part, plans)
+    ]
+    assert (np.abs(kinds[0] / kinds[0].sum() - kinds[1] / kinds[1].sum()) < 0.12).all(), kinds
+    assert len(set(tokens[:8])) > 1
+
+
+def test_tokens_are_read_for_replies_only_where_these_may_lose_their_condition(
+    packed: PackedCaches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling_plan, "find_media_replies", lambda *_: pytest.fail("all tokens were read"))
+    plain = PackedCaches(packed.caches, VOCABULARY, [40], replies=False)
+    plans = list(PackingSampler(plain, 4, shuffle=True, keep_last=True))
+    assert plans == list(PackingSampler(packed, 4, shuffle=True, keep_last=True))
 
 
 def test_documents_of_a_rare_length_are_trained_on(tmp_path: Path) -> None:

@@ -194,8 +194,17 @@ def averaged_of(callbacks: dict[str, Any]) -> dict[str, torch.Tensor]:
     return found
 
 
-def test_a_try_of_one_batch_runs(config: dict[str, Any], tmp_path: Path) -> None:
+def test_a_try_of_one_batch_runs_and_leaves_nothing(
+    config: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert run(train.command, arguments(config, tmp_path)) == 0
+    files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert any(path.name.endswith(".safetensors") and "decoder" in path.parts for path in files)
+    caplog.clear()
     assert run(train.command, arguments(config, tmp_path, "--trainer.fast_dev_run", "true")) == 0
+    left = {path: path.read_bytes() for path in tmp_path.rglob("*.safetensors")}
+    assert left and all(files[path] == content for path, content in left.items())
+    assert "will be replaced" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +18,16 @@ from unitok.data import world_sounds
 from unitok.data.datamodules import WorldDataModule
 from unitok.data.documents import read_documents
 from unitok.data.tokenizing import WorldSource, write_cache
+from unitok.data.world import mixture
 from unitok.data.world.__main__ import main
+from unitok.data.world.mixture import sounds_due_anywhere
 from unitok.data.world.sounds import tape
 from unitok.data.world.sounds.signals import FRAME_SECONDS, SAMPLE_RATE, Samples, as_audio, samples_of
 from unitok.data.world.sounds.spoken import spoken_words
 from unitok.data.world.sounds.voices import ASSISTANT, Voice
 from unitok.data.world_batches import WorldBatches
 from unitok.data.world_sounds import WorldSounds, draw_events, draw_melody, draw_speech, joined, make_sounds
+from unitok.document import Document
 from unitok.model import UniTok
 from unitok.terminal import run
 from unitok_tokenizers.audio_io import load_audio
@@ -168,6 +173,30 @@ def test_batches_drawn_on_the_fly_hold_sounds(checkpoint: Path, sound_model: Uni
     assert torch.equal(batches[0].input_ids, batches[0].input_ids)
     with pytest.raises(InputError, match=r"data\.sounds"):
         WorldDataModule(str(checkpoint), sounds=1.5)
+    with pytest.raises(InputError, match=r"data\.val_batches"):
+        WorldDataModule(str(checkpoint), val_batches=-1)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.7, 1.0])
+def test_beginnings_of_streams_have_as_many_sounds_as_all_of_them(
+    share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch that is drawn on the fly is the beginning of a stream of its own."""
+
+    def family(text: str) -> Callable[..., list[Document]]:
+        return lambda rng, *_: [Document.user(text)] * int(rng.integers(4, 9))
+
+    monkeypatch.setattr(mixture, "sample_sound_documents", family("sound"))
+    monkeypatch.setattr(mixture, "sample_documents", family("picture"))
+
+    def beginning(number: int, documents: int) -> list[str]:
+        due = sounds_due_anywhere(np.random.default_rng([number, 2]), share)
+        stream = mixture.world_documents([number, 0], "train", 64, share, sounds_due=due)
+        return [document.turns[0].text for document in islice(stream, documents)]
+
+    for documents in (8, 32):
+        found = [text == "sound" for number in range(600) for text in beginning(number, documents)]
+        assert sum(found) / len(found) == pytest.approx(share, abs=0.035 if 0 < share < 1 else 0)
 
 
 # --------------------------------------------------------------------------- to listen to

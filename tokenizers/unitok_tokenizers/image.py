@@ -46,6 +46,8 @@ class ImageTokenizerConfig:
 
     def build(self) -> ImageEncoder | TwoToneEncoder:
         """The network, with new weights."""
+        if len(self.widths) != len(self.blocks):
+            raise InputError(f"a tokenizer of {len(self.widths)} widths has {len(self.blocks)} blocks; give as many")
         if self.kind == "convolutional":
             return ImageEncoder(self)
         books = self.codebook.combine, self.codebook.num_codebooks

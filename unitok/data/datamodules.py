@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import signal
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from unitok.data.documents import OnError
+from unitok.data.interrupts import leave_interrupts
 from unitok.data.packing import PackedBatch
 from unitok.data.sampling_plan import PackedCaches, PackingSampler, Position
 from unitok.data.token_cache import TokenCache, vocabulary_hash
@@ -38,11 +39,6 @@ def refuse_nothing(trainer: L.Trainer | None, name: str) -> None:
     """Raises `InputError` where a run is for validation alone, and ``name``, which says on what, is empty."""
     if trainer is not None and trainer.state.fn in ("validate", "test"):
         raise InputError(f"{name} is empty: there is nothing to validate or test on")
-
-
-def _leave_interrupts(worker: int) -> None:
-    """In a process that builds batches: Ctrl-C reaches it too, but what is stopped then is for the main process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class _PackedDataModule(L.LightningDataModule):
@@ -81,7 +77,7 @@ class _PackedDataModule(L.LightningDataModule):
     def _loader(self, dataset: Dataset[Any], sampler: DistributedSampler[Any]) -> DataLoader[Any]:
         pin = bool(self.trainer and self.trainer.strategy.root_device.type == "cuda")
         workers = self.num_workers
-        start = _leave_interrupts if workers else None
+        start = leave_interrupts if workers else None
         return DataLoader(
             dataset, batch_size=None, sampler=sampler, num_workers=workers, pin_memory=pin, worker_init_fn=start
         )
@@ -141,6 +137,8 @@ class TokenCacheDataModule(_PackedDataModule):
         shorter_rows: list[int] | None = None,
     ) -> None:
         super().__init__(row_length, batch_rows, condition_dropout, seed, num_workers)
+        if epochs is not None and epochs < 1:
+            raise InputError(f"data.epochs must be at least 1, got {epochs}; leave it out for no end")
         self._counted_before: dict[str, Any] | None = None
         self.train_folders, self.val_folders = list(train), list(val or [])
         self.epochs, self.skip_long = epochs, skip_long
@@ -148,10 +146,18 @@ class TokenCacheDataModule(_PackedDataModule):
         if not 2 <= min(self.row_lengths) <= max(self.row_lengths) <= row_length:
             raise InputError(f"data.shorter_rows must be in [2, {row_length}], got {shorter_rows}")
 
-    @property
+    @cached_property
     def _counted(self) -> dict[str, Any]:
         """What a batch's number depends on: with other values the same number stands behind other documents."""
-        return {"row_lengths": self.row_lengths, "batch_rows": self.batch_rows, "devices": self._ranks["num_replicas"]}
+        caches = [TokenCache(folder).meta for folder in self.train_folders]
+        return {
+            "row_lengths": self.row_lengths,
+            "batch_rows": self.batch_rows,
+            "devices": self._ranks["num_replicas"],
+            "seed": self.seed,
+            "condition_dropout": self.condition_dropout,
+            "documents": [[meta["documents"], meta["tokens"]] for meta in caches],
+        }
 
     def state_dict(self) -> dict[str, Any]:
         return {**super().state_dict(), "counted": self._counted}
@@ -161,30 +167,38 @@ class TokenCacheDataModule(_PackedDataModule):
         self._counted_before = state_dict.get("counted")
 
     def _resumed(self) -> Position:
-        if self._counted_before in (None, self._counted) or not self._start.batch:
+        before, now = self._counted_before or {}, self._counted
+        others = [name for name, value in before.items() if value != now.get(name)]
+        if not others or self._start == Position():
             return self._start
-        log.warning(
-            "batches were %s in the run that goes on, and are %s now: its pass over the documents begins anew",
-            *(self._counted_before, self._counted),
-        )
+        was, is_now = ({name: values.get(name) for name in others} for values in (before, now))
+        if self.epochs is not None:
+            raise InputError(
+                f"batches were made with {was} in the run that goes on, and with {is_now} now, so that its passes over "
+                "the documents have other lengths; give what it had, or begin a run with its export as model.init_from"
+            )
+        if self._start.batch:
+            log.warning(
+                "batches were made with %s in the run that goes on, and with %s now: its pass over the documents "
+                "begins anew",
+                *(was, is_now),
+            )
         return Position(self._start.epoch)
 
     def _packed(self, folders: Sequence[str], **options: Any) -> PackingSampler:
         key = vocabulary_hash(self.vocabulary)
         caches = [TokenCache(folder, key) for folder in folders]
-        module: Any = self.trainer.lightning_module if self.trainer else None
-        if tokenizers := getattr(module, "tokenizers_folder", None):
-            check_tokenizers(caches, tokenizers)
+        self._check_tokenizers(caches)
         if not sum(len(cache) for cache in caches):
             raise InputError(f"there are no documents in {', '.join(folders) or 'data.train'}")
-        dataset = PackedCaches(caches, self.vocabulary, self.row_lengths)
+        dataset = PackedCaches(caches, self.vocabulary, self.row_lengths, bool(options.get("condition_dropout")))
         sampler = PackingSampler(dataset, self.batch_rows, **{**options, **self._ranks})
         if sampler.too_long and not self.skip_long:
             raise InputError(
                 f"{sampler.too_long} documents are longer than a row; raise data.row_length above "
                 f"{self.row_length} or set data.skip_long"
             )
-        context = getattr(module, "context", None)
+        context = getattr(self.trainer.lightning_module if self.trainer else None, "context", None)
         if context is not None and dataset.longest_fitting > context:
             raise InputError(
                 f"a document has {dataset.longest_fitting} tokens, but the decoder knows {context} positions; set "
@@ -192,6 +206,12 @@ class TokenCacheDataModule(_PackedDataModule):
             )
         sampler.warn_too_long()
         return sampler
+
+    def _check_tokenizers(self, caches: Sequence[TokenCache]) -> None:
+        """Raises `InputError` where one was made with other tokenizers than the model's."""
+        module: Any = self.trainer.lightning_module if self.trainer else None
+        if tokenizers := getattr(module, "tokenizers_folder", None):
+            check_tokenizers(caches, tokenizers)
 
     def train_dataloader(self) -> DataLoader[PackedBatch]:
         sampler = self._packed(
@@ -262,6 +282,8 @@ class DocumentsDataModule(TokenCacheDataModule):
         num_workers: int = 0,
         skip_long: bool = True,
     ) -> None:
+        if tokenize_workers < 0:
+            raise InputError(f"data.tokenize_workers must be at least 0, got {tokenize_workers}")
         self.checkpoint, self.cache = find_folder(checkpoint), Path(cache)
         self.on_error: OnError = on_error
         self.tokenize_workers = tokenize_workers
@@ -331,6 +353,8 @@ class WorldDataModule(_PackedDataModule):
         super().__init__(row_length, batch_rows, condition_dropout, seed, num_workers)
         if not 0 <= sounds <= 1:
             raise InputError(f"data.sounds must be in [0, 1], got {sounds}")
+        if val_batches < 0:
+            raise InputError(f"data.val_batches must be at least 0, got {val_batches}")
         self.sounds = sounds
         if val_split not in ("train", "heldout"):
             raise InputError(f"data.val_split must be train or heldout, got {val_split!r}")

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from unitok.data.drawing import draw_many
 from unitok.data.folders import FileExcerpts, split_folder
+from unitok.data.interrupts import leave_interrupts
 from unitok.data.pools import training_batches
 from unitok.data.textures import sample_texture
 from unitok.data.world.render import CANONICAL, Style, render
@@ -40,10 +41,14 @@ class PicturePool(Dataset[Tensor]):
         return picture.flip(-1) if self.augment and torch.rand(()) < 0.5 else picture
 
 
+MOST_OBJECTS = 6
+"""Of a scene."""
+
+
 def scene_picture(rng: np.random.Generator, size: int, least: int = 1) -> tuple[np.ndarray]:
     """A random scene of ``least`` to 6 objects, half of the time in the canonical look; uint8 ``[size, size, 3]``."""
     style = CANONICAL if rng.random() < 0.5 else Style.sample(rng)
-    count = None if least == 1 else int(rng.integers(least, 7))
+    count = None if least == 1 else int(rng.integers(least, MOST_OBJECTS + 1))
     return (render(sample_scene(rng, count), size, style),)
 
 
@@ -78,6 +83,8 @@ class WorldPictures(L.LightningDataModule):
         super().__init__()
         if size < 1 or min(scenes, textures, validation) < 0:
             raise InputError("data.size must be at least 1; data.scenes, data.textures and data.validation at least 0")
+        if not 1 <= least_objects <= MOST_OBJECTS:
+            raise InputError(f"data.least_objects must be from 1 to {MOST_OBJECTS}, got {least_objects}")
         self.size, self.scenes, self.textures, self.least_objects = size, scenes, textures, least_objects
         self.validation, self.batch_size, self.seed = validation, batch_size, seed
         self.train_pool: np.ndarray | None = None
@@ -140,7 +147,8 @@ class FolderPictures(L.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Tensor]:
         done = self.trainer.global_step if self.trainer else 0  # a run that goes on sees other crops
         crops = FileExcerpts(self.train_files, partial(crop, size=self.size), endless=True, done=done)
-        return DataLoader(crops, self.batch_size, num_workers=self.num_workers)
+        start = leave_interrupts if self.num_workers else None
+        return DataLoader(crops, self.batch_size, num_workers=self.num_workers, worker_init_fn=start)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         crops = FileExcerpts(self.validation_files, partial(crop, size=self.size), endless=False)

@@ -122,6 +122,7 @@ class PreferencesDataModule(TokenCacheDataModule):
     def _batches(self, folders: Sequence[str], seed: int | None) -> PreferenceBatches:
         vocabulary = self.vocabulary
         caches = [Preferences(folder, vocabulary_hash(vocabulary)) for folder in folders]
+        self._check_tokenizers([one.cache for one in caches])
         return PreferenceBatches(caches, self.pair_length, self.batch_pairs, vocabulary.pad, seed)
 
     def train_dataloader(self) -> dict[str, DataLoader[Any]]:  # type: ignore[override]

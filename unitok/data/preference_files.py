@@ -95,4 +95,4 @@ def write_file(file: str | Path, checkpoint: str | Path, output: str | Path, on_
     with open(file, "rb") as lines:
         lines.seek(blocks[-1][0])
         sizes = [TOGETHER] * (len(blocks) - 1) + [sum(1 for _ in lines)]
-    return write_parts(output, processor.vocabulary, identity, folder / "decoder", sizes, find, "line")
+    return write_parts(output, processor.vocabulary, identity, folder, sizes, find, "line")

@@ -23,6 +23,7 @@ from unitok.checks import refuse_existing
 from unitok.data.document_losses import document_losses
 from unitok.data.encoding import Encoded
 from unitok.data.token_cache import COPY_BYTES, MARGINS, TokenCache, TokenCacheWriter, vocabulary_hash
+from unitok.data.tokenizing import tokenizers_identity
 from unitok.data.work_folder import work_folder
 from unitok.decoder_folder import refuse_scaled_logits
 from unitok.vocabulary import Vocabulary
@@ -95,7 +96,7 @@ def write_parts(
     output: str | Path,
     vocabulary: Vocabulary,
     identity: dict[str, Any],
-    reference: str | Path,
+    checkpoint: Path,
     sizes: Sequence[int],
     find: Callable[[int], Found],
     unit: str,
@@ -106,7 +107,7 @@ def write_parts(
         output: The cache's folder, which must not exist; parts are kept beside it until it is complete.
         vocabulary: The documents'.
         identity: What else the pairs depend on, as JSON: parts are used again only where it is the same.
-        reference: The folder of the decoder whose margins they have.
+        checkpoint: Whose tokenizers made them, and whose decoder is the reference of their margins.
         sizes: How much each part is made from.
         find: The pairs of a part, by its number.
         unit: What the bar counts.
@@ -119,8 +120,9 @@ def write_parts(
     """
     output, key = Path(output), vocabulary_hash(vocabulary)
     refuse_existing(output)
-    identity = {**identity, "reference": weights_hash(reference)}
-    with work_folder(output, {"vocabulary_hash": key, **identity}) as work:
+    identity = {**identity, "reference": weights_hash(checkpoint / "decoder")}
+    tokenizers = tokenizers_identity(checkpoint)["tokenizers"]
+    with work_folder(output, {"vocabulary_hash": key, "tokenizers": tokenizers, **identity}) as work:
         parts: list[Preferences] = []
         with tqdm(total=sum(sizes), desc="pairs of answers", unit=unit) as bar:
             for part, size in enumerate(sizes):
@@ -140,7 +142,7 @@ def write_parts(
             for part in parts:
                 writer.add_cache(part.cache)
             np.save(writer.work / MARGINS, np.concatenate([part.margins for part in parts]), allow_pickle=False)
-            writer.finish(source=identity, left_out=left_out)
+            writer.finish(source=identity, left_out=left_out, tokenizers=tokenizers)
     return Preferences(output, key)
 
 

@@ -42,18 +42,23 @@ class PackedCaches(Dataset[PackedBatch]):
         vocabulary: theirs.
         row_lengths: tokens of a packed row, one length or several; a document goes into rows of the shortest
             length that holds it, and all rows of a batch are padded to one length.
+        replies: whether replies with media are looked for, which may lose their condition; all tokens are read for it.
     """
 
-    def __init__(self, caches: Sequence[TokenCache], vocabulary: Vocabulary, row_lengths: Sequence[int]) -> None:
+    def __init__(
+        self, caches: Sequence[TokenCache], vocabulary: Vocabulary, row_lengths: Sequence[int], replies: bool = True
+    ) -> None:
         self.caches, self.row_lengths, self.pad = list(caches), sorted(set(row_lengths)), vocabulary.pad
         self.control = ControlIds.of(vocabulary)
         self.starts = np.cumsum([0, *(len(cache) for cache in caches)])
-        replies = [find_media_replies(cache.tokens, cache.offsets, self.control) for cache in caches]
+        read = caches if replies else []
+        found = [find_media_replies(cache.tokens, cache.offsets, self.control) for cache in read]
+        none = np.empty(0, dtype=np.int64)
         self.reply_document = np.concatenate(
-            [r.document + start for r, start in zip(replies, self.starts, strict=False)]
+            [none, *(r.document + start for r, start in zip(found, self.starts, strict=False))]
         )
-        self.reply_start = np.concatenate([r.start for r in replies])
-        self.reply_end = np.concatenate([r.end for r in replies])
+        self.reply_start = np.concatenate([none, *(r.start for r in found)])
+        self.reply_end = np.concatenate([none, *(r.end for r in found)])
         documents = np.concatenate([cache.lengths for cache in caches])
         self.lengths = np.concatenate([documents, dropped_length(self.reply_start, self.reply_end)])
 
@@ -152,9 +157,9 @@ class PackingSampler(DistributedSampler[Plan]):
             for place, length in enumerate(self.packed.row_lengths):
                 alike = chunk[places == place]
                 rows += [(place, alike[row].tolist()) for row in pack(self.packed.lengths[alike], length)]
+            # Rows of all lengths, full and less full, lie everywhere: a part of a pass stands for the whole.
             order = np.arange(len(rows))
-            if self.shuffle:
-                np.random.default_rng([self.seed, epoch, first]).shuffle(order)
+            np.random.default_rng([self.seed, epoch, first]).shuffle(order)
             yield from (rows[row] for row in order)
 
     def plans(self, epoch: int) -> Iterator[Plan]:

@@ -17,8 +17,10 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from unitok.data.folders import FileExcerpts, split_folder
+from unitok.data.interrupts import leave_interrupts
 from unitok.data.pools import training_batches
 from unitok_tokenizers.audio_io import load_excerpt
+from unitok_tokenizers.errors import InputError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
@@ -52,6 +54,12 @@ class SoundPool(Dataset[Tensor]):
         return F.pad(part, (0, self.samples - len(part)))[None]
 
 
+def check_seconds(*lengths: float) -> None:
+    """Raises `InputError` where a piece would have no samples."""
+    if not min(lengths) > 0:
+        raise InputError(f"data.seconds and data.validation_seconds must be above 0, got {min(lengths)}")
+
+
 class FolderSounds(L.LightningDataModule):
     """Random pieces of a user's own sounds, found in a folder and its subfolders, whatever their rates and lengths.
 
@@ -78,6 +86,7 @@ class FolderSounds(L.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        check_seconds(seconds, validation_seconds)
         self.folder, self.sample_rate, self.batch_size = Path(folder), sample_rate, batch_size
         self.seconds, self.validation_seconds = seconds, validation_seconds
         self.validation_share, self.num_workers, self.seed = validation_share, num_workers, seed
@@ -93,7 +102,8 @@ class FolderSounds(L.LightningDataModule):
         done = self.trainer.global_step if self.trainer else 0  # a run that goes on sees other pieces
         cut = partial(piece, sample_rate=self.sample_rate, seconds=self.seconds)
         pieces = FileExcerpts(self.train_files, cut, endless=True, done=done)
-        return DataLoader(pieces, self.batch_size, num_workers=self.num_workers)
+        start = leave_interrupts if self.num_workers else None
+        return DataLoader(pieces, self.batch_size, num_workers=self.num_workers, worker_init_fn=start)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         cut = partial(piece, sample_rate=self.sample_rate, seconds=self.validation_seconds)
@@ -130,6 +140,7 @@ class ToneSounds(L.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        check_seconds(seconds)
         self.sample_rate, self.sounds, self.validation = sample_rate, sounds, validation
         self.seconds, self.batch_size, self.seed = seconds, batch_size, seed
 

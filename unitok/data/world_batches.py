@@ -12,7 +12,7 @@ from unitok.data.condition_dropout import ControlIds, drop_condition, find_media
 from unitok.data.encoding import Encoded, encode_documents
 from unitok.data.packing import PackedBatch, build_batch, pack
 from unitok.data.tokenizing import load_processor
-from unitok.data.world.mixture import world_documents
+from unitok.data.world.mixture import sounds_due_anywhere, world_documents
 from unitok.processor import Processor
 from unitok_tokenizers.errors import InputError
 
@@ -57,7 +57,8 @@ class WorldBatches(Dataset[PackedBatch]):
         control = ControlIds.of(vocabulary)
         rng = np.random.default_rng([*self.seeds, number, 1])
         size = self._processor.image_size or 64
-        documents = world_documents([*self.seeds, number, 0], self.split, size, self.sounds)
+        due = sounds_due_anywhere(np.random.default_rng([*self.seeds, number, 2]), self.sounds)
+        documents = world_documents([*self.seeds, number, 0], self.split, size, self.sounds, sounds_due=due)
         fitting: list[Encoded] = []
         drawn = 0
         while sum(len(ids) for ids, _ in fitting) < self.batch_rows * self.row_length:

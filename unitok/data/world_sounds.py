@@ -16,12 +16,12 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from unitok.data.pools import training_batches
-from unitok.data.sounds import SoundPool
+from unitok.data.sounds import SoundPool, check_seconds
 from unitok.data.world.sounds.events import EventStyle, sample_events, sound_events
 from unitok.data.world.sounds.instruments import PLAIN, Performance, play, play_together
 from unitok.data.world.sounds.notes import CHORDS, sample_melody
 from unitok.data.world.sounds.recording import noise_below, recorded
-from unitok.data.world.sounds.signals import Samples, samples_of, silence
+from unitok.data.world.sounds.signals import SAMPLE_RATE, Samples, samples_of, silence
 from unitok.data.world.sounds.speech import check_speech, speak
 from unitok.data.world.sounds.spoken import plainly, sample_text
 from unitok.data.world.sounds.voices import ASSISTANT, Voice, sample_voice
@@ -122,6 +122,8 @@ class WorldSounds(L.LightningDataModule):
         seed: of everything drawn here; validation draws from another stream.
     """
 
+    sample_rate = SAMPLE_RATE
+
     def __init__(
         self,
         seconds: float = 1.0,
@@ -135,6 +137,7 @@ class WorldSounds(L.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        check_seconds(seconds, validation_seconds)
         self.seconds, self.validation_seconds, self.batch_size = seconds, validation_seconds, batch_size
         self.counts = {draw_speech: speech, draw_melody: melodies, draw_events: events}
         self.noise_rate, self.validation, self.seed = noise_rate, validation, seed

@@ -78,7 +78,7 @@ def write_mistakes(
     folder = find_checkpoint(name)
     parts = [folder, *(path for path in sorted(folder.iterdir()) if path.is_dir())]
     identity["model"] = [files_identity(part) for part in parts]
-    return write_parts(output, model.processor.vocabulary, identity, folder / "decoder", sizes, find, "answer")
+    return write_parts(output, model.processor.vocabulary, identity, folder, sizes, find, "answer")
 
 
 def _one_candidate(sampling: Sampling) -> Sampling:

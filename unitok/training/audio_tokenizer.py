@@ -93,8 +93,8 @@ class AudioTokenizerModule(CodecModule):
         rate = getattr(self.trainer.datamodule, "sample_rate", self.sample_rate)  # pyright: ignore[reportAttributeAccessIssue]
         if rate != self.sample_rate:
             raise InputError(
-                f"the codec has {self.sample_rate} samples a second and the data {rate}; "
-                f"give --data.sample_rate {self.sample_rate}"
+                f"the codec has {self.sample_rate} samples a second and the data {rate}; give --data.sample_rate "
+                f"{self.sample_rate} where the data has that option, or tokenizer and detokenizer the rate of the data"
             )
 
     def refuse_other_media(self, batch: Tensor) -> None:

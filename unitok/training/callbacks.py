@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import Callback, TQDMProgressBar
 
 from unitok.training.decoder import DecoderModule
 from unitok.training.ema import averaged_weights
+from unitok.training.guards import is_tried
 
 
 class ExportDecoder(Callback):
@@ -34,6 +35,8 @@ class ExportDecoder(Callback):
         self._last_step = 0
 
     def _export(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if is_tried(trainer):
+            return
         if not isinstance(pl_module, DecoderModule):
             raise TypeError(f"ExportDecoder exports a DecoderModule, not a {type(pl_module).__name__}")
         self._last_step = trainer.global_step

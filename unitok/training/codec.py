@@ -23,7 +23,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from unitok.training.adversary import adaptive_weight, discriminator_loss
 from unitok.training.exports import CODEC_PART, Kind, replaced
-from unitok.training.guards import is_validated_in_training, refuse_several_devices
+from unitok.training.guards import is_tried, is_validated_in_training, refuse_several_devices
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule, total_steps
 from unitok.training.quantizers import Quantizer
 from unitok_tokenizers.errors import InputError
@@ -157,6 +157,8 @@ class CodecModule(L.LightningModule):
 
     def on_fit_start(self) -> None:
         refuse_several_devices(self.trainer)
+        if str(self.trainer.precision).startswith("16"):  # its scaled gradients would be clipped as if they were not
+            raise InputError("codecs are not trained in float16: give --trainer.precision bf16-mixed or 32-true")
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         saved = {name.removeprefix("model."): w for name, w in checkpoint["state_dict"].items()}
@@ -271,7 +273,7 @@ class CodecModule(L.LightningModule):
             self.log(f"{self.stage}/perplexity{suffix}", entropy[k].exp())
 
     def on_train_end(self) -> None:
-        if self.export_folder:  # the last validation may lie well before the last step
+        if self.export_folder and not is_tried(self.trainer):  # the last validation may lie well before the last step
             self.export(self.export_folder)
 
     def on_test_epoch_start(self) -> None:

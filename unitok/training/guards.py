@@ -90,10 +90,15 @@ class StepGuard(Callback):
             setattr(self, name, value)
 
 
+def is_tried(trainer: L.Trainer) -> bool:
+    """Whether this is a try of a few batches (``trainer.fast_dev_run``), which leaves nothing behind."""
+    return bool(getattr(trainer, "fast_dev_run", 0))
+
+
 def is_validated_in_training(trainer: L.Trainer) -> bool:
     """Whether the validation that has ended was one of `fit`, whose weights are worth an export: not the few batches
-    at its beginning, and none of a run that only validates."""
-    return trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
+    at its beginning, and none of a run that only validates or tries."""
+    return trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking and not is_tried(trainer)
 
 
 def refuse_several_devices(trainer: L.Trainer) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from unitok.evaluation.metrics import psnr, sharpness
 from unitok.training.ema import averaged_weights
 from unitok.training.exports import REFINER, Kind, replaced
-from unitok.training.guards import is_validated_in_training, refuse_several_devices
+from unitok.training.guards import is_tried, is_validated_in_training, refuse_several_devices
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule, total_steps
 from unitok_detokenizers.refiner import RefinerPipeline, enlarge, load_refiner, predict
 from unitok_tokenizers.errors import InputError
@@ -53,6 +53,8 @@ class RefinerConfig:
         It begins as one that adds nothing.
         """
         count = len(self.widths)
+        if any(width % self.groups for width in self.widths):
+            raise InputError(f"model.unet.widths {self.widths} must be multiples of model.unet.groups, {self.groups}")
         unet = UNet2DModel(
             in_channels=6,
             out_channels=3,
@@ -146,6 +148,8 @@ class RefinerModule(L.LightningModule):
         self.validation_step(batch, batch_idx)
 
     def on_train_end(self) -> None:
+        if is_tried(self.trainer):
+            return
         with averaged_weights(self.trainer, self):
             self.export()  # the last validation may lie well before the last step
 

@@ -33,6 +33,7 @@ TOKENIZER, DETOKENIZER = "image_tokenizer", "image_detokenizer"
 TOGETHER = 128
 """Pictures in one go."""
 HELD_OUT = 1000
+MOST_CELLS = 2**24  # among which torch.multinomial chooses
 """Scenes for the report; of a user's pictures the share that training holds out."""
 SCENES, HELD_OUT_SCENES, TEXTURES = 4, 5, 6
 """Random streams of their own, apart from those of training."""
@@ -100,6 +101,11 @@ def refit(codec: str | Path, output: Path, counts: Sequence[int], source: Source
     check_moves(tokenizer.codebook, counts)
     if count * (size // side) ** 2 < max(counts):
         raise InputError(f"--move {max(counts)}: {count} pictures have fewer cells than that; give a larger --count")
+    if count * (size // side) ** 2 > MOST_CELLS:
+        most = MOST_CELLS // (size // side) ** 2
+        raise InputError(
+            f"--count {count}: pictures of {size} pixels have more cells than can be drawn from; give {most}"
+        )
     output = output.absolute()
     fresh = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}.new")  # put into place by renaming
     with _writing(output):

@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from unitok.outputs import refuse_unwritable
 from unitok.training.callbacks import ExportDecoder
 from unitok.training.exports import refuse_other_folder
+from unitok.training.guards import is_tried
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ def check_run_folders(trainer: L.Trainer, module: L.LightningModule, goes_on: bo
     """
     for name, folder in _folders(trainer, module):
         refuse_unwritable(folder, name)
-    if not goes_on and trainer.is_global_zero:
+    if not goes_on and trainer.is_global_zero and not is_tried(trainer):
         for last in _last_checkpoints(trainer):
             log.warning(
                 "%s of an earlier run will be replaced; to go on with that run, stop this one and give --ckpt_path %s",

@@ -12,6 +12,9 @@ from unitok.data.world.tasks import TASK_WEIGHTS, sample_documents
 from unitok.data.world.unrelated import with_unrelated_turns
 from unitok.document import Document
 
+FAMILY = 6
+"""Documents of one scene, or of one sound, about."""
+
 
 def world_documents(
     seed: Sequence[int],
@@ -23,6 +26,7 @@ def world_documents(
     unrelated: float = 0.0,
     reworded: float = 0.0,
     far_looks: float = 0.0,
+    sounds_due: float = 0.0,
 ) -> Iterator[Document]:
     """Documents about scenes without end, a function of the seed.
 
@@ -39,10 +43,18 @@ def world_documents(
             templates, in [0, 1].
         far_looks: share of the families without sounds in which users show pictures in looks further from the
             canonical one than ``Style.sample`` goes, in [0, 1].
+        sounds_due: documents with sounds that are behind at the beginning; see :func:`sounds_due_anywhere`.
     """
     rng = np.random.default_rng(seed)
-    documents = _families(rng, split, image_size, sounds, tasks, sound_tasks, Wording(reworded), far_looks)
+    documents = _families(rng, split, image_size, sounds, tasks, sound_tasks, Wording(reworded), far_looks, sounds_due)
     return with_unrelated_turns(rng, documents, unrelated) if unrelated else documents
+
+
+def sounds_due_anywhere(rng: np.random.Generator, sounds: float) -> float:
+    """What may be due anywhere in a stream with this share of sounds: for streams of which only the beginning is read,
+    which would all begin with sounds."""
+    behind = float(rng.uniform(-FAMILY * (1 - sounds), FAMILY * sounds))
+    return behind - sounds  # as a family is begun by what is due behind its first document
 
 
 def _families(
@@ -54,11 +66,12 @@ def _families(
     sound_tasks: Mapping[str, float],
     wording: Wording,
     far_looks: float,
+    sounds_due: float,
 ) -> Iterator[Document]:
     """Documents of one family after the other."""
     total = sounding = 0
     while True:
-        with_sounds = sounding < sounds * (total + 1)
+        with_sounds = sounding < sounds * (total + 1) + sounds_due
         if with_sounds:
             family = sample_sound_documents(rng, split, image_size, sound_tasks)
         else:

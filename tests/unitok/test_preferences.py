@@ -18,11 +18,10 @@ from torch.nn import functional as F
 
 from unitok import precision, tokenize
 from unitok.data import preference_files
-from unitok.data.datamodules import CountingSampler
 from unitok.data.hardest import write_hardest
 from unitok.data.preference_batches import PreferenceBatch, PreferenceBatches, PreferencesDataModule
 from unitok.data.preferences import Preferences, scored
-from unitok.data.sampling_plan import Position
+from unitok.data.sampling_plan import CountingSampler, Position
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, vocabulary_hash
 from unitok.engine import Sampling
 from unitok.evaluation import mistakes

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from unitok.data.documents import OnError
 from unitok.data.interrupts import leave_interrupts
 from unitok.data.packing import PackedBatch
-from unitok.data.sampling_plan import PackedCaches, PackingSampler, Position
+from unitok.data.sampling_plan import CountingSampler, PackedCaches, PackingSampler, Position
 from unitok.data.token_cache import TokenCache, vocabulary_hash
 from unitok.data.tokenizing import JsonlSource, check_tokenizers, find_folder, tokenizers_identity, write_cache
 from unitok.data.world_batches import WorldBatches
@@ -379,36 +379,3 @@ class WorldDataModule(_PackedDataModule):
 
     def test_dataloader(self) -> DataLoader[PackedBatch]:
         return self.val_dataloader()
-
-
-class CountingSampler(DistributedSampler[int]):
-    """The numbers of this rank's batches: rank, rank + ranks, ... from a position on.
-
-    Args:
-        dataset: what is sampled.
-        start: batches that are done.
-        count: batches over all ranks, or none for an endless stream. Where they do not go up, the first ones come
-            again, so that all ranks have as many.
-    """
-
-    def __init__(
-        self, dataset: Dataset[Any], start: Position, count: int | None, num_replicas: int = 1, rank: int = 0
-    ) -> None:
-        super().__init__(dataset, num_replicas=num_replicas, rank=rank, shuffle=False)
-        self.start, self.count = start, count
-
-    def __iter__(self) -> Iterator[int]:
-        number = self.start.batch
-        while self.count is None or number < -(-self.count // self.num_replicas):
-            place = number * self.num_replicas + self.rank
-            yield place if self.count is None else place % self.count
-            number += 1
-
-    def __len__(self) -> int:
-        if self.count is None:
-            raise TypeError("an endless sampler has no length")
-        return -(-self.count // self.num_replicas) - self.start.batch
-
-    def position(self, done: int) -> Position:
-        """Where the stream stands after `done` batches from `start`."""
-        return Position(0, self.start.batch + done)

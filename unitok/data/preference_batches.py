@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from unitok.data.datamodules import CountingSampler, TokenCacheDataModule, refuse_nothing
+from unitok.data.datamodules import TokenCacheDataModule, refuse_nothing
 from unitok.data.packing import PackedBatch, build_batch
 from unitok.data.preferences import Preferences
-from unitok.data.sampling_plan import Position
+from unitok.data.sampling_plan import CountingSampler, Position
 from unitok.data.token_cache import vocabulary_hash
 from unitok_tokenizers.errors import InputError
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -219,3 +219,36 @@ class PackingSampler(DistributedSampler[Plan]):
                 self.packed.documents,
                 self.packed.longest_row,
             )
+
+
+class CountingSampler(DistributedSampler[int]):
+    """The numbers of this rank's batches: rank, rank + ranks, ... from a position on.
+
+    Args:
+        dataset: what is sampled.
+        start: batches that are done.
+        count: batches over all ranks, or none for an endless stream. Where they do not go up, the first ones come
+            again, so that all ranks have as many.
+    """
+
+    def __init__(
+        self, dataset: Dataset[Any], start: Position, count: int | None, num_replicas: int = 1, rank: int = 0
+    ) -> None:
+        super().__init__(dataset, num_replicas=num_replicas, rank=rank, shuffle=False)
+        self.start, self.count = start, count
+
+    def __iter__(self) -> Iterator[int]:
+        number = self.start.batch
+        while self.count is None or number < -(-self.count // self.num_replicas):
+            place = number * self.num_replicas + self.rank
+            yield place if self.count is None else place % self.count
+            number += 1
+
+    def __len__(self) -> int:
+        if self.count is None:
+            raise TypeError("an endless sampler has no length")
+        return -(-self.count // self.num_replicas) - self.start.batch
+
+    def position(self, done: int) -> Position:
+        """Where the stream stands after `done` batches from `start`."""
+        return Position(0, self.start.batch + done)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel, Qwen3Config, Qwen3ForCausalLM
 
 from unitok.components import COMPONENTS
+from unitok.data.token_cache import TokenCache, TokenCacheWriter, vocabulary_hash
 from unitok.grammar import Grammar
 from unitok.model import UniTok
 from unitok.processor import Processor
@@ -42,6 +44,23 @@ def tiny_processor() -> Processor:
     decoder.codebook.vectors.copy_(encoder.codebook.vectors)
     text = TextTokenizer.train(SENTENCES, vocab_size=280)
     return Processor(text, Vocabulary(text.vocab_size, [encoder.spec], max_grid=8), encoder, decoder, image_size=16)
+
+
+@pytest.fixture(scope="session")
+def write_cache(tiny_processor: Processor) -> Callable[..., TokenCache]:
+    """Writes a cache of documents of random ids, the same for the same seed."""
+    vocabulary = tiny_processor.vocabulary
+
+    def write(folder: Path, documents: int, seed: int = 0) -> TokenCache:
+        rng = np.random.default_rng(seed)
+        with TokenCacheWriter(folder, vocabulary.size, vocabulary_hash(vocabulary)) as writer:
+            for _ in range(documents):
+                length = int(rng.integers(2, 40))
+                writer.add(rng.integers(0, vocabulary.size, length), rng.integers(0, 2, length))
+            writer.finish()
+        return TokenCache(folder)
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from unitok import precision, tokenize
 from unitok.data import document_losses as reading
 from unitok.data import hardest
 from unitok.data.document_losses import decoder_at, document_losses
-from unitok.data.token_cache import TokenCache, TokenCacheWriter, vocabulary_hash
+from unitok.data.token_cache import TokenCache
 from unitok.decoder_folder import load_decoder
 from unitok.precision import fast_dtype
 from unitok.processor import Processor
@@ -26,20 +26,9 @@ from unitok_tokenizers.errors import InputError
 DOCUMENTS = 11
 
 
-def write_cache(folder: Path, processor: Processor, documents: int = DOCUMENTS) -> TokenCache:
-    vocabulary = processor.vocabulary
-    rng = np.random.default_rng(0)
-    with TokenCacheWriter(folder, vocabulary.size, vocabulary_hash(vocabulary)) as writer:
-        for _ in range(documents):
-            length = int(rng.integers(2, 40))
-            writer.add(rng.integers(0, vocabulary.size, length), rng.integers(0, 2, length))
-        writer.finish()
-    return TokenCache(folder)
-
-
 @pytest.fixture()
-def cache(tiny_processor: Processor, tmp_path: Path) -> TokenCache:
-    return write_cache(tmp_path / "cache", tiny_processor)
+def cache(write_cache: Callable[..., TokenCache], tmp_path: Path) -> TokenCache:
+    return write_cache(tmp_path / "cache", DOCUMENTS)
 
 
 @pytest.fixture()
@@ -141,7 +130,7 @@ def test_a_run_that_was_stopped_goes_on(cache: TokenCache, decoder: Path, tmp_pa
 def test_losses_of_something_else_are_not_taken(
     cache: TokenCache,
     decoder: Path,
-    tiny_processor: Processor,
+    write_cache: Callable[..., TokenCache],
     tmp_path: Path,
     read: list[int],
     monkeypatch: pytest.MonkeyPatch,
@@ -152,7 +141,7 @@ def test_losses_of_something_else_are_not_taken(
         (decoder / "model.safetensors").touch()  # as when it is saved again; of the same size
     elif change == "cache":
         shutil.rmtree(cache.folder)
-        write_cache(cache.folder, tiny_processor)
+        write_cache(cache.folder, DOCUMENTS)
     elif change == "together":
         monkeypatch.setattr(hardest, "TOGETHER", 3)
     else:
@@ -163,13 +152,14 @@ def test_losses_of_something_else_are_not_taken(
 
 def test_what_cannot_be_chosen_from_is_one_line(
     cache: TokenCache,
+    write_cache: Callable[..., TokenCache],
     decoder: Path,
     make_decoder: Callable[..., PreTrainedModel],
     tiny_processor: Processor,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    empty = write_cache(tmp_path / "empty", tiny_processor, documents=0)
+    empty = write_cache(tmp_path / "empty", 0)
     small = tmp_path / "small"
     make_decoder(tiny_processor.vocabulary.size - 1).save_pretrained(small)
     (tmp_path / "nothing").mkdir()

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from transformers import PreTrainedModel
 
 from unitok import losses
 from unitok.data.document_losses import document_losses
-from unitok.data.token_cache import TokenCache, TokenCacheWriter, vocabulary_hash
+from unitok.data.token_cache import TokenCache
 from unitok.decoder_folder import load_mean
-from unitok.processor import Processor
 from unitok.terminal import run
-
-
-def write_cache(folder: Path, processor: Processor, documents: int, seed: int = 0) -> TokenCache:
-    vocabulary = processor.vocabulary
-    rng = np.random.default_rng(seed)
-    with TokenCacheWriter(folder, vocabulary.size, vocabulary_hash(vocabulary)) as writer:
-        for _ in range(documents):
-            length = int(rng.integers(2, 40))
-            writer.add(rng.integers(0, vocabulary.size, length), rng.integers(0, 2, length))
-        writer.finish()
-    return TokenCache(folder)
 
 
 @pytest.fixture()
@@ -43,14 +31,14 @@ def decoders(tiny_decoder: PreTrainedModel, tmp_path: Path) -> tuple[Path, Path]
 
 
 def test_losses_are_those_of_the_mean_cache_by_cache(
-    tiny_processor: Processor,
+    write_cache: Callable[..., TokenCache],
     decoders: tuple[Path, Path],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(losses, "TOGETHER", 4)
-    caches = [write_cache(tmp_path / f"cache_{seed}", tiny_processor, 11 - seed, seed) for seed in (0, 1)]
+    caches = [write_cache(tmp_path / f"cache_{seed}", 11 - seed, seed) for seed in (0, 1)]
     one, other = decoders
     mean = load_mean([one, one, other], dtype=torch.float32)
     alone = load_mean([one], dtype=torch.float32)
@@ -81,7 +69,7 @@ def test_losses_are_those_of_the_mean_cache_by_cache(
     ],
 )
 def test_bad_input_is_one_line(
-    tiny_processor: Processor,
+    write_cache: Callable[..., TokenCache],
     decoders: tuple[Path, Path],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -89,7 +77,7 @@ def test_bad_input_is_one_line(
     reason: str,
 ) -> None:
     cache, decoder = tmp_path / "cache", decoders[0]
-    write_cache(cache, tiny_processor, 0 if change == "empty" else 3)
+    write_cache(cache, 0 if change == "empty" else 3)
     if change == "vocabulary":  # tiny's is not theirs
         decoder = Path("tiny")
     if change in ("cache", "decoder"):

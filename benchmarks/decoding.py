@@ -29,7 +29,7 @@ def measure(setup: Setup) -> Iterator[Figure]:
     for name in setup.names:
         one = setup.subject(name)
         engine = one.engine()
-        agreement = _agreement(setup, one)
+        agreement = _agreement(setup, one, engine)
         yield _against_stock(setup, one, engine, EAGER[name], f"batch 1, eager, {name}", agreement)
         yield _against_plain_stock(setup, one, engine)
         yield from _compiled(setup, one)
@@ -52,13 +52,13 @@ def _against_plain_stock(setup: Setup, one: Subject, engine: Engine) -> Figure:
     return ratio.figure(SECTION, f"batch 1, eager, {one.name}, against generate without a grammar", None, note)
 
 
-def _agreement(setup: Setup, one: Subject, options: EngineOptions | None = None) -> str:
-    """Whether greedy answers are those of ``generate``, in words.
+def _agreement(setup: Setup, one: Subject, engine: Engine, options: EngineOptions | None = None) -> str:
+    """Whether greedy answers of an engine, made with ``options``, are those of ``generate``, in words.
 
     Random weights in bf16 leave so many near ties that rounding decides them; there both are held against each other
     in float32.
     """
-    same = one.draw(one.engine(options))[0] == one.draw_stock()
+    same = one.draw(engine)[0] == one.draw_stock()
     if same:
         return f"greedy answers equal ({setup.dtype_name})"
     exact = replace(one, decoder=_in_float32(one.decoder))
@@ -81,7 +81,8 @@ def _compiled(setup: Setup, one: Subject) -> Iterator[Figure]:
         yield not_measured(SECTION, names[1], INT8, "--no-compile")
         return
     options = EngineOptions(compile=True)
-    compiled, agreement = one.engine(options), _agreement(setup, one, options)
+    compiled = one.engine(options)
+    agreement = _agreement(setup, one, compiled, options)
     yield _against_stock(setup, one, compiled, COMPILED[one.name], names[0], agreement)
     yield _bandwidth(setup, one, compiled, "compiled")
     if setup.device.type != "cpu":

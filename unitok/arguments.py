@@ -31,6 +31,6 @@ def as_sampling(given: Any) -> Sampling:
     return given
 
 
-def whole(seed: Any) -> Any:
+def whole(given: Any) -> Any:
     """An integer of any library as Python's own; anything else as it is."""
-    return int(seed) if isinstance(seed, Integral) and not isinstance(seed, bool) else seed
+    return int(given) if isinstance(given, Integral) and not isinstance(given, bool) else given

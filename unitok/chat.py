@@ -17,7 +17,7 @@ from unitok.document import Audio, Document
 from unitok.engine.sampling import MAX_SEED
 from unitok.grammar import Request
 from unitok.hearing import in_words
-from unitok.outputs import Media, SoundFormat, slug, write_media
+from unitok.outputs import UNSEEN, Media, SoundFormat, slug, write_media
 from unitok.prompt import AUDIO_PLACE, PLACE, message_parts
 from unitok.sounds import load_sound
 from unitok.stream import Event, ImageFinished, ImageRow, ImageStarted, SpeechHeard, TextDelta, TurnFinished
@@ -228,7 +228,7 @@ class _Display:
         elif isinstance(event, ImageRow) and self._bar is not None:
             self._bar.update()
         elif isinstance(event, ImageFinished):
-            self._write(event.image.image, "image_detokenizer, so its pictures cannot be seen")
+            self._write(event.image.image, UNSEEN["image"])
         elif isinstance(event, AudioStarted):
             self.close()
             self._bar = tqdm(desc="sounding", unit=" frames", file=sys.stderr, leave=False)
@@ -236,12 +236,12 @@ class _Display:
             self._bar.update(event.codes.shape[1])
         elif isinstance(event, AudioFinished):
             sound = event.audio if event.audio.samples is not None else None
-            self._write(sound, "audio_detokenizer, so its sounds cannot be heard")
+            self._write(sound, UNSEEN["audio"])
 
-    def _write(self, media: Media | None, missing: str) -> None:
+    def _write(self, media: Media | None, unseen: str) -> None:
         self.close()
         if media is None:  # the conversation has its codes, and goes on
-            print(f"the checkpoint has no {missing}", file=sys.stderr)
+            print(unseen, file=sys.stderr)
             return
         stem = slug(self._words or self._heard, "sound" if isinstance(media, Audio) else "picture")
         paths, _ = write_media(self._output, stem, [[media]], self._sound_format)

@@ -143,6 +143,8 @@ def load_mean(
         return load_decoder(folder, dtype) if vocabulary is None else load_for_vocabulary(folder, vocabulary, dtype)
 
     decoder = load(folders[0])
+    if len(folders) == 1:
+        return decoder
     weights = decoder.state_dict()
     sums = {name: weight.float() for name, weight in weights.items()}
     for folder in folders[1:]:

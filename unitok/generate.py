@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from unitok.model import Modality, UniTok
     from unitok.outputs import Media
 
-UNSEEN = {"image": "so its pictures cannot be seen", "audio": "so its sounds cannot be heard"}
-
 
 def generate(argv: Sequence[str]) -> None:
     """The whole command. Raises `InputError` for what the user can mend."""
@@ -78,9 +76,11 @@ def generate(argv: Sequence[str]) -> None:
 
 def check_seen(model: UniTok, modality: Modality) -> None:
     """Raises `InputError` where what is asked for would be codes that nobody can see or hear."""
+    from unitok.outputs import UNSEEN
+
     known = modality in model.processor.vocabulary.specs
     if known and getattr(model.processor, f"{modality}_detokenizer") is None:
-        raise InputError(f"the checkpoint has no {modality}_detokenizer, {UNSEEN[modality]}; use --modality text")
+        raise InputError(f"{UNSEEN[modality]}; use --modality text")
 
 
 def load(options: Options) -> UniTok:
@@ -188,11 +188,13 @@ def is_seen(part: Image | Audio) -> bool:
 
 def unseen_in(turns: Sequence[Turn]) -> str:
     """What is to be said of pictures and sounds that the checkpoint could not decode; empty where there are none."""
+    from unitok.outputs import UNSEEN
+
     kinds = {"image": [one for turn in turns for one in turn.images]}
     kinds |= {"audio": [one for turn in turns for one in turn.sounds]}  # type: ignore[dict-item]
     for kind, media in kinds.items():
         if not all(is_seen(one) for one in media):
-            return f"the checkpoint has no {kind}_detokenizer, {UNSEEN[kind]}; use --modality text"
+            return f"{UNSEEN[kind]}; use --modality text"
     return ""
 
 

@@ -27,6 +27,11 @@ MEDIA_SUFFIXES = (
 )
 
 Media = PILImage.Image | Audio
+UNSEEN = {
+    "image": "the checkpoint has no image_detokenizer, so its pictures cannot be seen",
+    "audio": "the checkpoint has no audio_detokenizer, so its sounds cannot be heard",
+}
+"""What is said of codes that a checkpoint cannot decode."""
 
 
 def slug(text: str, otherwise: str = "picture") -> str:

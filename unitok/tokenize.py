@@ -182,10 +182,9 @@ def world_source(options: Namespace) -> WorldSource:
     from unitok.data.world.sounds.tasks import SOUND_TASK_WEIGHTS
     from unitok.data.world.tasks import TASK_WEIGHTS
 
-    if options.tasks and options.sounds == 1:
-        raise InputError("--tasks: with --sounds 1 all documents have sounds; leave it out, or give less of --sounds")
-    for option, share in (("--reworded", options.reworded), ("--far-looks", options.far_looks)):
-        if share and options.sounds == 1:
+    of_others = {"--tasks": options.tasks, "--reworded": options.reworded, "--far-looks": options.far_looks}
+    for option, given in of_others.items():
+        if given and options.sounds == 1:
             raise InputError(
                 f"{option}: with --sounds 1 all documents have sounds; leave it out, or give less of --sounds"
             )

@@ -57,10 +57,14 @@ class _PackedDataModule(L.LightningDataModule):
         self._batches_before = 0
 
     @property
+    def _module(self) -> Any:
+        """What is trained, if there is a trainer."""
+        return self.trainer.lightning_module if self.trainer else None
+
+    @property
     def vocabulary(self) -> Vocabulary:
         """The model's vocabulary, which must have what the options need."""
-        module = self.trainer.lightning_module if self.trainer else None
-        vocabulary = getattr(module, "vocabulary", None)
+        vocabulary = getattr(self._module, "vocabulary", None)
         if not isinstance(vocabulary, Vocabulary):
             raise InputError(f"{type(self).__name__} needs a model with a vocabulary, such as DecoderModule")
         if self.condition_dropout and vocabulary.turns != RoleTurns():
@@ -198,7 +202,7 @@ class TokenCacheDataModule(_PackedDataModule):
                 f"{sampler.too_long} documents are longer than a row; raise data.row_length above "
                 f"{self.row_length} or set data.skip_long"
             )
-        context = getattr(self.trainer.lightning_module if self.trainer else None, "context", None)
+        context = getattr(self._module, "context", None)
         if context is not None and dataset.longest_fitting > context:
             raise InputError(
                 f"a document has {dataset.longest_fitting} tokens, but the decoder knows {context} positions; set "
@@ -209,8 +213,7 @@ class TokenCacheDataModule(_PackedDataModule):
 
     def _check_tokenizers(self, caches: Sequence[TokenCache]) -> None:
         """Raises `InputError` where one was made with other tokenizers than the model's."""
-        module: Any = self.trainer.lightning_module if self.trainer else None
-        if tokenizers := getattr(module, "tokenizers_folder", None):
+        if tokenizers := getattr(self._module, "tokenizers_folder", None):
             check_tokenizers(caches, tokenizers)
 
     def train_dataloader(self) -> DataLoader[PackedBatch]:

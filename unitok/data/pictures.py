@@ -147,8 +147,8 @@ class FolderPictures(L.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Tensor]:
         done = self.trainer.global_step if self.trainer else 0  # a run that goes on sees other crops
         crops = FileExcerpts(self.train_files, partial(crop, size=self.size), endless=True, done=done)
-        start = leave_interrupts if self.num_workers else None
-        return DataLoader(crops, self.batch_size, num_workers=self.num_workers, worker_init_fn=start)
+        workers = self.num_workers
+        return DataLoader(crops, self.batch_size, num_workers=workers, worker_init_fn=leave_interrupts)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         crops = FileExcerpts(self.validation_files, partial(crop, size=self.size), endless=False)

@@ -102,8 +102,8 @@ class FolderSounds(L.LightningDataModule):
         done = self.trainer.global_step if self.trainer else 0  # a run that goes on sees other pieces
         cut = partial(piece, sample_rate=self.sample_rate, seconds=self.seconds)
         pieces = FileExcerpts(self.train_files, cut, endless=True, done=done)
-        start = leave_interrupts if self.num_workers else None
-        return DataLoader(pieces, self.batch_size, num_workers=self.num_workers, worker_init_fn=start)
+        workers = self.num_workers
+        return DataLoader(pieces, self.batch_size, num_workers=workers, worker_init_fn=leave_interrupts)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         cut = partial(piece, sample_rate=self.sample_rate, seconds=self.validation_seconds)

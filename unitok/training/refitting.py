@@ -32,8 +32,9 @@ TOKENIZER, DETOKENIZER = "image_tokenizer", "image_detokenizer"
 
 TOGETHER = 128
 """Pictures in one go."""
+MOST_CELLS = 2**24
+"""Among which torch.multinomial chooses."""
 HELD_OUT = 1000
-MOST_CELLS = 2**24  # among which torch.multinomial chooses
 """Scenes for the report; of a user's pictures the share that training holds out."""
 SCENES, HELD_OUT_SCENES, TEXTURES = 4, 5, 6
 """Random streams of their own, apart from those of training."""
@@ -99,10 +100,11 @@ def refit(codec: str | Path, output: Path, counts: Sequence[int], source: Source
     if size % side:
         raise InputError(f"--size {size}: give a multiple of the codec's cells of {side} pixels")
     check_moves(tokenizer.codebook, counts)
-    if count * (size // side) ** 2 < max(counts):
+    each = (size // side) ** 2
+    if count * each < max(counts):
         raise InputError(f"--move {max(counts)}: {count} pictures have fewer cells than that; give a larger --count")
-    if count * (size // side) ** 2 > MOST_CELLS:
-        most = MOST_CELLS // (size // side) ** 2
+    if count * each > MOST_CELLS:
+        most = MOST_CELLS // each
         raise InputError(
             f"--count {count}: pictures of {size} pixels have more cells than can be drawn from; give {most}"
         )

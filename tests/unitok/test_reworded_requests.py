@@ -84,6 +84,32 @@ def test_relations_are_said_the_right_way_round() -> None:
     assert checked >= 20
 
 
+@pytest.mark.usefixtures("as_meant")
+def test_relations_are_said_the_right_way_round_where_the_place_comes_first() -> None:
+    """``Below a ring there is a star``; ``a ring, and below it a star``: the star is below."""
+    opposite = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
+    words = {
+        "left of": "(?:to|at|on) (?:the|its) left(?:-hand side)?(?: side)?(?: of)?(?: it)?|left of(?: it)?",
+        "right of": "(?:to|at|on) (?:the|its) right(?:-hand side)?(?: side)?(?: of)?(?: it)?|right of(?: it)?",
+        "above": "(?:above|over|higher than)(?: it| that| this)?|higher up",
+        "below": "(?:below|beneath|underneath|under|lower than)(?: it| that| this)?|further down",
+    }
+    thing = rf"an? (?:[\w-]+ )*?({'|'.join(SHAPES)})\b"
+    first, behind = set(), set()
+    for spec, text in texts_of(1_500, "position"):
+        ((i, name, j),) = spec.relations
+        a, b = spec.groups[i].shape, spec.groups[j].shape
+        for relation, said in words.items():
+            anchor = re.match(rf"(?:{said}) {thing}(?! of).*?\b{thing}", text)
+            told = re.match(rf"{thing}(?:, and|;|,| and|\.) (?:{said}) {thing}", text)
+            for match, seen in ((anchor, first), (told, behind)):
+                if match is None or a == b or {match[1], match[2]} != {a, b}:
+                    continue
+                assert relation == (name if match[2] == a else opposite[name]), (spec, text)
+                seen.add((relation, match[0].split()[0]))
+    assert len(first) >= 8 and len(behind) >= 4
+
+
 def test_requests_are_worded_in_very_many_ways() -> None:
     frames = set()
     for _, text in texts_of(1_000, "single_object"):

@@ -23,7 +23,9 @@ from unitok.data.world.phrases import NUMBER_WORDS
 from unitok.data.world.question import Question
 from unitok.data.world.questions import CATEGORIES, sample_questions
 from unitok.data.world.render import CANONICAL
+from unitok.data.world.requests import Request, sample_request
 from unitok.data.world.scene import HELD_OUT_PAIRS, Object, Scene, fits
+from unitok.data.world.spec_sampling import CATEGORIES as REQUEST_CATEGORIES
 from unitok.data.world.spec_sampling import sample_varied_scene
 from unitok.data.world.tasks import TASK_WEIGHTS, corpus, order_document, sample_documents
 from unitok.document import Document, Image, Text
@@ -392,6 +394,24 @@ def test_single_kinds_of_edits_can_be_asked_for(kind: str, monkeypatch: pytest.M
     for document in documents:
         asked, answer = document.turns
         assert edits[asked.text.strip()] == kind and len(asked.images) == len(answer.images) == 1
+
+
+@pytest.mark.parametrize("category", REQUEST_CATEGORIES)
+def test_single_categories_of_requests_can_be_asked_for(category: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests: list[Request] = []
+
+    def noting(*arguments: object) -> Request:
+        requests.append(sample_request(*arguments))  # type: ignore[arg-type]
+        return requests[-1]
+
+    monkeypatch.setattr(tasks, "sample_request", noting)
+    rng = np.random.default_rng(5)
+    documents = [d for _ in range(6) for d in sample_documents(rng, "train", 16, {f"request_{category}": 1.0})]
+    assert len(documents) == len(requests) > 12
+    for document, request in zip(documents, requests, strict=True):
+        assert request.category == category and document.turns[0].text == request.text
+        assert request.spec.satisfied_by(request.scene) and len(document.turns[1].images) == 1
+    assert len({id(document.turns[1].images[0]) for document in documents}) == len(documents)
 
 
 def test_a_kind_of_edits_that_is_not_known() -> None:

@@ -21,7 +21,7 @@ from unitok.data.world.render import CANONICAL, Style
 from unitok.data.world.requests import Request, request_for, sample_request
 from unitok.data.world.reworded.wording import PLAIN, Wording
 from unitok.data.world.scene import Scene
-from unitok.data.world.spec_sampling import sample_varied_scene
+from unitok.data.world.spec_sampling import CATEGORIES, sample_varied_scene
 from unitok.data.world.templates import chance, draw_numbers, expand, pick
 from unitok.data.world.turns import answered, with_words
 from unitok.document import Document, Part, Text, Turn
@@ -34,9 +34,11 @@ TASK_WEIGHTS: dict[str, float] = {
     "conversation": 0.18,
     "order": 0.0,
     **{f"edit_{kind}": 0.0 for kind in KIND_NAMES},
+    **{f"request_{category}": 0.0 for category in CATEGORIES},
 }
 """Shares of the documents, unless others are asked for. ``edit`` draws all kinds of edits,
-``edit_move`` and so on one, where a scene allows it: of some kinds there are fewer than asked for."""
+``edit_move`` and so on one, where a scene allows it: of some kinds there are fewer than asked for.
+``request_position`` and so on draw requests of one category, each for a picture of its own."""
 
 WHICH_ORDER = (
     "(Which|which) (request|order) turns the first picture into the second(| one)?",
@@ -80,6 +82,9 @@ def sample_documents(
     for _ in range(numbers["request"] - 1):
         again = edit.target if edit is not None and chance(rng, 0.6) else scene
         documents.append(request_document(album, wording.request(rng, request_for(rng, again, split))))
+    for category in CATEGORIES:
+        for _ in range(numbers[f"request_{category}"]):
+            documents.append(request_document(album, wording.request(rng, sample_request(rng, category, split))))
     edits = [] if edit is None else [edit]
     for number in range(numbers["edit"]):
         other = sample_edit(rng, scene, split) if number else edit

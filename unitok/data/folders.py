@@ -1,15 +1,17 @@
-"""A user's own files to train a codec on: which of a folder are held out, and excerpts of them."""
+"""A user's own files to train a codec on: which of a folder are held out, excerpts of them, and batches of these."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import lightning as L
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
+from torch.utils.data import DataLoader, IterableDataset
 
+from unitok.data.interrupts import leave_interrupts
 from unitok_tokenizers.errors import InputError
 
 
@@ -66,3 +68,53 @@ class FileExcerpts(IterableDataset[Tensor]):
         rng = np.random.default_rng([int(torch.initial_seed()) % 2**63, self.done])
         while True:
             yield self.excerpt(self.files[int(rng.integers(len(self.files)))], rng.random(2))
+
+
+class FolderExcerpts(L.LightningDataModule):
+    """Batches of excerpts: random ones to train on, and the middle of each file that is held out.
+
+    Args:
+        folder: Where the files are, also in subfolders.
+        kind: What they are, for errors ("pictures").
+        suffixes: Of the files that count, in lower case.
+        excerpts: Make one of a file for training, and for validation; see `FileExcerpts`.
+        batch_size: Excerpts a step.
+        validation_share: Share of the files, at least one, that is held out.
+        num_workers: Processes that read files.
+        seed: Of the split.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        kind: str,
+        suffixes: tuple[str, ...],
+        excerpts: tuple[Callable[[Path, np.ndarray], Tensor], Callable[[Path, np.ndarray], Tensor]],
+        batch_size: int,
+        validation_share: float,
+        num_workers: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.folder, self.kind, self.suffixes, self.excerpts = Path(folder), kind, suffixes, excerpts
+        self.batch_size, self.validation_share, self.num_workers = batch_size, validation_share, num_workers
+        self.seed = seed
+        self.train_files: list[Path] = []
+        self.validation_files: list[Path] = []
+
+    def setup(self, stage: str) -> None:
+        self.train_files, self.validation_files = split_folder(
+            self.folder, self.suffixes, self.kind, self.validation_share, self.seed
+        )
+
+    def train_dataloader(self) -> DataLoader[Tensor]:
+        done = self.trainer.global_step if self.trainer else 0  # a run that goes on sees other excerpts
+        excerpts = FileExcerpts(self.train_files, self.excerpts[0], endless=True, done=done)
+        workers = self.num_workers
+        return DataLoader(excerpts, self.batch_size, num_workers=workers, worker_init_fn=leave_interrupts)
+
+    def val_dataloader(self) -> DataLoader[Tensor]:
+        return DataLoader(FileExcerpts(self.validation_files, self.excerpts[1], endless=False), self.batch_size)
+
+    def test_dataloader(self) -> DataLoader[Tensor]:
+        return self.val_dataloader()

@@ -15,8 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from unitok.data.drawing import draw_many
-from unitok.data.folders import FileExcerpts, split_folder
-from unitok.data.interrupts import leave_interrupts
+from unitok.data.folders import FolderExcerpts
 from unitok.data.pools import training_batches
 from unitok.data.textures import sample_texture
 from unitok.data.world.render import CANONICAL, Style, render
@@ -112,7 +111,7 @@ class WorldPictures(L.LightningDataModule):
         return self.val_dataloader()
 
 
-class FolderPictures(L.LightningDataModule):
+class FolderPictures(FolderExcerpts):
     """Random crops of a user's own pictures, found in a folder and its subfolders.
 
     Args:
@@ -133,29 +132,9 @@ class FolderPictures(L.LightningDataModule):
         num_workers: int = 0,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        self.folder, self.size, self.batch_size = Path(folder), size, batch_size
-        self.validation_share, self.num_workers, self.seed = validation_share, num_workers, seed
-        self.train_files: list[Path] = []
-        self.validation_files: list[Path] = []
-
-    def setup(self, stage: str) -> None:
-        self.train_files, self.validation_files = split_folder(
-            self.folder, SUFFIXES, "pictures", self.validation_share, self.seed
-        )
-
-    def train_dataloader(self) -> DataLoader[Tensor]:
-        done = self.trainer.global_step if self.trainer else 0  # a run that goes on sees other crops
-        crops = FileExcerpts(self.train_files, partial(crop, size=self.size), endless=True, done=done)
-        workers = self.num_workers
-        return DataLoader(crops, self.batch_size, num_workers=workers, worker_init_fn=leave_interrupts)
-
-    def val_dataloader(self) -> DataLoader[Tensor]:
-        crops = FileExcerpts(self.validation_files, partial(crop, size=self.size), endless=False)
-        return DataLoader(crops, self.batch_size)
-
-    def test_dataloader(self) -> DataLoader[Tensor]:
-        return self.val_dataloader()
+        cut = partial(crop, size=size)
+        super().__init__(folder, "pictures", SUFFIXES, (cut, cut), batch_size, validation_share, num_workers, seed)
+        self.size = size
 
 
 def crop(path: Path, where: np.ndarray, size: int) -> Tensor:

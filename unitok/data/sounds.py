@@ -16,8 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from unitok.data.folders import FileExcerpts, split_folder
-from unitok.data.interrupts import leave_interrupts
+from unitok.data.folders import FolderExcerpts
 from unitok.data.pools import training_batches
 from unitok_tokenizers.audio_io import load_excerpt
 from unitok_tokenizers.errors import InputError
@@ -60,7 +59,7 @@ def check_seconds(*lengths: float) -> None:
         raise InputError(f"data.seconds and data.validation_seconds must be above 0, got {min(lengths)}")
 
 
-class FolderSounds(L.LightningDataModule):
+class FolderSounds(FolderExcerpts):
     """Random pieces of a user's own sounds, found in a folder and its subfolders, whatever their rates and lengths.
 
     Args:
@@ -85,32 +84,11 @@ class FolderSounds(L.LightningDataModule):
         num_workers: int = 0,
         seed: int = 0,
     ) -> None:
-        super().__init__()
         check_seconds(seconds, validation_seconds)
-        self.folder, self.sample_rate, self.batch_size = Path(folder), sample_rate, batch_size
-        self.seconds, self.validation_seconds = seconds, validation_seconds
-        self.validation_share, self.num_workers, self.seed = validation_share, num_workers, seed
-        self.train_files: list[Path] = []
-        self.validation_files: list[Path] = []
-
-    def setup(self, stage: str) -> None:
-        self.train_files, self.validation_files = split_folder(
-            self.folder, SUFFIXES, "sounds", self.validation_share, self.seed
-        )
-
-    def train_dataloader(self) -> DataLoader[Tensor]:
-        done = self.trainer.global_step if self.trainer else 0  # a run that goes on sees other pieces
-        cut = partial(piece, sample_rate=self.sample_rate, seconds=self.seconds)
-        pieces = FileExcerpts(self.train_files, cut, endless=True, done=done)
-        workers = self.num_workers
-        return DataLoader(pieces, self.batch_size, num_workers=workers, worker_init_fn=leave_interrupts)
-
-    def val_dataloader(self) -> DataLoader[Tensor]:
-        cut = partial(piece, sample_rate=self.sample_rate, seconds=self.validation_seconds)
-        return DataLoader(FileExcerpts(self.validation_files, cut, endless=False), self.batch_size)
-
-    def test_dataloader(self) -> DataLoader[Tensor]:
-        return self.val_dataloader()
+        cut = partial(piece, sample_rate=sample_rate)
+        cuts = partial(cut, seconds=seconds), partial(cut, seconds=validation_seconds)
+        super().__init__(folder, "sounds", SUFFIXES, cuts, batch_size, validation_share, num_workers, seed)
+        self.sample_rate, self.seconds, self.validation_seconds = sample_rate, seconds, validation_seconds
 
 
 def piece(path: Path, where: np.ndarray, sample_rate: int, seconds: float) -> Tensor:

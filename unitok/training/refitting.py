@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-import shutil
 import sys
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +20,7 @@ from unitok.data.drawing import draw_many
 from unitok.data.pictures import FolderPictures, PicturePool, scene_picture, texture
 from unitok.data.tokenizing import codec_folder
 from unitok.evaluation.metrics import usage
+from unitok.replacing import in_place_of
 from unitok.training.code_moves import Cells, cells_of, check_moves, moved
 from unitok_detokenizers.image import ImageDetokenizer
 from unitok_tokenizers.errors import InputError
@@ -108,28 +106,14 @@ def refit(codec: str | Path, output: Path, counts: Sequence[int], source: Source
         raise InputError(
             f"--count {count}: pictures of {size} pixels have more cells than can be drawn from; give {most}"
         )
-    output = output.absolute()
-    fresh = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}.new")  # put into place by renaming
-    with _writing(output):
-        fresh.mkdir(parents=True)
     try:
-        report = _refit(tokenizer, detokenizer, counts, source)
-        with _writing(output):
+        with in_place_of(output, lambda _: True) as fresh:
+            report = _refit(tokenizer, detokenizer, counts, source)
             tokenizer.save_pretrained(fresh / TOKENIZER)
             detokenizer.save_pretrained(fresh / DETOKENIZER)
-            fresh.rename(output)
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
-    return report
-
-
-@contextmanager
-def _writing(output: Path) -> Iterator[None]:
-    try:
-        yield
     except OSError as error:
         raise InputError(f"{output} cannot be written: {error.strerror or error}; name another folder") from error
+    return report
 
 
 def _codec(name: str | Path) -> tuple[ImageTokenizer, ImageDetokenizer]:

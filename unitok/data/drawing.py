@@ -15,6 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 import numpy as np
 from tqdm import tqdm
 
+from unitok.data.interrupts import end_on_interrupt, starting_processes
 from unitok_tokenizers.errors import InputError
 
 TOGETHER = 512
@@ -57,9 +58,12 @@ def draw_many(draw: Draw, count: int, seed: Sequence[int], label: str) -> tuple[
                 keep(start, _drawn(job))
             return tuple(whole)
         context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
-        with ProcessPoolExecutor(min(os.cpu_count() or 1, len(jobs)), context) as pool:
+        processes = min(os.cpu_count() or 1, len(jobs))
+        with ProcessPoolExecutor(processes, context, end_on_interrupt) as pool:
             try:
-                for start, parts in zip(starts, pool.map(_drawn, jobs), strict=True):
+                with starting_processes():
+                    drawn = pool.map(_drawn, jobs)
+                for start, parts in zip(starts, drawn, strict=True):
                     keep(start, parts)
             except BrokenProcessPool as error:
                 raise InputError(f"{label}: a process ended unexpectedly; draw fewer if memory ran out") from error

@@ -1,11 +1,33 @@
-"""Ctrl-C in processes that read data for a training."""
+"""Ctrl-C in processes that work for another one: it reaches them too, but what is stopped is for the first to say."""
 
 from __future__ import annotations
 
+import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def leave_interrupts(worker: int) -> None:
-    """A data loader's ``worker_init_fn``: Ctrl-C reaches its process too, but what is stopped then is for the main
-    process."""
+    """A data loader's ``worker_init_fn``: its process does not mind Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def starting_processes() -> Iterator[None]:
+    """Processes that are started in the block mind Ctrl-C once they call `end_on_interrupt`, and not before.
+
+    While they import what they need, Python would answer it with a traceback for each. Here it waits for the end of the
+    block.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which they inherit
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_on_interrupt() -> None:
+    """Ctrl-C ends this process at once and without a word, also one from before this call."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -30,6 +30,7 @@ from unitok.checks import refuse_existing
 from unitok.components import COMPONENTS
 from unitok.data.documents import OnError, line_blocks, read_documents
 from unitok.data.encoding import encode_lines
+from unitok.data.interrupts import end_on_interrupt, starting_processes
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, merge_caches, vocabulary_hash
 from unitok.data.work_folder import work_folder
 from unitok.data.world.mixture import world_documents
@@ -249,6 +250,7 @@ _worker_processor: Processor | None = None  # of this worker process
 
 def _start_worker(folder: str | Path, image_size: int | None) -> None:
     global _worker_processor
+    end_on_interrupt()
     torch.set_num_threads(1)  # the workers are the parallelism
     _worker_processor = load_processor(folder, image_size)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -377,7 +379,8 @@ def _run_workers(
 ) -> None:
     context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
     with ProcessPoolExecutor(workers, context, _start_worker, start) as pool:
-        futures = [pool.submit(_work, *job) for job in jobs]
+        with starting_processes():
+            futures = [pool.submit(_work, *job) for job in jobs]
         try:
             for future in as_completed(futures):
                 future.result()

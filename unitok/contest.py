@@ -4,7 +4,8 @@ One decoder both makes and understands, so it can check what it made:
 
 - a picture by how likely the decoder finds it, without guidance, behind its prompt, or its prompts together;
 - words about a picture by how likely they make the picture, as in a noisy channel (Brown et al. 1993), where they tell
-  more of it than nothing does: answers to questions do not, and the first of them stays;
+  more of it than nothing does: answers to questions do not, and are weighed behind the picture and behind the picture
+  drawn again, together; where it is not drawn again the first of them stays;
 - words about a sound by how likely they are over all times that it is heard;
 - a sound by the words that are heard in it: those that were to be read aloud; or words that tell the picture; or what
   most candidates say (self-consistency, Wang et al. 2022).
@@ -46,6 +47,8 @@ class Rival:
         comparable: Whether it is of the first one's kind.
         heard: What is heard in it, of a sound that is compared.
         own: How likely it is behind its prompt, or behind all of them together, of others, once that is known.
+        again: How likely it is behind its prompt with the picture drawn again, once that is known.
+        count: As many candidates are just this.
         telling: How likely its words make the picture, once that is known and where it can be asked.
     """
 
@@ -54,7 +57,9 @@ class Rival:
     comparable: bool = False
     heard: Transcript | None = None
     own: float | None = None
+    again: float | None = None
     telling: float | None = None
+    count: int = 1
 
     @property
     def words(self) -> str:
@@ -95,12 +100,15 @@ class Contest:
         self.nothing: float | None = None
         self._processor, self._engine = processor, engine
         self._all: list[Rival] = []
+        self._redrawn: Tensor | None = None
         self._picture = only_picture(processor, row.prompt)
 
     def add(self, answer: Tensor) -> None:
         """Takes in a candidate, int64 ``[S]``."""
-        if any(torch.equal(answer, rival.answer) for rival in self._all):
-            return
+        for rival in self._all:
+            if torch.equal(answer, rival.answer):
+                rival.count += 1
+                return
         rival = Rival(answer, self._processor.parse_turn(answer))
         self._all.append(rival)
         rival.comparable = _kind(rival.turn) == self._kind and (
@@ -142,7 +150,7 @@ class Contest:
         """
         if not self.by_ear:
             return True
-        heard, passage = [split(rival.words) for rival in self.rivals], self._passage
+        heard, passage = [split(rival.words) for rival in self.rivals for _ in range(rival.count)], self._passage
         if not passage or self._asked[-len(passage) :] != passage:
             return False
         return heard.count(passage) >= EXACT or (len(heard) > EXACT and heard.count(heard[0]) == len(heard))
@@ -170,7 +178,7 @@ class Contest:
         assert self._picture is not None
         start = self.row.prompt.tolist().index(self._processor.vocabulary.boi)
         prompt = torch.cat([self.row.prompt[:start], picture, self.row.prompt[start + len(self._picture) :]])
-        self._picture, self.nothing = picture, None
+        self._picture, self._redrawn, self.nothing = picture, prompt, None
         for rival in self._all:
             rival.telling = None
         return prompt
@@ -183,6 +191,9 @@ class Contest:
         if not self.by_ear:
             fresh = [rival for rival in self.rivals if rival.own is None]
             questions += [_Question(prompt, one.answer, one, "own") for one in fresh for prompt in self._prompts]
+            if self._redrawn is not None:
+                fresh = [rival for rival in self.rivals if rival.again is None]
+                questions += [_Question(self._redrawn, one.answer, one, "again") for one in fresh]
         if not self._tells or self._picture is None:
             return questions
         if self.nothing is None:
@@ -202,7 +213,7 @@ class Contest:
         if self.by_ear:
             scores = self._by_hearing()
         elif self._kind == () and len(self._prompts) == 1:
-            scores = self._telling
+            scores = self._telling or self._behind_both
         else:
             scores = [(0.0, rival.clear) for rival in self.rivals]
         return self.rivals[max(range(len(scores)), key=lambda place: scores[place]) if scores else 0].answer
@@ -227,6 +238,11 @@ class Contest:
         return [(float(one > 0), rival.clear + one) for rival, one in zip(self.rivals, told, strict=True)]
 
     @property
+    def _behind_both(self) -> list[tuple[float, float]]:
+        """How likely words are behind a picture and that picture drawn again; empty where it was not."""
+        return [] if self._redrawn is None else [(0.0, one.clear + (one.again or 0.0)) for one in self.rivals]
+
+    @property
     def _passage(self) -> list[str]:
         """What was to be read aloud; empty when nothing was."""
         if not self.by_ear or len(self.rivals) < 2:
@@ -245,8 +261,10 @@ class Contest:
             return [(_ratio(wanted, words), rival.clear) for words, rival in zip(heard, self.rivals, strict=True)]
         if telling := self._telling:
             return telling
-        votes = Counter(tuple(words) for words in heard if words)
-        if max(votes.values(), default=1) == 1:
+        votes: Counter[tuple[str, ...]] = Counter()
+        for words, rival in zip(heard, self.rivals, strict=True):
+            votes[tuple(words)] += rival.count if words else 0
+        if max(votes.values()) < 2:
             return []
         return [(float(votes[tuple(words)]), rival.clear) for words, rival in zip(heard, self.rivals, strict=True)]
 

@@ -119,6 +119,7 @@ def evaluate(argv: Sequence[str]) -> None:
     model = UniTok.from_pretrained(options.model, options.device, adapter=options.adapter)
     setup = Setup(model, options.model, options.samples, options.seed, options.batch_size, adapter=options.adapter)
     about = {"model": options.model, "device": str(model.device), "samples": options.samples, "seed": options.seed}
+    about |= {"adapter": str(options.adapter)} if options.adapter else {}
     about |= {"unitok": version("unitok-multimodal"), "sampling": model.sampling.to_dict(), "seconds": {}}
     report = Report(options.output, about)
     for name, measure in MEASURES.items():

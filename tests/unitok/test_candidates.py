@@ -246,12 +246,16 @@ class Ear:
         return [SimpleNamespace(words=words, likelihood=likelihood) for words, likelihood in heard]
 
 
+def a_sound(model: UniTok, number: int) -> Tensor:
+    """An answer of one frame that begins with this code."""
+    span = model.processor.audio_span(torch.tensor([[number], [0]]))
+    return torch.cat([span, torch.tensor([model.processor.vocabulary.eot])])
+
+
 def best_of_sounds(model: UniTok, monkeypatch: pytest.MonkeyPatch, asked: str, heard: list[tuple[str, float]]) -> int:
     """Which of as many sounds is given, when this is heard in them."""
-    vocabulary, processor = model.processor.vocabulary, model.processor
     monkeypatch.setattr(contest, "transcribe", Ear(dict(enumerate(heard))))
-    end = torch.tensor([vocabulary.eot])
-    sounds = [torch.cat([processor.audio_span(torch.tensor([[number], [0]])), end]) for number in range(len(heard))]
+    sounds = [a_sound(model, number) for number in range(len(heard))]
     best = chosen(model, rows_of(model, [Document.user(asked)])[0], sounds)
     return next(number for number, sound in enumerate(sounds) if torch.equal(sound, best))
 
@@ -275,6 +279,16 @@ def test_a_sound_says_what_is_wanted(
     sound_model: UniTok, monkeypatch: pytest.MonkeyPatch, asked: str, heard: list[tuple[str, float]], best: int
 ) -> None:
     assert best_of_sounds(sound_model, monkeypatch, asked, heard) == best
+
+
+def test_equal_sounds_are_as_many_votes(sound_model: UniTok, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = {0: ("five", -1.0), 1: ("six", -3.0), 2: ("six", -2.0)}
+    monkeypatch.setattr(contest, "transcribe", Ear(heard))
+    (row,) = rows_of(sound_model, [Document.user("what is three and two")])
+    for drawn, best in (((0, 1, 2), 2), ((0, 1, 0, 2, 0), 0), ((0, 0, 1), 0)):
+        assert torch.equal(
+            chosen(sound_model, row, [a_sound(sound_model, one) for one in drawn]), a_sound(sound_model, best)
+        )
 
 
 def test_a_sound_is_heard_a_part_of_a_frame_later(sound_model: UniTok) -> None:

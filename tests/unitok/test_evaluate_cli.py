@@ -18,7 +18,7 @@ from unitok.data.world.scene import Scene
 from unitok.document import Audio, Document, Image, Text, Turn
 from unitok.engine.sampling import Sampling
 from unitok.evaluation import captions, conversations, edits, pictures, questions, report, suite
-from unitok.evaluation.cases import Case, Task, answer, judge
+from unitok.evaluation.cases import Case, Task, answer, draw_seed, judge
 from unitok.evaluation.figures import Figure
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.report import Report
@@ -150,7 +150,7 @@ def test_what_is_asked_in_a_conversation_does_not_depend_on_the_others(
             cases = []
             for place, task in enumerate(tasks):
                 number = place if task.number is None else task.number
-                found[name, number] = task.asked, setup.draw_seed(name, number)
+                found[name, number] = task.asked, draw_seed(setup, name, replace(task, number=number))
                 turn = answered("no" if number in bad else task.wanted)
                 cases.append(judge(replace(task, number=number), turn))
             return cases
@@ -172,11 +172,32 @@ def test_answers_are_drawn_by_the_number_of_their_task(setup: Setup, monkeypatch
         return [document.reply("no") for document in documents]
 
     monkeypatch.setattr(setup.model, "generate", generate)
-    some = questions.tasks(setup, "train", 1)[:3]
+    some = questions.tasks(setup, "train", 3)[:3]
     tasks = [replace(task, number=number) for number, task in zip((7, None, 2), some, strict=True)]
     cases = answer(replace(setup, batch_size=2), "some", tasks)
     assert [case.task.number for case in cases] == [7, 1, 2]
-    assert seeds == [setup.draw_seed("some", number) for number in (7, 1, 2)]
+    (category,) = {task.tags[0] for task in tasks}
+    assert seeds == [setup.draw_seed(f"some, {category}", number) for number in (7, 1, 2)]
+
+
+def test_answers_do_not_depend_on_the_number_of_samples(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first questions of each category are the same ones, and drawn alike, when there are more of each."""
+
+    def drawn(count: int) -> dict[str, int]:
+        seeds: list[int] = []
+
+        def generate(documents: list[Document], seed: list[int], **_: object) -> list[Document]:
+            seeds.extend(seed)
+            return [document.reply("no") for document in documents]
+
+        monkeypatch.setattr(setup.model, "generate", generate)
+        cases = answer(setup, "some", questions.tasks(setup, "train", count))
+        return {repr((case.task.asked, case.task.tags)): one for case, one in zip(cases, seeds, strict=True)}
+
+    few, many = drawn(1), drawn(3)
+    assert (
+        len(few) == len(questions.CATEGORIES) and few.items() <= many.items() and len(set(many.values())) == len(many)
+    )
 
 
 def test_two_reports_of_one_folder_do_not_meet(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from unitok.data.world.sounds.events import EVENTS_OF_TEXT, sound_events
 from unitok.data.world.sounds.instruments import play, play_together
 from unitok.data.world.sounds.notes import CHORDS, NOTE_OF_NAME, is_held_out
 from unitok.data.world.sounds.signals import SAMPLE_RATE, Samples, as_audio, silence
-from unitok.data.world.sounds.spoken import sample_order, spoken_words
+from unitok.data.world.sounds.spoken import spoken_words
 from unitok.data.world.sounds.voices import ASSISTANT, Voice
 from unitok.document import Audio, Document, Image, Text, Turn
 from unitok.engine.sampling import Sampling
@@ -35,16 +35,19 @@ from unitok.evaluation import (
     later_turns,
     listening,
     melodies,
+    needs,
     sound_setup,
     speaking,
     spoken,
     spoken_conversations,
+    suite,
 )
 from unitok.evaluation.cases import Case, Task, judge
+from unitok.evaluation.figures import Figure
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.report import Report
 from unitok.evaluation.setup import Setup
-from unitok.evaluation.sound_setup import case_error_rate, error_rate, heard_words, with_sounds
+from unitok.evaluation.sound_setup import case_error_rate, error_rate, heard_words
 from unitok.evaluation.speech_oracle import SpeechOracle
 from unitok.model import UniTok
 from unitok_tokenizers.audio_io import load_audio, resample
@@ -90,9 +93,9 @@ def takes(task: Task, words: str) -> bool:
 
 def speech_tasks(setup: Setup) -> list[Task]:
     return [
-        *listening.tasks(setup, "heldout", "heldout", 4),
-        *listening.tasks(setup, "train", "train", 3),
-        *listening.tasks(setup, "train", "heldout", 3, sample_order),
+        *listening.tasks(setup, "held-out sentences and voices", 4),
+        *listening.tasks(setup, "known voices", 3),
+        *listening.tasks(setup, "orders to change a picture, held-out voices", 3),
         *speaking.tasks(setup, "heldout", 4),
         *speaking.counting_tasks(setup, 3),
         *spoken.caption_tasks(setup, "train", 3),
@@ -122,7 +125,7 @@ def test_tasks_of_speech_accept_the_right_words_and_no_others(setup: Setup, said
 
 def test_users_of_tasks_speak_in_held_out_voices(setup: Setup, said: list[tuple[str, Voice]]) -> None:
     for tasks in (
-        lambda: listening.tasks(setup, "train", "heldout", 5),
+        lambda: listening.tasks(setup, "held-out voices", 5),
         lambda: speaking.counting_tasks(setup, 3),
         lambda: spoken.request_tasks(setup, "train", 1, spoken=True),
         lambda: spoken.question_tasks(setup, 3, aloud=True),
@@ -131,7 +134,7 @@ def test_users_of_tasks_speak_in_held_out_voices(setup: Setup, said: list[tuple[
         found = tasks()
         assert len(said) == len(found) and all(voice.held_out for _, voice in said)
     said.clear()
-    listening.tasks(setup, "train", "train", 5)
+    listening.tasks(setup, "known voices", 5)
     assert not any(voice.held_out for _, voice in said) and ASSISTANT not in [voice for _, voice in said]
 
 
@@ -250,20 +253,52 @@ def test_sounds_of_other_rates_and_channels_are_heard() -> None:
         assert judge(task, Turn((Audio(resample(both, SAMPLE_RATE, rate), rate),), "assistant")).right
 
 
-@pytest.mark.parametrize("section", [listening, speaking, spoken, spoken_conversations, melodies, events])
-def test_models_without_sounds_have_no_such_figures(section: Any, setup: Setup) -> None:
-    assert section.measure(setup) == Findings([])
+SOUND_SECTIONS = (
+    "audio_codec", "listening", "speaking", "spoken", "spoken_conversations", "melodies", "events", "later_turns",
+)  # fmt: skip
 
 
-def test_without_espeak_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("section", SOUND_SECTIONS)
+def test_models_without_sounds_have_no_such_figures(section: str, setup: Setup) -> None:
+    assert suite.SECTIONS[section](setup) == Findings(
+        [Figure(section, "everything", None, note="the model has no sounds")]
+    )
+
+
+def model_with(**halves: object) -> Any:
+    """A model with pictures and sounds, but for what is said to be None."""
+    parts = dict.fromkeys(("image_tokenizer", "image_detokenizer", "audio_tokenizer", "audio_detokenizer"), object())
+    vocabulary = SimpleNamespace(specs={"image": None, "audio": None})
+    return SimpleNamespace(has_refiner=False, processor=SimpleNamespace(vocabulary=vocabulary, **{**parts, **halves}))
+
+
+def test_what_a_model_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(needs, "check_speech", lambda: None)
+
+    def reasons(**halves: object) -> dict[str, str]:
+        found = {}
+        for name, (_, means) in suite.MEANS.items():
+            findings = needs.guarded(name, lambda _: Findings([]), means)(Setup(model_with(**halves), "model", 1))
+            found |= {figure.section: figure.note for figure in findings.figures if figure.value is None}
+        return found
+
+    assert reasons() == {"refiner": "the model has no refiner"}
+    unseen = reasons(image_detokenizer=None)
+    assert unseen["codec"] == unseen["edits"] == unseen["spoken"] == "the model has no image detokenizer"
+    unheard = reasons(audio_tokenizer=None, audio_detokenizer=None)
+    assert unheard["melodies"] == "the model has no audio tokenizer and no audio detokenizer" and "edits" not in unheard
+
+
+def test_without_espeak_what_is_said_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
-    speaking_model: Any = SimpleNamespace(processor=SimpleNamespace(vocabulary=SimpleNamespace(specs={"audio": None})))
-    (figure,) = listening.measure(Setup(speaking_model, "model", samples=1)).figures
+    setup = Setup(model_with(), "model", samples=1)
+    (figure,) = suite.SECTIONS["listening"](setup).figures
     assert figure.value is None and "apt-get install espeak-ng" in figure.note
-    calls = []
-    monkeypatch.setattr(sound_setup, "check_speech", lambda: None)
-    with_sounds("x")(lambda setup: calls.append(setup) or Findings([]))(Setup(speaking_model, "model", samples=1))
-    assert len(calls) == 1
+    without = {name for name, (_, means) in suite.MEANS.items() if needs.speech in means}
+    assert without == set(SOUND_SECTIONS) - {"melodies", "events"}
+    calls: list[Setup] = []
+    needs.guarded("events", lambda setup: calls.append(setup) or Findings([]), (needs.sounds,))(setup)
+    assert calls == [setup]
 
 
 def test_spoken_captions_name_what_is_there(setup: Setup, said: list) -> None:

@@ -32,12 +32,11 @@ from unitok.evaluation.findings import Findings
 from unitok.evaluation.melody_oracle import read_melody
 from unitok.evaluation.metrics import perplexity, usage
 from unitok.evaluation.setup import Setup
-from unitok.evaluation.sound_setup import error_rate, hear, heard_words, with_sounds
+from unitok.evaluation.sound_setup import error_rate, hear, heard_words
 from unitok.sounds import samples_at
 from unitok.viz import spectrogram
 from unitok_detokenizers.audio import AudioDetokenizer
 from unitok_tokenizers import CodebookSpec, Detokenizer, Tokenizer
-from unitok_tokenizers.errors import InputError
 
 SECTION = "audio_codec"
 STOI_TARGET, USAGE_TARGET = 0.88, 90.0
@@ -53,8 +52,7 @@ class AudioCodec(NamedTuple):
     @staticmethod
     def of(setup: Setup) -> AudioCodec:
         processor = setup.model.processor
-        if processor.audio_tokenizer is None or processor.audio_detokenizer is None:
-            raise InputError("the model has no audio codec to measure; leave out audio_codec with --only")
+        assert processor.audio_tokenizer is not None and processor.audio_detokenizer is not None
         return AudioCodec(processor.audio_tokenizer, processor.audio_detokenizer, setup.model.device)
 
     def through(self, sound: Audio) -> tuple[Tensor, Tensor, Tensor]:
@@ -78,7 +76,6 @@ class Through(NamedTuple):
     other: Tensor
 
 
-@with_sounds(SECTION)
 def measure(setup: Setup) -> Findings:
     """How near speech comes, whether the oracles still hear the same words and notes, and how codes are used."""
     codec = AudioCodec.of(setup)

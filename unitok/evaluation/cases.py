@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -34,7 +35,8 @@ class Task:
         wanted: One right answer: a scene when a picture is wanted, or words, which are heard when a sound is wanted.
         accepts: Whether an answer is right, given the scene that its picture shows, or its words.
         hear: Reads words from the answer's sound ``[N]`` at 16 kHz; given where a sound is wanted.
-        number: Decides the draw of the answer; None: its place among the tasks that are answered with it.
+        number: Decides, with the first tag, how the answer is drawn; None: its place among the tasks of that tag that
+            are answered with it.
     """
 
     document: Document
@@ -109,20 +111,18 @@ def answer(setup: Setup, name: str, tasks: Sequence[Task]) -> list[Case]:
     cases: list[Case] = []
     if not tasks:
         return []
+    tasks = _numbered(tasks)
     # Where it is inside another bar, it does not stay.
     with tqdm(total=len(tasks), desc=name, bar_format=_BAR, file=sys.stderr, leave=None) as bar:
         for start in range(0, len(tasks), setup.batch_size):
-            batch = [
-                task if task.number is not None else replace(task, number=place)
-                for place, task in enumerate(tasks[start : start + setup.batch_size], start)
-            ]
+            batch = tasks[start : start + setup.batch_size]
 
             def progress(done: int, total: int, start: int = start, size: int = len(batch)) -> None:
                 bar.update(start + size * done / max(total, 1) - bar.n)
 
             documents = setup.model.generate(
                 [task.document for task in batch],
-                seed=[setup.draw_seed(name, task.number) for task in batch if task.number is not None],
+                seed=[draw_seed(setup, name, task) for task in batch],
                 batch_size=setup.batch_size,
                 progress=progress,
             )
@@ -131,6 +131,23 @@ def answer(setup: Setup, name: str, tasks: Sequence[Task]) -> list[Case]:
                 cases.append(judge(replace(task, document=Document(tuple(asked))), turn))
             bar.update(len(cases) - bar.n)
     return cases
+
+
+def draw_seed(setup: Setup, name: str, task: Task) -> int:
+    """What a numbered task, of those that are answered under this name, is answered with."""
+    assert task.number is not None
+    return setup.draw_seed(", ".join((name, *task.tags[:1])), task.number)
+
+
+def _numbered(tasks: Sequence[Task]) -> list[Task]:
+    """Tasks with the numbers that they lack: an answer is the same however many there are of each tag."""
+    places: Counter[tuple[str, ...]] = Counter()
+    found = []
+    for task in tasks:
+        tag = task.tags[:1]
+        found.append(task if task.number is not None else replace(task, number=places[tag]))
+        places[tag] += 1
+    return found
 
 
 def shares_by_tag(section: str, cases: Sequence[Case], targets: dict[str, float] | None = None) -> list[Figure]:

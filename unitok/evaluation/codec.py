@@ -24,7 +24,6 @@ from unitok.evaluation.metrics import perplexity, psnr, ssim, usage
 from unitok.evaluation.oracle import moved, read, same_scene
 from unitok.evaluation.setup import Setup
 from unitok_tokenizers import Detokenizer, Tokenizer
-from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image_io import to_pil, to_tensor
 
 SCENES = 5
@@ -46,10 +45,7 @@ class Codec(NamedTuple):
     @staticmethod
     def of(setup: Setup) -> Codec:
         processor = setup.model.processor
-        if processor.image_tokenizer is None or processor.image_detokenizer is None:
-            raise InputError(
-                "the model has no image codec to measure; leave out codec, photographs and other_pictures with --only"
-            )
+        assert processor.image_tokenizer is not None and processor.image_detokenizer is not None
         return Codec(processor.image_tokenizer, processor.image_detokenizer, setup.model.device)
 
     def through(self, pictures: Tensor) -> tuple[Tensor, Tensor]:

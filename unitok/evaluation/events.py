@@ -13,7 +13,6 @@ from unitok.evaluation.event_oracle import read_events
 from unitok.evaluation.figures import share
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.setup import Setup
-from unitok.evaluation.sound_setup import with_sounds
 from unitok.evaluation.words import is_one_of
 
 SHARE = 0.5
@@ -41,7 +40,6 @@ def _hear(samples: np.ndarray) -> str:
 ROWS = {"what sound, and how many": asking_task, "sounds made as told": making_task}
 
 
-@with_sounds("events")
 def measure(setup: Setup) -> Findings:
     """The share of right answers of each kind."""
     figures, found = [], []

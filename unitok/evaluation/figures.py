@@ -18,11 +18,11 @@ class Figure:
         section: The part of the evaluation that measured it.
         name: What it is.
         value: The number in ``unit``, or None when it could not be measured; ``note`` then says why.
-        unit: ``"%"``, ``"dB"``, ``"s"``, or nothing.
+        unit: ``"%"``, ``"points"`` (differences of percent), ``"dB"``, ``"s"``, ``"x"`` (ratios), or nothing.
         target: What was aimed at, in ``unit``; None for a figure that is only reported.
         lower_is_better: Whether the target is the most, and not the least, that is wanted.
         most: The most that is wanted where the target is the least; None where more is always better.
-        interval: The 95 % interval of a share, in ``unit``.
+        interval: The 95 % interval of a share, or the smallest and largest of several ratios, in ``unit``.
         count: How many samples it rests on.
         note: How to read it.
     """

@@ -20,7 +20,6 @@ from unitok.evaluation.cases import Task, answer, picture
 from unitok.evaluation.figures import share
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.setup import Setup
-from unitok.evaluation.sound_setup import with_sounds
 
 SECTION = "later_turns"
 SHARE = 0.25
@@ -41,7 +40,7 @@ def behind_melody(rng: np.random.Generator, setup: Setup) -> Document:
 
 
 def dictations(setup: Setup, count: int) -> list[Task]:
-    return listening.tasks(setup, "train", "heldout", count)
+    return listening.tasks(setup, "held-out voices", count)
 
 
 def melodies_to_play(setup: Setup, count: int) -> list[Task]:
@@ -53,7 +52,10 @@ def melodies_to_name(setup: Setup, count: int) -> list[Task]:
 
 
 def requests(setup: Setup, count: int) -> list[Task]:
-    return pictures.tasks(setup, "train", math.ceil(count / len(pictures.TARGETS)))[:count]
+    """Of all categories, which take turns."""
+    each = math.ceil(count / len(pictures.TARGETS))
+    tasks = pictures.tasks(setup, "train", each)
+    return [task for first in range(each) for task in tasks[first::each]][:count]
 
 
 def edits(setup: Setup, count: int) -> list[Task]:
@@ -84,7 +86,6 @@ def moved(task: Task, before: Document) -> Task:
     return replace(task, document=Document((*earlier, *before.turns, question)))
 
 
-@with_sounds(SECTION)
 def measure(setup: Setup) -> Findings:
     """The share of right answers of each kind, and to the same tasks as first turns."""
     figures, found = [], []

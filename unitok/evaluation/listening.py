@@ -16,7 +16,7 @@ from unitok.evaluation.cases import Task, answer
 from unitok.evaluation.figures import Figure, share
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.setup import Setup
-from unitok.evaluation.sound_setup import case_error_rate, heard_words, sentence, with_sounds
+from unitok.evaluation.sound_setup import case_error_rate, heard_words, sentence
 
 TARGET = 5.0
 Say = Callable[[np.random.Generator, str], str]
@@ -30,11 +30,12 @@ CONDITIONS: dict[str, tuple[str, str, Say]] = {
 """Splits of the sentences and of the voices, and what is said. The first condition has the target."""
 
 
-def tasks(setup: Setup, split: str, voices: str, count: int, say: Say = sentence) -> list[Task]:
-    """``count`` sentences of ``split``, each in a voice of its own."""
+def tasks(setup: Setup, condition: str, count: int) -> list[Task]:
+    """``count`` sentences of one of the conditions, each in a voice of its own."""
+    split, voices, say = CONDITIONS[condition]
     found = []
     for index in range(count):
-        rng = setup.rng(f"listening, {split}, {voices}", index)
+        rng = setup.rng(f"listening, {condition}", index)
         text = say(rng, split)
         parts = with_words(rng, users_speech(rng, text, voices), transcription_order(rng))
         wanted = plainly(text)
@@ -46,12 +47,11 @@ def _same_words(wanted: str, said: str) -> bool:
     return heard_words(said) == heard_words(wanted)
 
 
-@with_sounds("listening")
 def measure(setup: Setup) -> Findings:
     """Word error rates, and whole sentences."""
     figures, found = [], []
-    for name, (split, voices, say) in CONDITIONS.items():
-        cases = answer(setup, f"listening, {name}", tasks(setup, split, voices, setup.samples, say))
+    for name in CONDITIONS:
+        cases = answer(setup, f"listening, {name}", tasks(setup, name, setup.samples))
         target = None if found else TARGET
         errors = case_error_rate(cases)
         figures.append(Figure("listening", f"word error rate, {name}", errors, "%", target, True, count=len(cases)))

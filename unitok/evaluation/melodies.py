@@ -28,7 +28,6 @@ from unitok.evaluation.figures import share
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.melody_oracle import read_chord, read_melody
 from unitok.evaluation.setup import Setup
-from unitok.evaluation.sound_setup import with_sounds
 
 OTHER_SHARE = 0.5
 """Melodies that are not held out, chords, and melodies that go on, per sample."""
@@ -97,7 +96,6 @@ def _hear_chord(samples: np.ndarray) -> str:
     return chord.name if chord else ""
 
 
-@with_sounds("melodies")
 def measure(setup: Setup) -> Findings:
     """The share of right answers of each kind."""
     figures, found = [], []

@@ -36,8 +36,6 @@ HEADINGS = "from the codes", "bicubic", "refined", "truth"
 def measure(setup: Setup) -> Findings:
     """Refined pictures of held-out scenes beside bicubic enlargements of what the codec gives back; none without a
     refiner."""
-    if not setup.model.has_refiner:
-        return Findings([])
     from unitok_detokenizers.refiner import enlarge  # only here: slow to import
 
     codec, refiner = Codec.of(setup), setup.model.refiner

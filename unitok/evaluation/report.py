@@ -54,7 +54,7 @@ def _row(figure: Figure) -> tuple[str, ...]:
 def _value(figure: Figure) -> str:
     if figure.value is None:
         return "not measured"
-    digits = {"%": 1, "dB": 2, "s": 2}.get(figure.unit, 3)
+    digits = {"%": 1, "points": 1, "dB": 2, "s": 2}.get(figure.unit, 3)
     return f"{figure.value:.{digits}f} {figure.unit}".strip()
 
 
@@ -109,7 +109,7 @@ class Report:
         _write(self.path(".md"), self.markdown())
         cases = [case for case in findings.cases if case.media]
         self._save_sheet(f"{name}_examples", _spread(cases, MOST_EXAMPLES))
-        self._save_sheet(f"{name}_failures", [case for case in cases if not case.right][:MOST_FAILURES])
+        self._save_sheet(f"{name}_failures", _spread([case for case in cases if not case.right], MOST_FAILURES))
         if findings.pictures:
             self._save(name, rows_sheet(findings.pictures, headings=findings.headings, labels=findings.labels))
         self._save_sounds(name, findings.cases)
@@ -156,7 +156,7 @@ class Report:
 
 
 def _failures(cases: Iterable[Case]) -> list[dict[str, Any]]:
-    wrong = [case for case in cases if not case.right][:MOST_FAILURES]
+    wrong = _spread([case for case in cases if not case.right], MOST_FAILURES)
     return [{"asked": c.task.asked, "tags": c.task.tags, "wanted": c.wanted, "got": c.got} for c in wrong]
 
 

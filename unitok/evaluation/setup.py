@@ -25,7 +25,8 @@ class Setup:
     name: The model's name or folder, as the command line takes it.
     samples: How many of each kind of task are given.
     seed: Decides all tasks and all draws; a task depends on its own number alone, not on how many there are.
-    batch_size: Answers generated at once; results do not depend on it.
+    batch_size: Answers generated at once; they do not depend on it, but for which of several that are as likely as each
+        other to the last bits is given.
     stream: Not empty for tasks that are no evaluation's, such as those to train on: none of these is any of those.
     adapter: The folder of the adapter that was merged into the model, as the command line takes it.
     """

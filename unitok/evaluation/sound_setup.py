@@ -1,54 +1,20 @@
-"""What the sections about sounds share: what they need, and what words they compare."""
+"""What the sections about sounds share: what they say, and what words they compare."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from functools import cache, wraps
+from collections.abc import Collection, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from torchmetrics.functional.text import word_error_rate
 
-from unitok.data.world.sounds.speech import check_speech
 from unitok.data.world.sounds.spoken import names_held_out_pair, sample_text, spoken_words
 from unitok.evaluation.cases import Case
-from unitok.evaluation.figures import Figure
-from unitok.evaluation.findings import Findings
-from unitok.evaluation.setup import Setup
 from unitok.evaluation.speech_oracle import SpeechOracle, as_heard
-from unitok_tokenizers.errors import InputError
 
 SENTENCES = 700
 """Sentences that references are cut from: more take longer, and are hardly heard better."""
-
-Measure = Callable[[Setup], Findings]
-
-
-def has_sounds(setup: Setup) -> bool:
-    """Whether the model hears and makes sounds."""
-    return "audio" in setup.model.processor.vocabulary.specs
-
-
-def with_sounds(section: str) -> Callable[[Measure], Measure]:
-    """Decorates a section that needs a model with sounds, and espeak-ng.
-
-    It finds nothing for other models, and is not measured where espeak-ng is missing.
-    """
-
-    def decorate(measure: Measure) -> Measure:
-        @wraps(measure)
-        def guarded(setup: Setup) -> Findings:
-            if not has_sounds(setup):
-                return Findings([])
-            try:
-                check_speech()
-            except InputError as error:
-                return Findings([Figure(section, "everything", None, note=str(error))])
-            return measure(setup)
-
-        return guarded
-
-    return decorate
 
 
 def sentence(rng: np.random.Generator, split: str) -> str:

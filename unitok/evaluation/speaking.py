@@ -12,7 +12,7 @@ from unitok.evaluation.cases import Case, Task, answer
 from unitok.evaluation.figures import Figure, share
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.setup import Setup
-from unitok.evaluation.sound_setup import case_error_rate, hear, heard_words, sentence, with_sounds
+from unitok.evaluation.sound_setup import case_error_rate, hear, heard_words, sentence
 
 TARGET = 92.0
 SPLITS = {"held-out sentences": "heldout", "other sentences": "train"}
@@ -48,7 +48,6 @@ def spoken_task(document: Document, asked: str, text: str) -> Task:
     return Task(document, asked, (), plainly(text), lambda heard: heard_words(heard) == wanted, hear)
 
 
-@with_sounds("speaking")
 def measure(setup: Setup) -> Findings:
     """Words recognized (in percent, less words that are too many), and whole sentences."""
     figures: list[Figure] = []

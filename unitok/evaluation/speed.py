@@ -15,8 +15,8 @@ from tqdm import tqdm
 from unitok.document import Document
 from unitok.evaluation.figures import Figure
 from unitok.evaluation.findings import Findings
+from unitok.evaluation.needs import sounds
 from unitok.evaluation.setup import Setup
-from unitok.evaluation.sound_setup import has_sounds
 
 PROMPT = "a small red circle above a large blue square on a white background"
 SPOKEN_PROMPT = f"say: {PROMPT}"
@@ -32,13 +32,9 @@ TIME_LIMIT = 600
 
 
 def measure(setup: Setup) -> Findings:
-    """The seconds that one picture, a second of speech (of models that speak) and the first command take."""
-    speaks = has_sounds(setup)
-    with tqdm(total=(1 + speaks) * (ROUNDS + 1) + 1, desc="speed", unit="answer", file=sys.stderr) as bar:
-        figures = [_warm(setup, bar)]
-        if speaks:
-            figures.append(_spoken(setup, bar))
-        figures.append(_cold(setup))
+    """The seconds that one picture, a second of speech and the first command take."""
+    with tqdm(total=2 * (ROUNDS + 1) + 1, desc="speed", unit="answer", file=sys.stderr) as bar:
+        figures = [_warm(setup, bar), _spoken(setup, bar), _cold(setup)]
         bar.update()
     return Findings(figures)
 
@@ -60,9 +56,9 @@ def _warm(setup: Setup, bar: tqdm) -> Figure:
 def _spoken(setup: Setup, bar: tqdm) -> Figure:
     document = Document.user(SPOKEN_PROMPT)
     name = "a second of speech, warm, batch 1"
-    if setup.model.processor.audio_detokenizer is None:
+    if reason := sounds(setup):
         bar.update(ROUNDS + 1)
-        return Figure("speed", name, None, "s", SPOKEN_TARGET, True, note="no audio detokenizer")
+        return Figure("speed", name, None, "s", SPOKEN_TARGET, True, note=reason)
     ratios = []
     for index in range(ROUNDS + 1):
         started = time.perf_counter()

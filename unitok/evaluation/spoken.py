@@ -23,7 +23,7 @@ from unitok.evaluation.figures import Figure, share
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.pictures import TARGETS as CATEGORIES
 from unitok.evaluation.setup import Setup
-from unitok.evaluation.sound_setup import hear, heard_words, with_sounds
+from unitok.evaluation.sound_setup import hear, heard_words
 from unitok.evaluation.words import is_one_of
 
 MOST_LOST = 4.0
@@ -118,7 +118,6 @@ def is_heard_as(heard: str, right: tuple[str, ...]) -> bool:
     return is_one_of(heard, map(heard_words, right))
 
 
-@with_sounds("spoken")
 def measure(setup: Setup) -> Findings:
     """Spoken requests beside the same ones written, captions read aloud, and spoken questions."""
     figures, found = _requests(setup, "", "train", CATEGORY_SHARE, MOST_LOST)
@@ -142,9 +141,9 @@ def _requests(
     setup: Setup, name: str, split: str, part: float, most_lost: float | None = None
 ) -> tuple[list[Figure], list[Case]]:
     """Right pictures from spoken and from written requests, and the spoken cases."""
-    spoken, written = (
-        answer(setup, f"{manner} requests{name}", request_tasks(setup, split, setup.fewer(part), manner == "spoken"))
-        for manner in ("spoken", "written")
+    spoken, written = (  # the name decides the draws: the same ones, so that only hearing makes a difference
+        answer(setup, f"spoken requests{name}", request_tasks(setup, split, setup.fewer(part), aloud))
+        for aloud in (True, False)
     )
     by_ear, by_eye = ([case.right for case in cases] for cases in (spoken, written))
     lost = 100 * float(np.mean(by_eye) - np.mean(by_ear))

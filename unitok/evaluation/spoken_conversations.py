@@ -17,7 +17,6 @@ from unitok.evaluation.cases import Case, Task, answer
 from unitok.evaluation.figures import share
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.setup import Setup
-from unitok.evaluation.sound_setup import with_sounds
 from unitok.evaluation.spoken import hear_answer, is_heard_as, is_sayable
 
 SECTION = "spoken_conversations"
@@ -65,7 +64,6 @@ def typed(task: Task) -> Task:
     return replace(task, document=Document(task.document.turns[:-1]).ask(task.asked))
 
 
-@with_sounds(SECTION)
 def measure(setup: Setup) -> Findings:
     """The share of right answers in each turn after right ones, and of conversations right throughout; and the share of
     the same edits when they are typed."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from unitok.evaluation import (
     audio_codec,
     captions,
@@ -14,6 +12,7 @@ from unitok.evaluation import (
     later_turns,
     listening,
     melodies,
+    needs,
     other_pictures,
     pictures,
     questions,
@@ -23,29 +22,31 @@ from unitok.evaluation import (
     spoken,
     spoken_conversations,
 )
-from unitok.evaluation.findings import Findings
+from unitok.evaluation.needs import Means, Measure
 from unitok.evaluation.other_words import measure as other_words
-from unitok.evaluation.setup import Setup
 
-SECTIONS: dict[str, Callable[[Setup], Findings]] = {
-    "codec": codec.measure,
-    "photographs": codec.measure_photographs,
-    "pictures": pictures.measure,
-    "heldout": pictures.measure_held_out,
-    "questions": questions.measure,
-    "captions": captions.measure,
-    "edits": edits.measure,
-    "other_words": other_words.measure,
-    "other_pictures": other_pictures.measure,
-    "conversations": conversations.measure,
-    "refiner": refining.measure,
-    "audio_codec": audio_codec.measure,
-    "listening": listening.measure,
-    "speaking": speaking.measure,
-    "spoken": spoken.measure,
-    "spoken_conversations": spoken_conversations.measure,
-    "melodies": melodies.measure,
-    "events": events.measure,
-    "later_turns": later_turns.measure,
-    "speed": speed.measure,
+MEANS: dict[str, tuple[Measure, tuple[Means, ...]]] = {
+    "codec": (codec.measure, (needs.pictures,)),
+    "photographs": (codec.measure_photographs, (needs.pictures,)),
+    "pictures": (pictures.measure, (needs.pictures,)),
+    "heldout": (pictures.measure_held_out, (needs.pictures,)),
+    "questions": (questions.measure, (needs.pictures,)),
+    "captions": (captions.measure, (needs.pictures,)),
+    "edits": (edits.measure, (needs.pictures,)),
+    "other_words": (other_words.measure, (needs.pictures,)),
+    "other_pictures": (other_pictures.measure, (needs.pictures,)),
+    "conversations": (conversations.measure, (needs.pictures,)),
+    "refiner": (refining.measure, (needs.pictures, needs.refiner)),
+    "audio_codec": (audio_codec.measure, (needs.sounds, needs.speech)),
+    "listening": (listening.measure, (needs.sounds, needs.speech)),
+    "speaking": (speaking.measure, (needs.sounds, needs.speech)),
+    "spoken": (spoken.measure, (needs.pictures, needs.sounds, needs.speech)),
+    "spoken_conversations": (spoken_conversations.measure, (needs.pictures, needs.sounds, needs.speech)),
+    "melodies": (melodies.measure, (needs.sounds,)),
+    "events": (events.measure, (needs.sounds,)),
+    "later_turns": (later_turns.measure, (needs.pictures, needs.sounds, needs.speech)),
+    "speed": (speed.measure, (needs.pictures,)),
 }
+"""What measures each, and what that needs."""
+
+SECTIONS: dict[str, Measure] = {name: needs.guarded(name, measure, means) for name, (measure, means) in MEANS.items()}

@@ -186,13 +186,16 @@ class Chat:
         print(f"wrote {path}", file=sys.stderr)
 
     def load(self, path: Path) -> None:
-        """Goes on with the conversation of a file as `save` writes it, or of any in the chat-messages form."""
+        """Goes on with the conversation of a file as `save` writes it, or of any in the chat-messages form, bare or as
+        the `messages` of an object."""
         try:
             messages = json.loads(path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
         except (ValueError, RecursionError) as error:
             raise InputError(f"{path} is no conversation: {error}") from error
+        if isinstance(messages, dict) and "messages" in messages:
+            messages = messages["messages"]
         try:
             document = Document.from_messages(messages, path.parent)
         except InputError as error:

@@ -105,7 +105,7 @@ def load_for_vocabulary(
         if known < needed:
             raise InputError(f"{folder} knows {known} ids, the vocabulary has {needed}; train on this vocabulary")
         return decoder
-    if vocabulary.text_size > known or not torch.equal(vocabulary.text_ids, torch.arange(vocabulary.text_size)):
+    if vocabulary.text_size > known or vocabulary.text_ids.tolist() != list(range(vocabulary.text_size)):
         raise InputError(
             f"{folder} knows {known} ids, but the vocabulary has {vocabulary.text_size} of text; make the base with "
             "--text-tokenizer and this very folder"
@@ -188,7 +188,7 @@ def extend(decoder: PreTrainedModel, vocabulary: Vocabulary) -> None:
 def near_mean(rows: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:
     """``[count, D]``, new rows near the mean of rows ``[*, D]``."""
     known = rows.float()
-    noise = torch.randn(count, rows.shape[1], generator=generator)
+    noise = torch.randn(count, rows.shape[1], generator=generator, device=generator.device).to(known.device)
     return (known.mean(0) + NOISE * known.std(0) * noise).to(rows.dtype)
 
 

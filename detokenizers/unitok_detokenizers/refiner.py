@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -166,14 +167,27 @@ class RefinerPipeline(DiffusionPipeline):
         return scheduler.timesteps
 
 
+def _check_index(index: Path) -> None:
+    """A folder names the classes of its parts; some releases of diffusers would run code that lies beside them."""
+    try:
+        parts = {name: value for name, value in json.loads(index.read_text()).items() if not name.startswith("_")}
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"{index} cannot be read: {error}") from error
+    foreign = [name for name, value in parts.items() if not isinstance(value, list) or value[:1] != ["diffusers"]]
+    if foreign:
+        raise InputError(f"{index} is no refiner's: its {foreign[0]} is not one of diffusers")
+
+
 def load_refiner(folder: str | Path) -> RefinerPipeline:
     """Read a refiner's folder.
 
     Raises:
         InputError: It is no refiner's, or damaged.
     """
-    if not (Path(folder) / "model_index.json").is_file():
+    index = Path(folder) / "model_index.json"
+    if not index.is_file():
         raise InputError(f"{folder} is not a refiner's folder: it has no model_index.json")
+    _check_index(index)
     logging.disable_progress_bar()  # reading takes a moment
     try:
         pipeline: Any = RefinerPipeline.from_pretrained(str(folder), use_safetensors=True, local_files_only=True)

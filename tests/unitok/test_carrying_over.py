@@ -87,6 +87,10 @@ def test_a_trainer_may_make_what_is_new_on_another_device(trained: Path, grown: 
         other.configure_model()
     for one, two in zip(alone.parameters(), other.decoder.parameters(), strict=True):
         assert two.device.type == "cpu" and torch.equal(one, two)
+    frozen = DecoderModule(str(grown), init_from=str(trained), freeze=FreezeConfig(known_rows=True))
+    with torch.device("meta"):
+        frozen.configure_model()
+    assert all(torch.equal(*pair) for pair in zip(alone.parameters(), frozen.decoder.parameters(), strict=True))
 
 
 def test_the_same_words_and_codes_mean_the_same(trained: Path, grown: Path, tiny_processor: Processor) -> None:

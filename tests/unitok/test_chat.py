@@ -158,6 +158,14 @@ def test_a_conversation_that_was_saved_goes_on(talk, tmp_path: Path) -> None:
         assert one.text == other.text and [i.image for i in one.images] == [i.image for i in other.images]
 
 
+def test_a_conversation_may_be_the_messages_of_an_object(talk, tmp_path: Path) -> None:
+    messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
+    for name, value in (("bare", messages), ("object", {"messages": messages})):
+        (tmp_path / f"{name}.json").write_text(json.dumps(value))
+        chat, *_ = talk(f"/load {tmp_path}/{name}.json")
+        assert chat.document.to_messages() == Document.from_messages(messages, tmp_path).to_messages()
+
+
 def test_what_is_no_conversation_is_not_loaded(talk, tmp_path: Path) -> None:
     (tmp_path / "half.json").write_text('[{"role": "user"')
     (tmp_path / "asked.json").write_text('[{"role": "user", "content": "hi"}]')

@@ -201,7 +201,8 @@ def test_a_world_cache_depends_on_the_seed_alone_and_goes_on_after_a_stop(
     assert calls == [0, 1, 1, 2]  # the first shard was kept
     assert (parts.tokens == whole.tokens).all() and (parts.targets == whole.targets).all()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["parts", "whole"]
-    other = write_cache(WorldSource(50, seed=5, per_shard=20, image_size=16), checkpoint, tmp_path / "other", workers=0)
+    different = WorldSource(50, seed=5, per_shard=20, image_size=16)
+    other = write_cache(different, checkpoint, tmp_path / "other", workers=0)
     assert len(other.tokens) != len(whole.tokens) or (other.tokens != whole.tokens).any()
 
 
@@ -482,7 +483,7 @@ def test_a_users_documents_are_tokenized_once(
 
 
 def test_other_codes_and_other_sizes_are_not_taken_for_the_same(
-    checkpoint: Path, jsonl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    checkpoint: Path, jsonl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The vocabulary is the same where a codec was trained on, or pictures have another size."""
     shutil.copytree(checkpoint, tmp_path / "base")
@@ -504,6 +505,7 @@ def test_other_codes_and_other_sizes_are_not_taken_for_the_same(
     tokenizer.save_pretrained(tmp_path / "base" / "image_tokenizer")
     assert folder() not in found
     write_cache(source, tmp_path / "base", tmp_path / "world", workers=0)
+    assert "world.shards: 1 parts of an earlier run of something else are removed" in caplog.text
     check_tokenizers([TokenCache(tmp_path / "world")], tmp_path / "base")
     with pytest.raises(InputError, match=r"world was made with another image_tokenizer/model\.safetensors than"):
         check_tokenizers([TokenCache(tmp_path / "world")], checkpoint)

@@ -52,6 +52,17 @@ def test_a_crop_is_where_it_was_asked_for(folder: Path) -> None:
     assert torch.equal(left[1], right[1]) and float(left[1, 0].max()) == -1 and float(left[1, -1].min()) == 1
 
 
+def test_each_epoch_sees_other_crops(folder: Path) -> None:
+    data = FolderPictures(str(folder), size=8, batch_size=4)
+    data.setup("fit")
+    torch.manual_seed(0)
+    loader = data.train_dataloader()
+    first, second = (next(iter(loader)) for _ in range(2))
+    torch.manual_seed(0)
+    assert torch.equal(first, next(iter(data.train_dataloader())))
+    assert not torch.equal(first, second)
+
+
 def test_a_run_that_goes_on_sees_other_crops(folder: Path) -> None:
     torch.manual_seed(0)
     cut = partial(crop, size=8)

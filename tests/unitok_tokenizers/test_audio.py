@@ -88,6 +88,13 @@ def test_codes_of_a_batch_are_those_of_its_sounds_alone(pair: tuple[AudioTokeniz
     assert torch.allclose(detokenizer.decode(codes), alone, atol=1e-5)
 
 
+def test_autocast_changes_no_code(pair: tuple[AudioTokenizer, AudioDetokenizer]) -> None:
+    sounds = torch.rand(8, 1, 8000, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.autocast("cpu", torch.bfloat16):
+        codes = pair[0].encode(sounds)
+    assert torch.equal(codes, pair[0].encode(sounds))
+
+
 def test_wrong_shapes_are_refused(pair: tuple[AudioTokenizer, AudioDetokenizer]) -> None:
     tokenizer, detokenizer = pair
     for shape in ((1, 2, 320), (1, 320), (1, 1, 0)):

@@ -79,3 +79,12 @@ def test_codebooks_that_concatenate_search_and_give_back_their_own_part() -> Non
     for k, part in enumerate(x.chunk(2, dim=-1)):
         assert torch.equal(codes[:, k], (part @ codebook.vectors[k].T).argmax(-1))
         assert torch.equal(codebook.lookup(codes)[:, 4 * k : 4 * k + 4], codebook.vectors[k][codes[:, k]])
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_autocast_changes_no_code(metric: str) -> None:
+    book = filled(1, 512, 8, metric)
+    x = torch.randn(2000, 8, generator=torch.Generator().manual_seed(1))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = book.search(x)
+    assert torch.equal(found, book.search(x))

@@ -62,6 +62,13 @@ def test_codes_of_a_batch_are_those_of_its_pictures_alone(tokenizer: ImageTokeni
     assert torch.equal(together, torch.cat([tokenizer.encode(one[None]) for one in pictures]))
 
 
+def test_autocast_changes_no_code(tokenizer: ImageTokenizer) -> None:
+    pictures = torch.rand(20, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.autocast("cpu", torch.bfloat16):
+        codes = tokenizer.encode(pictures)
+    assert torch.equal(codes, tokenizer.encode(pictures))
+
+
 def test_a_code_depends_on_its_surroundings_only(tokenizer: ImageTokenizer) -> None:
     picture = torch.rand(1, 3, 128, 128) * 2 - 1
     changed = picture.clone()

@@ -142,7 +142,8 @@ class AudioTokenizer(HubComponent, nn.Module):
 
         The last frame is filled up with silence. A code depends on ``config.context`` samples around its frame.
         """
-        x = self.encoder(pad_to_frames(media, self.config.hop_length))
+        with torch.autocast(media.device.type, enabled=False):  # bf16 would find other codes for some sounds
+            x = self.encoder(pad_to_frames(media, self.config.hop_length))
         batch, channels, frames = x.shape
         codes = self.codebook.search(x.transpose(1, 2).reshape(-1, channels))
         return codes.view(batch, frames, -1).transpose(1, 2).contiguous()

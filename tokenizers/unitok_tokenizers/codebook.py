@@ -86,11 +86,14 @@ class Codebook(nn.Module):
 
     @torch.no_grad()
     def search(self, x: Tensor) -> Tensor:
-        """The nearest codes of ``x`` ``[n, C]`` as int64 ``[n, K]``; exact, in fp32.
+        """The nearest codes of ``x`` ``[n, C]`` as int64 ``[n, K]``; exact, in fp32, also under autocast.
 
         Where the codebooks concatenate, ``x`` is ``[n, K * C]``.
         """
-        x = x.float()
+        with torch.autocast(x.device.type, enabled=False):
+            return self._search(x.float())
+
+    def _search(self, x: Tensor) -> Tensor:
         if self.metric == "fsq":
             return self._fsq(x)[:, None]
         if self.combine == "concatenate":

@@ -123,7 +123,8 @@ class ImageTokenizer(HubComponent, nn.Module):
         """
         if media.ndim != 4 or media.shape[1] != 3:
             raise ValueError(f"pictures must be [B, 3, H, W], got {list(media.shape)}")
-        x = self.encoder(pad_to_multiple(media, self.config.downsample))
+        with torch.autocast(media.device.type, enabled=False):  # bf16 would find other codes for some pictures
+            x = self.encoder(pad_to_multiple(media, self.config.downsample))
         batch, channels, height, width = x.shape
         codes = self.codebook.search(x.permute(0, 2, 3, 1).reshape(-1, channels))
         return codes.view(batch, height, width, -1).permute(0, 3, 1, 2).contiguous()

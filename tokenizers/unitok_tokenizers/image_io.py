@@ -120,16 +120,18 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _wide_gray_to_rgb(image: Image.Image) -> Image.Image:
-    values = np.nan_to_num(np.asarray(image).astype(np.float64), nan=0.0)
+    values = np.asarray(image)
     if image.mode == "F":
-        gray = values * 255.0 if values.max(initial=0.0) <= 1.0 else values
+        gray = np.nan_to_num(values, nan=0.0)
+        if gray.max(initial=0.0) <= 1.0:
+            gray *= 255.0
     else:
-        gray = values / 257.0
+        gray = np.divide(values, 257.0, dtype=np.float32)
         transparent = image.info.get("transparency")
         if isinstance(transparent, int):
             gray[values == transparent] = 255.0
-    gray = np.rint(gray.clip(0.0, 255.0)).astype(np.uint8)
-    return Image.fromarray(gray).convert("RGB")
+    np.rint(gray.clip(0.0, 255.0, out=gray), out=gray)
+    return Image.fromarray(gray.astype(np.uint8)).convert("RGB")
 
 
 def save_image(image: Image.Image, path: str | Path, overwrite: bool = False) -> Path:

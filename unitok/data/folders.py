@@ -59,13 +59,15 @@ class FileExcerpts(IterableDataset[Tensor]):
         self, files: list[Path], excerpt: Callable[[Path, np.ndarray], Tensor], endless: bool, done: int = 0
     ) -> None:
         self.files, self.excerpt, self.endless, self.done = files, excerpt, endless, done
+        self.passes = 0
 
     def __iter__(self) -> Iterator[Tensor]:
         if not self.endless:
             for path in self.files:
                 yield self.excerpt(path, np.array([0.5, 0.5]))
             return
-        rng = np.random.default_rng([int(torch.initial_seed()) % 2**63, self.done])
+        rng = np.random.default_rng([int(torch.initial_seed()) % 2**63, self.done, self.passes])
+        self.passes += 1  # another epoch of the same process sees others
         while True:
             yield self.excerpt(self.files[int(rng.integers(len(self.files)))], rng.random(2))
 

@@ -7,6 +7,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_MASKS = hasattr(signal, "pthread_sigmask")  # not on Windows
+
 
 def leave_interrupts(worker: int) -> None:
     """A data loader's ``worker_init_fn``: its process does not mind Ctrl-C."""
@@ -20,6 +22,9 @@ def starting_processes() -> Iterator[None]:
     While they import what they need, Python would answer it with a traceback for each. Here it waits for the end of the
     block.
     """
+    if not _MASKS:
+        yield
+        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which they inherit
     try:
         yield
@@ -30,4 +35,5 @@ def starting_processes() -> Iterator[None]:
 def end_on_interrupt() -> None:
     """Ctrl-C ends this process at once and without a word, also one from before this call."""
     signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    if _MASKS:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -61,6 +61,8 @@ def _begin(work: Path, identity: str) -> None:
             return
         if work.exists() and not note.is_file() and any(work.iterdir()):
             raise InputError(f"{work} is in the way; remove it or choose another output folder")
+        if parts := sum(path != note for path in work.iterdir()) if work.exists() else 0:
+            log.warning("%s: %d parts of an earlier run of something else are removed", work, parts)
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         note.write_text(identity)

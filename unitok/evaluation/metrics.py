@@ -16,6 +16,7 @@ MAX_PSNR = 100.0
 def psnr(pictures: Tensor, others: Tensor) -> Tensor:
     """Signal-to-noise ratio in dB of each pair, float ``[B]``, of pictures ``[B, 3, H, W]`` in [-1, 1]."""
     _check(pictures, others)
+    pictures, others = pictures.cpu(), others.cpu()  # some accelerators have no double precision
     error = (pictures.double() - others.double()).square().mean(dim=(1, 2, 3)) / 4  # the range is 2 wide
     return (-10 * error.clamp(min=10 ** (-MAX_PSNR / 10)).log10()).float()
 

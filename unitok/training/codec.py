@@ -143,7 +143,7 @@ class CodecModule(L.LightningModule):
     def _start_from(self, path: str) -> None:
         try:
             saved = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-        except (OSError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
+        except (OSError, EOFError, LookupError, TypeError, RuntimeError, pickle.UnpicklingError) as error:
             raise InputError(f"model.init_from: {path} is not a Lightning checkpoint: {error}") from None
         averaged = {
             name.removeprefix("average.module."): w for name, w in saved.items() if name.startswith("average.m")

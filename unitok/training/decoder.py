@@ -149,7 +149,8 @@ class DecoderModule(L.LightningModule):
             strategy = cast(ModelParallelStrategy, self.trainer.strategy)
             self.decoder = self._build_sharded(mesh["data_parallel"], strategy.root_device)
         if self.freeze_config:
-            known = common(*self._grown).new if self._grown and self.freeze_config.known_rows else None
+            with torch.device("cpu"):  # the trainer makes all that is new on its accelerator
+                known = common(*self._grown).new if self._grown and self.freeze_config.known_rows else None
             freeze(self.decoder, self.freeze_config, self.vocabulary, known)
         if self.lora_config:
             self._adapted = [add_lora(self.decoder, self.lora_config, self.vocabulary)]
@@ -168,7 +169,7 @@ class DecoderModule(L.LightningModule):
 
     def _build(self) -> PreTrainedModel:
         if self._grown:
-            with torch.device("cpu"):  # the trainer, which moves it, makes all that is new on its accelerator
+            with torch.device("cpu"):  # likewise; the trainer moves it
                 return carried_over(*self._grown, self.attn_implementation, self.codes_from)
         if self.init_from:
             bits = quantization(self.lora_config)

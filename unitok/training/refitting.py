@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from unitok.checks import refuse_existing
 from unitok.data.drawing import draw_many
 from unitok.data.pictures import FolderPictures, PicturePool, scene_picture, texture
 from unitok.data.tokenizing import codec_folder
@@ -108,7 +109,11 @@ def refit(codec: str | Path, output: Path, counts: Sequence[int], source: Source
         )
     try:
         with in_place_of(output, lambda _: True) as fresh:
-            report = _refit(tokenizer, detokenizer, counts, source)
+            try:
+                report = _refit(tokenizer, detokenizer, counts, source)
+            except OSError as error:
+                raise InputError(f"the pictures cannot be had: {error}") from error
+            refuse_existing(output)  # in the meantime
             tokenizer.save_pretrained(fresh / TOKENIZER)
             detokenizer.save_pretrained(fresh / DETOKENIZER)
     except OSError as error:

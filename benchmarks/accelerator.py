@@ -13,18 +13,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.decoding import guided_step
 from benchmarks.measure import Ratio, seconds
 from benchmarks.setup import Setup, not_measured
-from benchmarks.subjects import SHAPES, Subject, made_up_vocabulary, sampling
+from benchmarks.subjects import SHAPES, made_up_vocabulary
 from unitok.data.packing import PackedBatch, build_batch
-from unitok.engine import Engine, EngineOptions
+from unitok.engine import EngineOptions
 from unitok.evaluation.figures import Figure
 from unitok.training.decoder import DecoderModule
 from unitok.training.optimizers import OptimizerConfig, build_optimizer
 
 SECTION = "accelerator"
 GENERATE, STATIC_CACHE, GUIDED, UTILIZATION = 4.0, 1.2, 1.1, 0.4
-GUIDANCE_SCALE = 3.0
 
 PEAKS = {
     "H100 PCIe": 756e12,
@@ -75,13 +75,7 @@ def _decoding(setup: Setup, name: str) -> Iterator[Figure]:
     yield setup.compare(one.draw_stock, lambda: one.draw(engine)).figure(SECTION, generate, GENERATE)
     ratio = setup.compare(lambda: one.draw_stock(cache_implementation="static"), lambda: one.draw(engine))
     yield ratio.figure(SECTION, static, STATIC_CACHE)
-    yield _guided(setup, one, engine, guided)
-
-
-def _guided(setup: Setup, one: Subject, engine: Engine, name: str) -> Figure:
-    settings = sampling(guidance_scale=GUIDANCE_SCALE)
-    ratio = setup.compare(lambda: one.draw(engine, settings=settings), lambda: one.draw(engine))
-    return ratio.figure(SECTION, name, GUIDED, "two rows", lower=True)
+    yield guided_step(setup, one, engine).figure(SECTION, guided, GUIDED, "two rows", lower=True)
 
 
 def _training(setup: Setup) -> Figure:

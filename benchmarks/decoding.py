@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from benchmarks.measure import read_bandwidth, seconds
+from benchmarks.measure import Ratio, read_bandwidth, seconds
 from benchmarks.setup import Setup, not_measured
 from benchmarks.subjects import SHIPPED, Subject, sampling
 from unitok.engine import Engine, EngineOptions
@@ -33,7 +33,8 @@ def measure(setup: Setup) -> Iterator[Figure]:
         yield _against_stock(setup, one, engine, EAGER[name], f"batch 1, eager, {name}", agreement)
         yield _against_plain_stock(setup, one, engine)
         yield from _compiled(setup, one)
-        yield _guided(setup, one, engine)
+        guided = f"a guided step against a single one, {one.name}"
+        yield guided_step(setup, one, engine).figure(SECTION, guided, GUIDED, "two rows", lower=True)
         yield _batched(setup, one, engine)
         yield _bandwidth(setup, one, engine, "eager")
 
@@ -93,11 +94,10 @@ def _compiled(setup: Setup, one: Subject) -> Iterator[Figure]:
     yield ratio.figure(SECTION, names[1], INT8)
 
 
-def _guided(setup: Setup, one: Subject, engine: Engine) -> Figure:
-    ratio = setup.compare(
-        lambda: one.draw(engine, settings=sampling(guidance_scale=GUIDANCE_SCALE)), lambda: one.draw(engine)
-    )
-    return ratio.figure(SECTION, f"a guided step against a single one, {one.name}", GUIDED, "two rows", lower=True)
+def guided_step(setup: Setup, one: Subject, engine: Engine) -> Ratio:
+    """A step of an answer that is guided against one that is not."""
+    settings = sampling(guidance_scale=GUIDANCE_SCALE)
+    return setup.compare(lambda: one.draw(engine, settings=settings), lambda: one.draw(engine))
 
 
 def _batched(setup: Setup, one: Subject, engine: Engine) -> Figure:

@@ -75,7 +75,7 @@ class IdleProbe:
         Raises:
             InputError: That did not come about.
         """
-        deadline = time.monotonic() + (self._patience if self._strict else 0.0)
+        deadline = time.monotonic() + self._patience
         while (reason := self._look()) is not None:
             if time.monotonic() >= deadline:
                 if self._strict:

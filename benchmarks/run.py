@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from unitok.outputs import refuse_unwritable
+from unitok.outputs import free_stem, refuse_unwritable
 from unitok.terminal import ArgumentParser, integer, run
 from unitok_tokenizers.errors import InputError
 
@@ -31,9 +31,15 @@ def parser() -> ArgumentParser:
         help="of the decoders (default: bfloat16 where the device has products)",
     )
     add("--no-compile", action="store_true", help="leave out what takes minutes to compile")
-    add("--patience", metavar="S", type=integer(0), default=300, help="seconds to wait for an idle machine")
-    add("--allow-busy", action="store_true", help="measure on a busy machine too; the table then says so")
-    add("--output", metavar="FOLDER", type=Path, default=Path("outputs/benchmarks"), help="where the table goes")
+    add("--patience", metavar="S", type=integer(0), default=300, help="seconds to wait for an idle machine each time")
+    add("--allow-busy", action="store_true", help="measure where it stays busy; the table then says so")
+    add(
+        "--output",
+        metavar="FOLDER",
+        type=Path,
+        default=Path("outputs/benchmarks"),
+        help="where the table goes; nothing is replaced",
+    )
     return result
 
 
@@ -58,13 +64,14 @@ def measure(argv: Sequence[str]) -> None:
     dtype = getattr(torch, options.dtype) if options.dtype else fast_dtype(device)
     setup = Setup(device, dtype, options.pairs, probe, tuple(options.subjects), not options.no_compile)
     refuse_unwritable(options.output, "--output")
+    stem = free_stem(options.output, "benchmarks", (".json", ".md"))
     figures = []
     for name in options.sections:
         for figure in measurements[name].measure(setup):
             figures.append(figure)
             print(f"{figure.section}: {figure.name}: {figure.value}", file=sys.stderr)
             about = {**machine(device), "dtype": setup.dtype_name, "busy": probe.was_busy}
-            save(figures, about, options.output)  # after each row, so that a run that is stopped leaves what it found
+            save(figures, about, options.output, stem)  # after each row: a run that is stopped leaves what it found
     print(markdown(figures))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -42,10 +42,6 @@ class Setup:
     def compare(self, slow: Callable[[], object], fast: Callable[[], object]) -> Ratio:
         """See :func:`benchmarks.measure.compare`."""
         return compare(slow, fast, self.pairs, self.probe)
-
-
-Measurement = Callable[[Setup], Iterator[Figure]]
-"""Yields its figures as they are found."""
 
 
 def not_measured(section: str, name: str, target: float | None, why: str, lower: bool = False) -> Figure:

@@ -15,6 +15,7 @@ import transformers
 
 from unitok.evaluation.figures import Figure
 from unitok.evaluation.markdown import aligned, count, target, verdict
+from unitok.replacing import replace_text
 from unitok_tokenizers.errors import InputError
 
 FORMAT_VERSION = 1
@@ -64,8 +65,8 @@ def _processor() -> str:
     return f"{names[0] if names else platform.processor()} ({torch.backends.cpu.get_cpu_capability()})"
 
 
-def save(figures: Sequence[Figure], about: dict[str, Any], folder: Path) -> None:
-    """Writes ``benchmarks.json`` and ``benchmarks.md``.
+def save(figures: Sequence[Figure], about: dict[str, Any], folder: Path, stem: str = "benchmarks") -> None:
+    """Writes ``benchmarks.json`` and ``benchmarks.md``, or with another stem.
 
     Raises:
         InputError: The folder cannot be written.
@@ -78,7 +79,7 @@ def save(figures: Sequence[Figure], about: dict[str, Any], folder: Path) -> None
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "benchmarks.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        (folder / "benchmarks.md").write_text(f"{heading}\n\n{markdown(figures)}\n", encoding="utf-8")
     except OSError as error:
         raise InputError(f"--output {folder} cannot be written: {error.strerror}; name another folder") from error
+    replace_text(folder / f"{stem}.json", json.dumps(result, indent=2) + "\n")
+    replace_text(folder / f"{stem}.md", f"{heading}\n\n{markdown(figures)}\n")

@@ -121,7 +121,7 @@ def _write(media: Media, path: Path) -> None:
 def _begin(first: Media, folder: Path, stem: str, endings: Sequence[str]) -> str:
     """Writes the first file under a free stem and returns that: with it the stem is this run's own."""
     while True:
-        free = _free_stem(folder, stem, endings)
+        free = free_stem(folder, stem, endings)
         path = folder / f"{free}{endings[0]}"
         try:
             _write(first, path)
@@ -132,7 +132,7 @@ def _begin(first: Media, folder: Path, stem: str, endings: Sequence[str]) -> str
         return free
 
 
-def _free_stem(folder: Path, stem: str, endings: Sequence[str]) -> str:
+def free_stem(folder: Path, stem: str, endings: Sequence[str]) -> str:
     """The first of `stem`, `stem-2`, `stem-3`, ... with which no file of `endings` exists."""
     for number in itertools.count(1):
         candidate = stem if number == 1 else f"{stem}-{number}"

@@ -1,4 +1,4 @@
-"""Folders that appear whole, in the place of older ones."""
+"""Folders and files that appear whole, in the place of older ones."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.module_io import share_weights
 
 
@@ -51,3 +52,19 @@ def _copy_others(source: Path, target: Path, ours: Callable[[str], bool]) -> Non
             shutil.copytree(path, target / path.name, symlinks=True)
         else:
             shutil.copy2(path, target / path.name, follow_symlinks=False)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes a file in UTF-8, or leaves what is there as it was.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):  # where nothing can be written, nothing can be removed
+            temporary.unlink(missing_ok=True)
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error

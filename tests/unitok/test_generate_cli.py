@@ -399,7 +399,7 @@ def test_a_picture_has_the_grid_that_is_asked_for(cli) -> None:
 
 
 def test_a_name_that_is_taken_meanwhile_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    find, rival = outputs._free_stem, Image.new("RGB", (2, 2), "red")
+    find, rival = outputs.free_stem, Image.new("RGB", (2, 2), "red")
 
     def find_late(folder: Path, stem: str, endings: Sequence[str]) -> str:
         """As if another run wrote a file just behind the look for a free name, the first two times."""
@@ -408,7 +408,7 @@ def test_a_name_that_is_taken_meanwhile_is_left_alone(tmp_path: Path, monkeypatc
             rival.save(folder / f"{free}.png")
         return free
 
-    monkeypatch.setattr(outputs, "_free_stem", find_late)
+    monkeypatch.setattr(outputs, "free_stem", find_late)
     (paths,), sheet = write_media(tmp_path, "star", [[Image.new("RGB", (2, 2), "blue")]])
     assert sheet is None and [path.name for path in paths] == ["star-3.png"]
     assert [Image.open(tmp_path / name).getpixel((0, 0)) for name in ("star.png", "star-2.png")] == [(255, 0, 0)] * 2

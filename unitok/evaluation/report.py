@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from unitok.evaluation.findings import Findings
 from unitok.evaluation.markdown import aligned, count, target, verdict
 from unitok.evaluation.sheets import case_sheet
 from unitok.outputs import check_folder
+from unitok.replacing import replace_text
 from unitok.viz import rows_sheet
 from unitok_tokenizers.audio_io import save_audio
 from unitok_tokenizers.errors import InputError
@@ -105,8 +104,8 @@ class Report:
     def add(self, name: str, findings: Findings) -> None:
         """Takes in a section's findings and writes everything down."""
         self.found[name] = findings
-        _write(self.path(".json"), self._json())
-        _write(self.path(".md"), self.markdown())
+        replace_text(self.path(".json"), self._json())
+        replace_text(self.path(".md"), self.markdown())
         cases = [case for case in findings.cases if case.media]
         self._save_sheet(f"{name}_examples", _spread(cases, MOST_EXAMPLES))
         self._save_sheet(f"{name}_failures", _spread([case for case in cases if not case.right], MOST_FAILURES))
@@ -149,7 +148,7 @@ class Report:
                 f"{n:02d}.wav\tasked: {c.task.asked}\twanted: {c.wanted}\theard: {c.got}"
                 for n, c in enumerate(heard, 1)
             ]
-            _write(self.path(f"_{name}.txt"), "\n".join(lines) + "\n")
+            replace_text(self.path(f"_{name}.txt"), "\n".join(lines) + "\n")
 
     def _save(self, name: str, sheet: PillowImage.Image) -> None:
         save_image(sheet, self.path(f"_{name}.png"), overwrite=True)
@@ -175,15 +174,3 @@ def _free_stem(folder: Path) -> str:
         if not any(name.startswith((f"{stem}.", f"{stem}_")) for name in taken):
             return stem
         number += 1
-
-
-def _write(path: Path, text: str) -> None:
-    """Replaces a file of this run as a whole."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):  # where nothing can be written, nothing can be removed
-            temporary.unlink(missing_ok=True)
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error

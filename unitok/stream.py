@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from unitok.audio_stream import AudioChunk, AudioFinished, AudioStarted, SoundReader
-from unitok.document import Document, Image, Text
+from unitok.document import Audio, Document, Image, Text, Turn
 from unitok.image_syntax import Grid, image_syntax
 from unitok.processor import Processor
 from unitok.turn_syntax import turn_syntax
@@ -100,6 +100,7 @@ class EventReader:
         self._grid: Grid | None = None  # its code grid, once that is known
         self._head = 0  # ids in front of its rows
         self._sound: SoundReader | None = None  # the open sound
+        self._media: list[Image | Audio] = []  # those that are whole
 
     def read(self, token_id: int) -> Iterator[Event]:
         """The events that the next token of the answer brings."""
@@ -107,7 +108,10 @@ class EventReader:
         if self._image:
             yield from self._read_image(token_id)
         elif self._sound is not None:
-            yield from self._sound.read(token_id)
+            for event in self._sound.read(token_id):
+                if isinstance(event, AudioFinished):
+                    self._media.append(event.audio)
+                yield event
             if token_id == self._vocabulary.eoa:
                 self._sound = None
         elif token_id == self._vocabulary.boa:
@@ -120,6 +124,9 @@ class EventReader:
         elif token_id in self._ends:
             yield from self._close_text()
             turn = self._processor.parse_turn(torch.tensor(self._answer))
+            media = iter(self._media)
+            parts = tuple(part if isinstance(part, Text) else next(media, part) for part in turn.parts)
+            turn = Turn(parts, turn.role)  # what is decoded need not be decoded again
             yield TurnFinished(self._processor.with_media([Document((*self._document.turns, turn))])[0])
         else:
             self._text.append(token_id)
@@ -133,6 +140,7 @@ class EventReader:
             image = Image(codes=self._syntax.read(torch.tensor(ids))[0])
             self._image, self._grid = [], None
             (document,) = self._processor.with_media([Document().reply(image)])
+            self._media += document.turns[0].images
             yield ImageFinished(document.turns[0].images[0])
         elif self._grid is None:
             self._grid, self._head = self._syntax.read_head(ids), len(ids)

@@ -177,6 +177,9 @@ def test_a_stream_tells_what_generate_returns(tiny_model: UniTok) -> None:
         assert isinstance(events[-1], TurnFinished) and events[-1].document.turns == whole.turns
         expected = [part.text if isinstance(part, Text) else codes_of(part) for part in whole.turns[-1].parts]
         assert replay(events) == [part for part in expected if part]
+        shown = [event.image for event in events if isinstance(event, ImageFinished)]
+        whole = events[-1].document.turns[-1].images
+        assert all(one is other for one, other in zip(shown, whole, strict=True))  # decoded once
         kinds |= {type(event) for event in events}
     assert kinds == {TextDelta, ImageStarted, ImageRow, ImageFinished, TurnFinished}
 

@@ -131,6 +131,8 @@ def test_a_stream_tells_what_generate_returns(model: UniTok) -> None:
         assert replay(events) == [part for part in expected if part]
         finished = [event.audio for event in events if isinstance(event, AudioFinished)]
         assert tuple(finished) == answers[seed].turns[-1].sounds
+        told = events[-1].document.turns[-1].sounds
+        assert all(one is other for one, other in zip(finished, told, strict=True))  # decoded once
         kinds |= {type(event) for event in events}
     assert {TextDelta, AudioStarted, AudioChunk, AudioFinished, TurnFinished} <= kinds
 

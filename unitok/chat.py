@@ -7,17 +7,19 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from tqdm import tqdm
 
 from unitok.audio_stream import AudioChunk, AudioFinished, AudioStarted
-from unitok.document import Audio, Document
+from unitok.document import Audio, Document, Turn
 from unitok.engine.sampling import MAX_SEED
 from unitok.grammar import Request
 from unitok.hearing import in_words
 from unitok.outputs import UNSEEN, Media, SoundFormat, slug, write_media
+from unitok.processor import Processor
 from unitok.prompt import AUDIO_PLACE, PLACE, message_parts
 from unitok.sounds import load_sound
 from unitok.stream import Event, ImageFinished, ImageRow, ImageStarted, SpeechHeard, TextDelta, TurnFinished
@@ -148,6 +150,7 @@ class Chat:
         display = _Display(self._output, words, self._sound_format)
         seed = (self._seed + answers) % (MAX_SEED + 1)
         try:
+            asked = _with_codes(asked, self._model.processor)
             for event in self._model.stream(asked, self._modality, self._sampling, seed, seconds=self._seconds):
                 display.show(event)
                 if isinstance(event, TurnFinished):
@@ -205,6 +208,16 @@ class Chat:
         self.document, self._warned = document, False
         self._forget_media()
         print(f"read {path}: {len(document.turns)} turns", file=sys.stderr)
+
+
+def _with_codes(document: Document, processor: Processor) -> Document:
+    """The document with codes in all pictures: each is tokenized once, and not in every turn. Sounds are not, since
+    they are heard several times, a part of a frame later each time."""
+    pictures = [part for turn in document.turns for part in turn.images if part.codes is None]
+    codes = processor.encode_images([part.image for part in pictures if part.image is not None])
+    known = {id(part): replace(part, codes=one) for part, one in zip(pictures, codes, strict=True)}
+    turns = (Turn(tuple(known.get(id(part), part) for part in turn.parts), turn.role) for turn in document.turns)
+    return Document(tuple(turns))
 
 
 class _Display:

@@ -48,6 +48,18 @@ def test_a_conversation_grows_and_its_answers_are_those_of_generate(talk, tiny_m
     assert out.endswith("\n")
 
 
+def test_a_picture_is_tokenized_once(talk, tiny_model: UniTok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("RGB", (16, 16), "red").save(tmp_path / "red.png")
+    encode, seen = tiny_model.processor.encode_images, []
+    monkeypatch.setattr(tiny_model.processor, "encode_images", lambda images: seen.extend(images) or encode(images))
+    chat, *_ = talk(f"/image {tmp_path}/red.png", "what is this?", "really?", "and now?")
+    assert len(chat.document.turns) == 6 and len(seen) == 1
+    monkeypatch.undo()
+    asked = Document.user(Image.open(tmp_path / "red.png"), "what is this?")
+    (expected,) = tiny_model.generate(asked, "text", Sampling(max_tokens=24), seed=0)
+    assert chat.document.turns[1] == expected.turns[1]
+
+
 def test_pictures_become_files_and_their_paths_are_printed(talk) -> None:
     chat, out, _ = talk("draw a star", "draw a star", modality="image")
     paths = [Path(line) for line in out.splitlines()]

@@ -156,12 +156,20 @@ def test_what_is_asked_in_a_conversation_does_not_depend_on_the_others(
             return cases
 
         monkeypatch.setattr(conversations, "answer", answer)
-        conversations.measure(replace(setup, samples=8))
+        figures = conversations.measure(replace(setup, samples=8)).figures
+        shares[len(wrong)] = {figure.name: (figure.value, figure.count) for figure in figures}
         return found
+
+    shares: dict[int, dict[str, tuple[float | None, int | None]]] = {}
 
     everything, some = asked(set()), asked({0, 3})
     ended = {(name, number) for name, number in everything if number in (0, 3) and not name.endswith("1")}
     assert some == {key: value for key, value in everything.items() if key not in ended} and len(some) > 15
+    begun, *_ = conversations.STEPS
+    assert shares[0][begun] == (100.0, 8) and shares[2][begun] == (75.0, 8)
+    finished = sum(name.endswith("3") for name, _ in some)
+    assert shares[0]["right throughout"] == (100.0, sum(name.endswith("3") for name, _ in everything))
+    assert shares[2]["right throughout"] == (100 * finished / (finished + 2), finished + 2)
 
 
 def test_answers_are_drawn_by_the_number_of_their_task(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -36,6 +37,7 @@ from unitok.evaluation import (
     listening,
     melodies,
     needs,
+    pictures,
     sound_setup,
     speaking,
     spoken,
@@ -251,6 +253,13 @@ def test_sounds_of_other_rates_and_channels_are_heard() -> None:
     task = replace(melodies.playing_task(np.random.default_rng(0)), wanted="A4 C5", accepts=lambda got: got == "A4 C5")
     for rate in (8_000, 24_000, 44_100):
         assert judge(task, Turn((Audio(resample(both, SAMPLE_RATE, rate), rate),), "assistant")).right
+
+
+@pytest.mark.parametrize("count", [4, 25])
+def test_requests_behind_a_melody_are_of_all_categories(setup: Setup, count: int) -> None:
+    numbers = Counter(task.tags[0] for task in later_turns.requests(setup, count))
+    assert sum(numbers.values()) == count and len(numbers) == min(count, len(pictures.TARGETS))
+    assert max(numbers.values()) - min(numbers.values()) <= 1
 
 
 SOUND_SECTIONS = (

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,30 +32,3 @@ def test_none_is_an_empty_pool() -> None:
 def test_all_of_them_differ() -> None:
     (pictures,) = draw_many(partial(scene_picture, size=16), drawing.TOGETHER + 3, [0], "drawing")
     assert len(np.unique(pictures.reshape(len(pictures), -1), axis=0)) > 0.95 * len(pictures)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="children are read from /proc")
-def test_ctrl_c_while_processes_start_says_one_thing() -> None:
-    """It reaches all of them, as from a terminal, while those that draw import what they need."""
-    script = """
-from functools import partial
-from unitok.data import drawing
-from unitok.data.pictures import scene_picture
-if __name__ == "__main__":
-    try:
-        drawing.draw_many(partial(scene_picture, size=64), 1_000_000, [0], "drawing")
-    except KeyboardInterrupt:
-        print("interrupted")
-"""
-    command = [sys.executable, "-c", script]
-    process = subprocess.Popen(
-        command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    children, end = Path(f"/proc/{process.pid}/task/{process.pid}/children"), time.monotonic() + 60
-    while len(children.read_text().split()) < 2:  # one of them keeps track of semaphores
-        assert process.poll() is None and time.monotonic() < end
-        time.sleep(0.02)
-    time.sleep(0.8)  # Python runs, and imports torch
-    os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert out.strip() == "interrupted" and "Traceback" not in err and process.returncode == 0, err

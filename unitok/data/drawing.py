@@ -15,7 +15,6 @@ from concurrent.futures.process import BrokenProcessPool
 import numpy as np
 from tqdm import tqdm
 
-from unitok.data.interrupts import end_on_interrupt, starting_processes
 from unitok_tokenizers.errors import InputError
 
 TOGETHER = 512
@@ -58,12 +57,9 @@ def draw_many(draw: Draw, count: int, seed: Sequence[int], label: str) -> tuple[
                 keep(start, _drawn(job))
             return tuple(whole)
         context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
-        processes = min(os.cpu_count() or 1, len(jobs))
-        with ProcessPoolExecutor(processes, context, end_on_interrupt) as pool:
+        with ProcessPoolExecutor(min(os.cpu_count() or 1, len(jobs)), context) as pool:
             try:
-                with starting_processes():
-                    drawn = pool.map(_drawn, jobs)
-                for start, parts in zip(starts, drawn, strict=True):
+                for start, parts in zip(starts, pool.map(_drawn, jobs), strict=True):
                     keep(start, parts)
             except BrokenProcessPool as error:
                 raise InputError(f"{label}: a process ended unexpectedly; draw fewer if memory ran out") from error

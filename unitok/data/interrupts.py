@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+SETTLE = 1.0
+"""Seconds in which Ctrl-C reaches all processes."""
 _MASKS = hasattr(signal, "pthread_sigmask")  # not on Windows
 
 
@@ -17,7 +20,7 @@ def leave_interrupts(worker: int) -> None:
 
 @contextmanager
 def starting_processes() -> Iterator[None]:
-    """Processes that are started in the block mind Ctrl-C once they call `end_on_interrupt`, and not before.
+    """Processes that are started in the block do not mind Ctrl-C, unless they call `end_on_interrupt`.
 
     While they import what they need, Python would answer it with a traceback for each. Here it waits for the end of the
     block.
@@ -37,3 +40,8 @@ def end_on_interrupt() -> None:
     signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
     if _MASKS:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def await_interrupt() -> None:
+    """Where another process has ended: Ctrl-C may have reached it first, and is raised here when it comes."""
+    time.sleep(SETTLE)

@@ -30,7 +30,7 @@ from unitok.checks import refuse_existing
 from unitok.components import COMPONENTS
 from unitok.data.documents import OnError, line_blocks, read_documents
 from unitok.data.encoding import encode_lines
-from unitok.data.interrupts import end_on_interrupt, starting_processes
+from unitok.data.interrupts import await_interrupt, end_on_interrupt, starting_processes
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, merge_caches, vocabulary_hash
 from unitok.data.work_folder import work_folder
 from unitok.data.world.mixture import world_documents
@@ -386,6 +386,7 @@ def _run_workers(
                 future.result()
                 done()
         except BrokenProcessPool as error:
+            await_interrupt()
             raise InputError("a worker process ended unexpectedly; use fewer workers if memory ran out") from error
         finally:
             pool.shutdown(cancel_futures=True)

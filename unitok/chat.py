@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 from tqdm import tqdm
 
 from unitok.audio_stream import AudioChunk, AudioFinished, AudioStarted
-from unitok.document import Audio, Document, Turn
+from unitok.document import Audio, Document
 from unitok.engine.sampling import MAX_SEED
 from unitok.grammar import Request
 from unitok.hearing import in_words
@@ -216,8 +216,7 @@ def _with_codes(document: Document, processor: Processor) -> Document:
     pictures = [part for turn in document.turns for part in turn.images if part.codes is None]
     codes = processor.encode_images([part.image for part in pictures if part.image is not None])
     known = {id(part): replace(part, codes=one) for part, one in zip(pictures, codes, strict=True)}
-    turns = (Turn(tuple(known.get(id(part), part) for part in turn.parts), turn.role) for turn in document.turns)
-    return Document(tuple(turns))
+    return document.with_parts(known)
 
 
 class _Display:

@@ -42,6 +42,10 @@ class Turn:
         """The audio parts, in order."""
         return tuple(part for part in self.parts if isinstance(part, Audio))
 
+    def with_parts(self, others: Mapping[int, Part]) -> Turn:
+        """The turn with others in the place of the parts of these ids (``id(part)``)."""
+        return Turn(tuple(others.get(id(part), part) for part in self.parts), self.role)
+
 
 @dataclass(frozen=True)
 class Document:
@@ -108,6 +112,10 @@ class Document:
             {"role": turn.role, "content": [write_part(part, image_saver, audio_saver) for part in turn.parts]}
             for turn in self.turns
         ]
+
+    def with_parts(self, others: Mapping[int, Part]) -> Document:
+        """:meth:`Turn.with_parts` of all turns."""
+        return Document(tuple(turn.with_parts(others) for turn in self.turns))
 
 
 def _read_message(message: Any, where: str, base: str | Path | None) -> Turn:

@@ -205,7 +205,7 @@ def _heard_later(processor: Processor, document: Document) -> list[Document]:
     if len(media) != 1 or not isinstance(media[0], Audio) or media[0].words:
         return []
     _, *others = _phases(processor, media[0])
-    return [Document(_with(document.turns, {id(media[0]): other})) for other in others]
+    return [document.with_parts({id(media[0]): other}) for other in others]
 
 
 def can_hear(processor: Processor, engine: Engine, sound: Audio) -> bool:
@@ -237,14 +237,10 @@ def _phases(processor: Processor, sound: Audio) -> list[Audio]:
     return [sound, *(Audio(pad(sound.samples, (shift, 0)), sound.sample_rate) for shift in shifts)]
 
 
-def _with(turns: Sequence[Turn], others: dict[int, Audio]) -> tuple[Turn, ...]:
-    """Turns with others in the place of the sounds of these ids."""
-    return tuple(Turn(tuple(others.get(id(part), part) for part in turn.parts), turn.role) for turn in turns)
-
-
 def _with_words(document: Document, heard: dict[int, Audio]) -> Document:
     """The document with the last turn's sounds as they were heard."""
-    return Document((*document.turns[:-1], *_with(document.turns[-1:], heard)))
+    *before, last = document.turns
+    return Document((*before, last.with_parts(heard)))
 
 
 def _has_words(document: Document) -> bool:

@@ -283,10 +283,7 @@ class Processor:
             for part, one in zip(sounds, samples, strict=True)
         }
 
-        def complete(turn: Turn) -> Turn:
-            return Turn(tuple(decoded.get(id(part), part) for part in turn.parts), turn.role)
-
-        return [Document(tuple(complete(turn) for turn in document.turns)) for document in documents]
+        return [document.with_parts(decoded) for document in documents]
 
     # ---- pictures
 

@@ -6,10 +6,11 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-from unitok_tokenizers.errors import InputError
+from unitok_tokenizers.media_files import write_file
 from unitok_tokenizers.module_io import share_weights
 
 
@@ -55,16 +56,13 @@ def _copy_others(source: Path, target: Path, ours: Callable[[str], bool]) -> Non
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Writes a file in UTF-8, or leaves what is there as it was.
+    """Writes a report in UTF-8, or leaves what is there as it was.
 
     Raises:
         InputError: It cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):  # where nothing can be written, nothing can be removed
-            temporary.unlink(missing_ok=True)
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+
+    def write(file: IO[bytes]) -> None:
+        file.write(text.encode())
+
+    write_file(path, "report", write, overwrite=True)

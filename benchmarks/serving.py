@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import median
 
 from torch import Tensor
 
@@ -60,21 +61,25 @@ def jobs(one: Subject, count: int, seed: int = 0) -> list[Job]:
 
 
 def _throughput(setup: Setup, one: Subject, engine: Engine, count: int, target: float | None) -> Figure:
-    """All requests arrive while the first is still being answered, at random moments; what is too much waits."""
-    mixed = jobs(one, count)
-    alone = seconds(lambda: _answer_singly(engine, mixed[:1]))
-    rng = random.Random(1)
-    arrivals = sorted(rng.uniform(0, alone) for _ in mixed)
-    (together, steps), singly = _answer_together(engine, mixed, arrivals), _answer_singly(engine, mixed)
-    same = "answers equal" if together == singly else f"answers differ ({setup.dtype})"
-    ratios = []
-    for _ in range(setup.pairs):
+    """Each pair draws other requests.
+
+    All arrive while the first is still being answered, at random moments; what is too much waits.
+    """
+    ratios, written, same = [], [], True
+    for number in range(setup.pairs):
+        mixed = jobs(one, count, number)
+        alone = seconds(lambda first=mixed[:1]: _answer_singly(engine, first))
+        rng = random.Random(number)
+        arrivals = sorted(rng.uniform(0, alone) for _ in mixed)
+        (together, steps), singly = _answer_together(engine, mixed, arrivals), _answer_singly(engine, mixed)
+        same = same and together == singly
+        written.append(sum(map(len, together)) / steps)
         setup.probe.wait()
-        slow = seconds(lambda: _answer_singly(engine, mixed))
-        ratios.append(slow / seconds(lambda: _answer_together(engine, mixed, arrivals)))
+        slow = seconds(lambda drawn=mixed: _answer_singly(engine, drawn))
+        ratios.append(slow / seconds(lambda drawn=mixed, moments=arrivals: _answer_together(engine, drawn, moments)))
     name = f"{count} requests, {REQUESTS} at a time at most, against one at a time, {one.name}"
-    written = sum(map(len, together)) / steps
-    return Ratio.of(ratios).figure(SECTION, name, target, f"{written:.1f} tokens a step; {same}")
+    equal = "answers equal" if same else f"answers differ ({setup.dtype_name})"
+    return Ratio.of(ratios).figure(SECTION, name, target, f"{median(written):.1f} tokens a step; {equal}")
 
 
 def _answer_singly(engine: Engine, mixed: list[Job]) -> list[list[int]]:

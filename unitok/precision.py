@@ -22,3 +22,15 @@ def has_bfloat16(device: torch.device | str) -> bool:
 def fast_dtype(device: torch.device | str) -> torch.dtype:
     """bfloat16 or float32, whichever a device is faster with."""
     return torch.bfloat16 if has_bfloat16(device) else torch.float32
+
+
+def attends_alone_in(dtype: torch.dtype, device: torch.device | str) -> torch.dtype:
+    """What the attention of single tokens is computed in where keys and values are of a type.
+
+    PyTorch's attention of one bfloat16 token a row takes 2 to 3 times as long on a processor without matrix units as
+    turning keys and values into float32 first (Zen 4; ``docs/LOG.md``). With matrix units (AMX) that was not measured.
+    """
+    on_cpu = torch.device(device).type == "cpu"
+    if dtype == torch.bfloat16 and on_cpu and not torch.cpu._is_amx_tile_supported():
+        return torch.float32
+    return dtype

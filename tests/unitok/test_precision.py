@@ -9,7 +9,7 @@ import torch
 
 from unitok.devices import usable_device
 from unitok.engine.projections import packs
-from unitok.precision import fast_dtype, has_bfloat16
+from unitok.precision import attends_alone_in, fast_dtype, has_bfloat16
 from unitok_tokenizers.errors import InputError
 
 
@@ -28,6 +28,14 @@ def test_a_processor_computes_in_what_it_has_products_of(monkeypatch: pytest.Mon
 def test_without_onednn_there_are_no_such_products(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     assert not has_bfloat16("cpu") and fast_dtype("cpu") == torch.float32
+
+
+@pytest.mark.parametrize("units", [True, False])
+def test_single_tokens_attend_in_float32_where_that_is_faster(monkeypatch: pytest.MonkeyPatch, units: bool) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: units)
+    assert attends_alone_in(torch.bfloat16, "cpu") == (torch.bfloat16 if units else torch.float32)
+    assert attends_alone_in(torch.float32, "cpu") == torch.float32
+    assert attends_alone_in(torch.bfloat16, "cuda") == torch.bfloat16
 
 
 @pytest.mark.parametrize("name", ["abacus", "cuda:77", "hpu", "meta", None])

@@ -9,7 +9,8 @@ import torch
 from torch.nn import functional as F
 from vector_quantize_pytorch import FSQ
 
-from unitok_tokenizers.codebook import CHUNK, Codebook
+from unitok_tokenizers import codebook as module
+from unitok_tokenizers.codebook import Codebook
 
 
 def filled(num_codebooks: int, size: int, channels: int, metric: str, levels: list[int] | None = None) -> Codebook:
@@ -21,8 +22,10 @@ def filled(num_codebooks: int, size: int, channels: int, metric: str, levels: li
     return codebook
 
 
-@pytest.mark.parametrize("rows", [1, CHUNK - 1, CHUNK, 3 * CHUNK + 7])
-def test_euclidean_search_finds_the_nearest_code(rows: int) -> None:
+@pytest.mark.parametrize("rows", [1, 9, 10, 37])
+@pytest.mark.parametrize("scores", [1, 3000, 1 << 22])
+def test_euclidean_search_finds_the_nearest_code(rows: int, scores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SCORES", scores)
     codebook = filled(1, 300, 8, "euclidean")
     x = torch.randn(rows, 8, generator=torch.Generator().manual_seed(1))
     expected = torch.cdist(x.double(), codebook.vectors[0].double()).argmin(-1)

@@ -18,8 +18,8 @@ from unitok_tokenizers.errors import InputError
 Metric = Literal["euclidean", "cosine", "fsq"]
 Combine = Literal["sum", "concatenate"]
 
-CHUNK = 512
-"""Rows of one search step: the scores of a chunk stay in the processor's cache."""
+SCORES = 1 << 22
+"""Scores of one search step at most: in memory of more than 32 MB, the allocator would ask for new pages each time."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,8 @@ class Codebook(nn.Module):
         for vectors in books.float():
             # argmin |x - v|^2 = argmax x.v - |v|^2 / 2, one matrix product a chunk; max finds it faster than argmax
             half_norms = vectors.square().sum(-1) / -2
-            found = torch.cat([torch.addmm(half_norms, part, vectors.T).max(-1).indices for part in x.split(CHUNK)])
+            parts = x.split(max(1, SCORES // len(vectors)))
+            found = torch.cat([torch.addmm(half_norms, part, vectors.T).max(-1).indices for part in parts])
             codes.append(found)
             if len(books) > 1:
                 x = x - vectors[found]

@@ -128,15 +128,28 @@ class StepModule(nn.Module):
             qkv = layer.rotate(qkv, self._queries + self._keys, *turn)
             keys_and_values[slots, :, columns] = qkv[:, :, self._queries :].to(keys_and_values.dtype)
             read = keys_and_values[: token_ids.shape[0], :, : seen.shape[0]]
-            attended = scaled_dot_product_attention(
-                qkv[:, :, : self._queries].transpose(1, 2).to(read.dtype),
-                read[:, : self._keys],
-                read[:, self._keys :],
-                attn_mask=mask,
-                enable_gqa=self._queries != self._keys,
-            )
-            hidden = layer.end(hidden, attended.transpose(1, 2).flatten(2).to(hidden.dtype))
+            queries = qkv[:, :, : self._queries].to(read.dtype)
+            attended = _attend(queries, read[:, : self._keys], read[:, self._keys :], mask)
+            hidden = layer.end(hidden, attended.to(hidden.dtype))
         return rms_norm(hidden, self._norm.shape, self._norm, self._eps)
+
+
+def _attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+    """What queries ``[n, L, heads of queries, d]`` find in ``[n, heads of keys, columns, d]``: ``[n, L, *]``.
+
+    On a CPU it is written out: what Inductor makes of that reads keys and values once and as they are, and computes in
+    float32, where the library's kernel takes longer for one token, with bfloat16 several times.
+    """
+    heads = keys.shape[1]
+    if queries.device.type != "cpu":
+        attended = scaled_dot_product_attention(
+            queries.transpose(1, 2), keys, values, attn_mask=mask, enable_gqa=queries.shape[2] != heads
+        )
+        return attended.transpose(1, 2).flatten(2)
+    groups = queries.float().unflatten(2, (heads, -1)) * queries.shape[-1] ** -0.5  # [n, L, heads, group, d]
+    keys, values = keys[:, None, :, None].float(), values[:, None, :, None].float()
+    scores = (groups.unsqueeze(4) * keys).sum(-1) + mask.transpose(1, 2)[:, :, None]
+    return (scores.softmax(-1).unsqueeze(-1) * values).sum(4).flatten(2)
 
 
 class _StepLayer(nn.Module):

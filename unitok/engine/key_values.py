@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from unitok.engine.forward import Pass, additive
+from unitok.precision import attends_alone_in
 
 FEW = 4
 """Up to this many tokens are written one by one: on a CPU faster than one write by index."""
@@ -38,6 +39,7 @@ class KeyValues:
 
     def __init__(self, layers: int, heads: int, size: int, like: Tensor) -> None:
         self.dtype = like.dtype
+        self._alone = attends_alone_in(self.dtype, like.device)  # what a single token of each row attends in
         self._heads = heads
         self._memory = torch.empty(layers, 0, 2 * heads, 0, size, dtype=self.dtype, device=like.device)
         self._flat = self._memory.flatten(1, 3)  # [l, slots * 2 * H * C, d]
@@ -98,7 +100,7 @@ class KeyValues:
     def _read(self, rows: Pass) -> None:
         assert rows.mask is not None
         parts = list(_parts(rows, TOGETHER if self._memory.device.type == "cpu" else len(rows.token_ids)))
-        mask = additive(rows.mask, self.dtype)
+        mask = additive(rows.mask, self._alone if rows.token_ids.shape[1] == 1 else self.dtype)
         self._masks = [mask[first:end, :, :, :columns] for first, end, columns in parts]
         if parts == self._parts:
             return
@@ -118,11 +120,13 @@ class KeyValues:
 
     def attend(self, layer: int, queries: Tensor) -> Tensor:
         """:func:`attend` of ``[n, heads of queries, L, d]`` to what the pass reads."""
+        dtype = self._alone if queries.shape[2] == 1 else self.dtype
+        queries = queries.to(dtype)
         attended = [
-            attend(queries[first:end], keys, values, mask)
+            attend(queries[first:end], keys.to(dtype), values.to(dtype), mask)
             for (first, end, _), (keys, values), mask in zip(self._parts, self._views[layer], self._masks, strict=True)
         ]
-        return attended[0] if len(attended) == 1 else torch.cat(attended)
+        return (attended[0] if len(attended) == 1 else torch.cat(attended)).to(self.dtype)
 
 
 def _parts(rows: Pass, together: int) -> Iterator[tuple[int, int, int]]:

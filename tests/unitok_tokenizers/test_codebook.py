@@ -22,14 +22,32 @@ def filled(num_codebooks: int, size: int, channels: int, metric: str, levels: li
     return codebook
 
 
-@pytest.mark.parametrize("rows", [1, 9, 10, 37])
-@pytest.mark.parametrize("scores", [1, 3000, 1 << 22])
+@pytest.mark.parametrize("rows", [1, module.CHUNK - 1, module.CHUNK, 3 * module.CHUNK + 7])
+@pytest.mark.parametrize("scores", [1, 30_000, 1 << 22])
 def test_euclidean_search_finds_the_nearest_code(rows: int, scores: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SCORES", scores)
     codebook = filled(1, 300, 8, "euclidean")
     x = torch.randn(rows, 8, generator=torch.Generator().manual_seed(1))
     expected = torch.cdist(x.double(), codebook.vectors[0].double()).argmin(-1)
     assert torch.equal(codebook.search(x)[:, 0], expected)
+
+
+@pytest.mark.parametrize(("metric", "books"), [("euclidean", 1), ("euclidean", 3), ("cosine", 1)])
+def test_equal_vectors_are_searched_once(metric: str, books: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    codebook = filled(books, 60, 8, metric)
+    several = torch.randn(5, 8, generator=torch.Generator().manual_seed(1))
+    drawn = torch.tensor([0, 0, 0, 1, 2, 2, 0, 4, 4, 4, 4, 3])
+    expected = torch.cat([codebook.search(several[number : number + 1]) for number in drawn.tolist()])
+    searched, addmm = [], torch.addmm
+
+    def counted(bias: torch.Tensor, part: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        searched.append(len(part))
+        return addmm(bias, part, other)
+
+    monkeypatch.setattr(torch, "addmm", counted)
+    assert torch.equal(codebook.search(several[drawn]), expected)
+    assert searched == [5] * books
+    assert codebook.search(several[:0]).shape == (0, books)
 
 
 def test_cosine_search_ignores_length() -> None:

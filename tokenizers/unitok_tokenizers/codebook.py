@@ -18,8 +18,11 @@ from unitok_tokenizers.errors import InputError
 Metric = Literal["euclidean", "cosine", "fsq"]
 Combine = Literal["sum", "concatenate"]
 
+CHUNK = 512
+"""Vectors of one search step at most: the scores of a chunk stay in the processor's cache."""
+
 SCORES = 1 << 22
-"""Scores of one search step at most: in memory of more than 32 MB, the allocator would ask for new pages each time."""
+"""Scores of one search step at most: memory of more than 32 MB would be asked of the system anew each time."""
 
 
 @dataclass(frozen=True)
@@ -103,18 +106,25 @@ class Codebook(nn.Module):
 
     def _nearest(self, x: Tensor, books: Tensor) -> Tensor:
         """The codes ``[n, K]`` of ``x`` ``[n, C]`` in codebooks ``[K, V, C]``, each on what was left over before it."""
+        # Equal vectors, of which flat parts of pictures give many, lie side by side in order, and are searched once.
+        order = x[:, 0].argsort()
+        x = x[order]
+        begins = torch.ones(len(x), dtype=torch.bool, device=x.device)
+        begins[1:] = (x[1:] != x[:-1]).any(-1)
+        x = x[begins]
         if self.metric == "cosine":
             x = F.normalize(x, dim=-1)
         codes = []
         for vectors in books.float():
             # argmin |x - v|^2 = argmax x.v - |v|^2 / 2, one matrix product a chunk; max finds it faster than argmax
             half_norms = vectors.square().sum(-1) / -2
-            parts = x.split(max(1, SCORES // len(vectors)))
+            parts = x.split(min(CHUNK, max(1, SCORES // len(vectors))))
             found = torch.cat([torch.addmm(half_norms, part, vectors.T).max(-1).indices for part in parts])
             codes.append(found)
             if len(books) > 1:
                 x = x - vectors[found]
-        return torch.stack(codes, dim=-1)
+        in_order = torch.stack(codes, dim=-1)[begins.cumsum(0) - 1]
+        return torch.empty_like(in_order).index_copy_(0, order, in_order)
 
     def lookup(self, codes: Tensor) -> Tensor:
         """The vectors of ``codes`` ``[n, K]``: ``[n, C]``, or ``[n, K * C]`` where they concatenate."""

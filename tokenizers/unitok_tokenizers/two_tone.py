@@ -35,7 +35,8 @@ def two_tones(images: Tensor, patch: int) -> tuple[Tensor, Tensor]:
     pixels = folded.view(batch, 3, patch * patch, height, width).permute(0, 3, 4, 2, 1)  # [B, h, w, P, 3]
     mean = pixels.mean(-2, keepdim=True)
     spread = pixels - mean
-    along = (spread * _direction(spread)).sum(-1)  # [B, h, w, P]
+    direction = _direction(spread)
+    along = (spread * direction).sum(-1)  # [B, h, w, P]
     low, high = along.amin(-1, keepdim=True), along.amax(-1, keepdim=True)
     turn = torch.where(_leans_high(along, low, high), -1.0, 1.0)
     along = along * turn
@@ -43,7 +44,7 @@ def two_tones(images: Tensor, patch: int) -> tuple[Tensor, Tensor]:
     size = high - low
     contrast = ((size - FLAT) / (CLEAR - FLAT)).clamp(0, 1)
     pattern = contrast * (along - low) / size.clamp(min=FLAT)
-    axis = _direction(spread)[..., 0, :] * turn
+    axis = direction[..., 0, :] * turn
     colors = torch.cat([mean[..., 0, :] + contrast * end * axis for end in (low, high)], dim=-1)
     return colors.permute(0, 3, 1, 2), pattern.permute(0, 3, 1, 2)
 

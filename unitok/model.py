@@ -226,7 +226,8 @@ class UniTok:
         """
         documents = as_documents(documents)
         seeds = self._seeds(seed, len(documents), num)
-        check_integer(whole(batch_size), "batch_size", low=1)
+        batch_size = whole(batch_size)
+        check_integer(batch_size, "batch_size", low=1)
         if refine:
             check_made("refine", "image", modality)
         refiner = self._loaded_refiner(refine_steps) if refine else None

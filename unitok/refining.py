@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from unitok.document import Document, Image, Part, Turn
+from unitok.document import Document, Image, Part
 
 if TYPE_CHECKING:
     from unitok_detokenizers.refiner import RefinerPipeline
@@ -41,8 +41,4 @@ def refine_answers(
             generators = [torch.Generator().manual_seed(seed) for _, seed in batch]
             images = refiner(pictures, steps, generators, return_dict=False)[0]
             refined |= {id(part): Image(image, part.codes) for (part, _), image in zip(batch, images, strict=True)}
-
-    def replaced(turn: Turn) -> Turn:
-        return Turn(tuple(refined.get(id(part), part) for part in turn.parts), turn.role)
-
-    return [Document((*document.turns[:-1], replaced(document.turns[-1]))) for document in documents]
+    return [document.with_parts(refined) for document in documents]

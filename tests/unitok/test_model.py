@@ -352,7 +352,8 @@ def test_numbers_of_numpy_and_any_sequence_are_taken(tiny_model: UniTok) -> None
 
     sampling, two = Sampling(max_tokens=12), np.int64(2)
     many: Any = Pair()
-    assert len(tiny_model.generate(many, "text", sampling)) == 2
+    size: Any = two
+    assert len(tiny_model.generate(many, "text", sampling, batch_size=size)) == 2
     grid: Any = [two, two]
     asked = Document.user("hi")
     drawn = tiny_model.generate(asked, "image", Sampling(max_tokens=40), grid=grid)

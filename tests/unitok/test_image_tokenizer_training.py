@@ -151,6 +151,18 @@ def test_gradients_reach_the_encoder_through_every_quantizer(name: str) -> None:
     assert gradient is not None and float(gradient.norm()) > 0
 
 
+def test_a_try_leaves_no_pictures(tmp_path: Path) -> None:
+    model = module(VectorQuantizer(size=16, channels=4), export=str(tmp_path / "export"))
+    trainer = L.Trainer(
+        accelerator="cpu", fast_dev_run=True, enable_progress_bar=False, enable_model_summary=False,
+        default_root_dir=tmp_path,
+    )  # fmt: skip
+    data = DataLoader(pictures(8), batch_size=8)  # pyright: ignore[reportArgumentType]
+    trainer.fit(model, data, data)
+    assert "val/psnr" in trainer.callback_metrics
+    assert not list(tmp_path.rglob("*"))
+
+
 def test_training_learns_and_what_is_exported_reconstructs_alike(tmp_path: Path) -> None:
     model = module(VectorQuantizer(size=16, channels=4), export=str(tmp_path / "export"))
     trainer = fit(model, tmp_path, 64)

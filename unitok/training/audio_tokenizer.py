@@ -14,6 +14,7 @@ from torch import Tensor
 from unitok.evaluation.audio_metrics import has_stoi, mel_distance, si_sdr, stoi
 from unitok.training.audio_losses import MelLoss, SpectralLoss
 from unitok.training.codec import AutoEncoder, CodecModule
+from unitok.training.guards import is_tried
 from unitok.training.kept_tokenizer import kept_tokenizer
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
 from unitok.training.quantizers import Quantizer, ResidualQuantizer
@@ -113,7 +114,7 @@ class AudioTokenizerModule(CodecModule):
             known = known[known.isfinite()]
             if len(known):
                 self.log(f"{self.stage}/stoi", known.mean(), prog_bar=True, batch_size=len(known))
-        if batch_idx == 0:
+        if batch_idx == 0 and not is_tried(self.trainer):
             self._save_spectrograms(batch[:4, 0], output[:4, 0])
 
     def _save_spectrograms(self, originals: Tensor, outputs: Tensor) -> None:

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torchmetrics.functional.image import structural_similarity_index_measure as ssim
 
 from unitok.training.codec import AutoEncoder, CodecModule
+from unitok.training.guards import is_tried
 from unitok.training.kept_tokenizer import kept_tokenizer
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
 from unitok.training.perceptual import PerceptualLoss
@@ -112,7 +113,7 @@ class ImageTokenizerModule(CodecModule):
         self.log(f"{self.stage}/psnr", (-10 * torch.log10(mse + 1e-10)).mean(), prog_bar=True)
         similarity = ssim(output, batch, data_range=2.0)
         self.log(f"{self.stage}/ssim", similarity if isinstance(similarity, Tensor) else similarity[0])
-        if batch_idx == 0:
+        if batch_idx == 0 and not is_tried(self.trainer):
             self._save_pictures(batch[:8], output[:8])
 
     def _save_pictures(self, originals: Tensor, outputs: Tensor) -> None:

@@ -130,7 +130,7 @@ class RefinerModule(L.LightningModule):
         self.log(f"{stage}/gain", (psnr(large, refined) - psnr(large, bicubic)).mean(), prog_bar=True)
         self.log(f"{stage}/sharpness", sharpness(refined, large).mean(), prog_bar=True)
         self.log(f"{stage}/sharpness_bicubic", sharpness(bicubic, large).mean())
-        if batch_idx == 0:
+        if batch_idx == 0 and not is_tried(self.trainer):
             rows = [torch.cat(list(images[:6]), dim=-1) for images in (bicubic, refined, large)]
             folder = Path(self.trainer.default_root_dir) / "pictures"
             folder.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 from torch import Tensor
@@ -45,7 +46,7 @@ def measure(setup: Setup) -> Iterator[Figure]:
         yield not_measured(SECTION, "the first event", FIRST_EVENT, f"needs --subjects {SHIPPED}", lower=True)
 
 
-def jobs(one: Subject, count: int, seed: int = 0) -> list[Job]:
+def jobs(one: Subject, count: int, seed: int) -> list[Job]:
     """Pictures of several sizes, and words of several lengths."""
     rng = random.Random(seed)
     height, width = one.request.grid or (8, 8)
@@ -68,15 +69,15 @@ def _throughput(setup: Setup, one: Subject, engine: Engine, count: int, target: 
     ratios, written, same = [], [], True
     for number in range(setup.pairs):
         mixed = jobs(one, count, number)
-        alone = seconds(lambda first=mixed[:1]: _answer_singly(engine, first))
+        alone = seconds(partial(_answer_singly, engine, mixed[:1]))
         rng = random.Random(number)
         arrivals = sorted(rng.uniform(0, alone) for _ in mixed)
         (together, steps), singly = _answer_together(engine, mixed, arrivals), _answer_singly(engine, mixed)
         same = same and together == singly
         written.append(sum(map(len, together)) / steps)
         setup.probe.wait()
-        slow = seconds(lambda drawn=mixed: _answer_singly(engine, drawn))
-        ratios.append(slow / seconds(lambda drawn=mixed, moments=arrivals: _answer_together(engine, drawn, moments)))
+        slow = seconds(partial(_answer_singly, engine, mixed))
+        ratios.append(slow / seconds(partial(_answer_together, engine, mixed, arrivals)))
     name = f"{count} requests, {REQUESTS} at a time at most, against one at a time, {one.name}"
     equal = "answers equal" if same else f"answers differ ({setup.dtype_name})"
     return Ratio.of(ratios).figure(SECTION, name, target, f"{median(written):.1f} tokens a step; {equal}")

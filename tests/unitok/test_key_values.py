@@ -8,9 +8,6 @@ import torch
 from unitok.engine.forward import Pass
 from unitok.engine.key_values import KeyValues
 
-ROUNDING = 2**-8
-"""Of a number in bf16, relative to it."""
-
 
 @pytest.mark.parametrize("units", [True, False])
 def test_single_tokens_attend_alike_with_and_without_matrix_units(units: bool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,4 +28,5 @@ def test_single_tokens_attend_alike_with_and_without_matrix_units(units: bool, m
     scores = (queries.double() * keys).sum(-1) / size**0.5
     shares = scores.masked_fill(~mask[:, :, 0], -torch.inf).softmax(-1)
     expected = (shares[..., None] * values).sum(2, keepdim=True)
-    torch.testing.assert_close(found.double(), expected, atol=2 * ROUNDING * float(expected.abs().max()), rtol=0)
+    rounding = torch.finfo(torch.bfloat16).eps * float(expected.abs().max())
+    torch.testing.assert_close(found.double(), expected, atol=rounding, rtol=0)

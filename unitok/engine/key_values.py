@@ -120,7 +120,7 @@ class KeyValues:
 
     def attend(self, layer: int, queries: Tensor) -> Tensor:
         """:func:`attend` of ``[n, heads of queries, L, d]`` to what the pass reads."""
-        dtype = self._alone if queries.shape[2] == 1 else self.dtype
+        dtype = self._masks[0].dtype  # what the pass attends in
         queries = queries.to(dtype)
         attended = [
             attend(queries[first:end], keys.to(dtype), values.to(dtype), mask)

@@ -14,15 +14,14 @@ from torch import Tensor
 from unitok.evaluation.audio_metrics import has_stoi, mel_distance, si_sdr, stoi
 from unitok.training.audio_losses import MelLoss, SpectralLoss
 from unitok.training.codec import AutoEncoder, CodecModule
-from unitok.training.guards import is_tried
 from unitok.training.kept_tokenizer import kept_tokenizer
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
 from unitok.training.quantizers import Quantizer, ResidualQuantizer
+from unitok.training.step_pictures import save_step_picture
 from unitok.viz import rows_sheet, spectrogram
 from unitok_detokenizers.audio import AudioDecoder, AudioDetokenizer, AudioDetokenizerConfig
 from unitok_tokenizers.audio import AudioEncoder, AudioTokenizer, AudioTokenizerConfig
 from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.image_io import save_image
 
 
 class AudioTokenizerModule(CodecModule):
@@ -114,13 +113,13 @@ class AudioTokenizerModule(CodecModule):
             known = known[known.isfinite()]
             if len(known):
                 self.log(f"{self.stage}/stoi", known.mean(), prog_bar=True, batch_size=len(known))
-        if batch_idx == 0 and not is_tried(self.trainer):
+        if batch_idx == 0:
             self._save_spectrograms(batch[:4, 0], output[:4, 0])
 
     def _save_spectrograms(self, originals: Tensor, outputs: Tensor) -> None:
         """Originals above their reconstructions."""
         rows = [[spectrogram(one, self.sample_rate) for one in sounds] for sounds in (originals, outputs)]
-        save_image(rows_sheet(rows), self.picture_path(), overwrite=True)
+        save_step_picture(self.trainer, self.steps_done, rows_sheet(rows))
 
     def new_tokenizer(self) -> AudioTokenizer:
         return AudioTokenizer(self.tokenizer_config)

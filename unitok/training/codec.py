@@ -285,12 +285,6 @@ class CodecModule(L.LightningModule):
     def on_test_epoch_end(self) -> None:
         self._log_codes()
 
-    def picture_path(self) -> Path:
-        """Where a picture of this step's reconstructions goes."""
-        folder = Path(self.trainer.default_root_dir) / "pictures"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"step-{self.steps_done:06d}.png"
-
     def tokenizer(self) -> Any:
         """The averaged encoder and codebook as a tokenizer that stands alone; or the one that stays."""
         (kept,) = self._kept

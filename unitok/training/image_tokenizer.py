@@ -14,15 +14,15 @@ from torch.nn import functional as F
 from torchmetrics.functional.image import structural_similarity_index_measure as ssim
 
 from unitok.training.codec import AutoEncoder, CodecModule
-from unitok.training.guards import is_tried
 from unitok.training.kept_tokenizer import kept_tokenizer
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
 from unitok.training.perceptual import PerceptualLoss
 from unitok.training.quantizers import Quantizer, VectorQuantizer
+from unitok.training.step_pictures import save_step_picture
 from unitok_detokenizers.image import ImageDetokenizer, ImageDetokenizerConfig
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import ImageTokenizer, ImageTokenizerConfig
-from unitok_tokenizers.image_io import save_image, to_pil
+from unitok_tokenizers.image_io import to_pil
 
 
 class ImageTokenizerModule(CodecModule):
@@ -113,7 +113,7 @@ class ImageTokenizerModule(CodecModule):
         self.log(f"{self.stage}/psnr", (-10 * torch.log10(mse + 1e-10)).mean(), prog_bar=True)
         similarity = ssim(output, batch, data_range=2.0)
         self.log(f"{self.stage}/ssim", similarity if isinstance(similarity, Tensor) else similarity[0])
-        if batch_idx == 0 and not is_tried(self.trainer):
+        if batch_idx == 0:
             self._save_pictures(batch[:8], output[:8])
 
     def _save_pictures(self, originals: Tensor, outputs: Tensor) -> None:
@@ -121,7 +121,7 @@ class ImageTokenizerModule(CodecModule):
         rows = [torch.cat(list(images), dim=-1) for images in (originals, outputs)]
         sheet = to_pil(torch.cat(rows, dim=-2).float().cpu())
         sheet = sheet.resize((2 * sheet.width, 2 * sheet.height), resample=0)
-        save_image(sheet, self.picture_path(), overwrite=True)
+        save_step_picture(self.trainer, self.steps_done, sheet)
 
     def new_tokenizer(self) -> ImageTokenizer:
         return ImageTokenizer(self.tokenizer_config)

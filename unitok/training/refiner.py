@@ -21,9 +21,10 @@ from unitok.training.ema import averaged_weights
 from unitok.training.exports import REFINER, Kind, replaced
 from unitok.training.guards import is_tried, is_validated_in_training, refuse_several_devices
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig, build_optimizer, build_schedule, total_steps
+from unitok.training.step_pictures import save_step_picture
 from unitok_detokenizers.refiner import RefinerPipeline, enlarge, load_refiner, predict
 from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.image_io import save_image, to_pil
+from unitok_tokenizers.image_io import to_pil
 
 LEAST_TIME = 0.3
 """Up to this time of the flow errors weigh alike; a velocity's would weigh ever more."""
@@ -130,12 +131,9 @@ class RefinerModule(L.LightningModule):
         self.log(f"{stage}/gain", (psnr(large, refined) - psnr(large, bicubic)).mean(), prog_bar=True)
         self.log(f"{stage}/sharpness", sharpness(refined, large).mean(), prog_bar=True)
         self.log(f"{stage}/sharpness_bicubic", sharpness(bicubic, large).mean())
-        if batch_idx == 0 and not is_tried(self.trainer):
+        if batch_idx == 0:
             rows = [torch.cat(list(images[:6]), dim=-1) for images in (bicubic, refined, large)]
-            folder = Path(self.trainer.default_root_dir) / "pictures"
-            folder.mkdir(parents=True, exist_ok=True)
-            sheet = to_pil(torch.cat(rows, dim=-2).float().cpu())
-            save_image(sheet, folder / f"step-{self.global_step:06d}.png", overwrite=True)
+            save_step_picture(self.trainer, self.global_step, to_pil(torch.cat(rows, dim=-2).float().cpu()))
 
     def on_fit_start(self) -> None:
         refuse_several_devices(self.trainer)

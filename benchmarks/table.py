@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 import transformers
 
+from unitok.checks import usable_cores
 from unitok.evaluation.figures import Figure
 from unitok.evaluation.markdown import aligned, count, target, verdict
 from unitok.replacing import replace_text
@@ -45,10 +45,9 @@ def _row(figure: Figure) -> tuple[str, ...]:
 def machine(device: torch.device) -> dict[str, Any]:
     """What the ratios were measured on."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {
         "device": name,
-        "cores": cores,
+        "cores": usable_cores(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "transformers": transformers.__version__,

@@ -21,12 +21,13 @@ from torch.nn.utils.rnn import pad_sequence
 
 from benchmarks.measure import Ratio
 from benchmarks.setup import Setup, not_measured
+from unitok.bases import load_processor
 from unitok.codec_batches import VALUES_PER_BATCH
 from unitok.data.encoding import encode_documents
 from unitok.data.packing import PackedBatch
 from unitok.data.sampling_plan import PackedCaches, PackingSampler
 from unitok.data.token_cache import TokenCache, TokenCacheWriter
-from unitok.data.tokenizing import load_processor, world_documents
+from unitok.data.tokenizing import world_documents
 from unitok.evaluation.figures import Figure
 from unitok.shipped import find_checkpoint
 from unitok.training.decoder import DecoderModule

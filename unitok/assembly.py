@@ -9,22 +9,20 @@ from typing import Any
 import numpy as np
 
 from unitok import checkpoint
+from unitok.bases import codec_folder, find_folder, load_component, load_processor
 from unitok.checks import refuse_existing
-from unitok.components import COMPONENTS
-from unitok.data.tokenizing import codec_folder, find_folder, load_processor
 from unitok.data.world.sounds.corpus import sound_corpus
 from unitok.data.world.tasks import corpus
 from unitok.decoder_folder import load_mean
 from unitok.engine.sampling import Sampling, SamplingParams
+from unitok.manifest import is_checkpoint
 from unitok.model import UniTok
 from unitok.processor import Processor
 from unitok.syntax import FramedAudio, SizedImages
 from unitok.vocabulary import Vocabulary
 from unitok_detokenizers.frozen_audio import load_frozen_codec
-from unitok_detokenizers.image import ImageDetokenizer
 from unitok_tokenizers.codebook import Codebook
 from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.image import ImageTokenizer
 from unitok_tokenizers.text import TextTokenizer
 
 CORPUS_DOCUMENTS = 20_000
@@ -68,8 +66,7 @@ def make_base(
     output = Path(output)
     refuse_existing(output)
     codec = codec_folder(image_codec, "image_tokenizer")
-    images = ImageTokenizer.from_pretrained(codec / "image_tokenizer")
-    pictures = ImageDetokenizer.from_pretrained(codec / "image_detokenizer")
+    images, pictures = (load_component(codec, name) for name in ("image_tokenizer", "image_detokenizer"))
     if text_tokenizer is None:
         text = TextTokenizer.train(_texts(with_sounds=audio_codec is not None), text_size)
     else:
@@ -105,7 +102,7 @@ def _audio_codec(name_or_folder: str | Path, codebooks: int | None) -> dict[str,
             return dict(zip(names, load_frozen_codec(name_or_folder, codebooks), strict=True))
     if codebooks is not None:
         raise InputError("a trained audio codec is used with all its codebooks; leave their number out")
-    return {name: next(iter(COMPONENTS[name].values()))(folder / name) for name in names}
+    return {name: load_component(folder, name) for name in names}
 
 
 def _check_code_vectors(processor: Processor) -> None:
@@ -131,7 +128,7 @@ def ways_of(base: str | Path) -> tuple[Sampling, Path | None]:
         InputError: There is none, or its manifest is damaged.
     """
     folder = find_folder(base)
-    sampling, refiner = checkpoint.ways(folder) if checkpoint.is_checkpoint(folder) else (None, None)
+    sampling, refiner = checkpoint.ways(folder) if is_checkpoint(folder) else (None, None)
     return sampling or Sampling(text=SamplingParams(temperature=0.0)), refiner
 
 
@@ -158,11 +155,10 @@ def make_checkpoint(
     Raises:
         InputError: A part is missing or damaged, or parts do not fit together.
     """
-    processor = load_processor(base, detokenizers=True)
-    if image_codec is not None:
-        codec = codec_folder(image_codec, "image_detokenizer")
-        processor.image_detokenizer = ImageDetokenizer.from_pretrained(codec / "image_detokenizer")
-        _check_code_vectors(processor)
+    name = "image_detokenizer"
+    instead = {} if image_codec is None else {name: codec_folder(image_codec, name)}
+    processor = load_processor(base, detokenizers=True, instead=instead)
+    _check_code_vectors(processor)
     decoders = [decoder] if isinstance(decoder, (str, Path)) else decoder
     model = load_mean(decoders, processor.vocabulary)
     whole = UniTok(processor, model, sampling, refiner)

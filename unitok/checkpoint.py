@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from unitok.components import COMPONENTS
 from unitok.decoder_folder import load_decoder, no_progress_bars
 from unitok.engine.sampling import Sampling
+from unitok.manifest import FORMAT_VERSION, MANIFEST, VOCABULARY, class_of, read_manifest
 from unitok.picture_fit import picture_settings
 from unitok.processor import Processor
 from unitok.replacing import in_place_of
@@ -30,8 +31,6 @@ from unitok_tokenizers.errors import InputError
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-FORMAT_VERSION = 1
-MANIFEST, VOCABULARY = "unitok.json", "vocabulary.json"
 WEIGHTS = ".safetensors"
 SMALL_DECODER = 256 << 20
 SMALL_SHARD, LARGE_SHARD = "14MB", "4GB"
@@ -132,8 +131,8 @@ def verify(folder: str | Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise InputError(f"checkpoint {folder} is not a folder; give one that holds {MANIFEST}")
     path = folder / MANIFEST
-    manifest = _read_manifest(path)
-    _check_components(manifest["components"], path)
+    manifest = read_manifest(path)
+    _check_components(manifest, path)
     for name in (VOCABULARY, *manifest["components"]):
         if not (folder / name).exists():
             raise InputError(f"{folder / name} is missing; copy the whole checkpoint again")
@@ -147,14 +146,9 @@ def ways(folder: Path) -> tuple[Sampling | None, Path | None]:
     Raises:
         InputError: The manifest is missing, damaged, or newer than this code.
     """
-    manifest = _read_manifest(folder / MANIFEST)
+    manifest = read_manifest(folder / MANIFEST)
     refiner = folder / REFINER if REFINER in manifest["components"] else None
     return _sampling(manifest, folder) if DECODER in manifest["components"] else None, refiner
-
-
-def is_checkpoint(folder: str | Path) -> bool:
-    """Whether a folder holds a manifest, sound or not."""
-    return (Path(folder) / MANIFEST).is_file()
 
 
 def weight_digests(folder: Path, components: Iterable[str]) -> dict[str, str]:
@@ -221,29 +215,6 @@ def _sha256(path: Path) -> str:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing; {path.parent} is not a unitok checkpoint") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError):
-        raise InputError(f"{path} is not JSON; copy the checkpoint again") from None
-    version = manifest.get("format_version") if isinstance(manifest, dict) else None
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise InputError(f'{path} is not a unitok checkpoint: "format_version" is missing or no number')
-    if version > FORMAT_VERSION:
-        raise InputError(
-            f"{path} has format version {version}, newer than {FORMAT_VERSION}, the newest known here; upgrade unitok"
-        )
-    kinds = {"components": dict, "weights": dict, "sampling": dict, "image_size": int | None}
-    for key, kind in kinds.items():
-        if key not in manifest or not isinstance(manifest[key], kind) or isinstance(manifest[key], bool):
-            raise InputError(f'{path}: "{key}" is missing or of the wrong type')
-    return manifest
-
-
 def _sampling(manifest: dict[str, Any], folder: Path) -> Sampling:
     try:
         return Sampling.from_dict(manifest["sampling"])
@@ -251,13 +222,13 @@ def _sampling(manifest: dict[str, Any], folder: Path) -> Sampling:
         raise InputError(f"{folder / MANIFEST}: {error}") from None
 
 
-def _check_components(components: dict[str, Any], path: Path) -> None:
+def _check_components(manifest: dict[str, Any], path: Path) -> None:
     for name in REQUIRED:
-        if name not in components:
+        if name not in manifest["components"]:
             raise InputError(f"{path}: the component {name} is missing")
-    for name, entry in components.items():
+    for name in manifest["components"]:
         known = LAZY[name] if name in LAZY else list(COMPONENTS.get(name, ()))
-        kind = entry.get("class") if isinstance(entry, dict) else None
+        kind = class_of(manifest, name)
         if kind not in known:
             raise InputError(f"{path}: the component {name!r} has an unknown class {kind!r}; upgrade unitok")
 

@@ -1,4 +1,4 @@
-"""Checks of numbers and names that a user gives."""
+"""Checks of numbers and names that a user gives, and of what there is."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ def check_integer(value: Any, name: str, low: int, high: int | None = None) -> N
     if not is_integer or value < low or (high is not None and value > high):
         bounds = f"from {low} to {high}" if high is not None else f"of at least {low}"
         raise InputError(f"{name} must be an integer {bounds}, not {value!r}")
+
+
+def usable_cores() -> int:
+    """Processor cores that this process may use, which where it is bound to some are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_made(option: str, made: str, modality: str) -> None:

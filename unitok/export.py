@@ -25,7 +25,7 @@ def command(argv: Sequence[str]) -> None:
     """Parses `argv` and writes the files. Raises `InputError`."""
     options = build_parser().parse_args(argv)
     # Imported late, so that --help and mistakes are answered at once.
-    from unitok.data.tokenizing import find_folder
+    from unitok.bases import find_folder
     from unitok.onnx_files import write_onnx
     from unitok_detokenizers.image import ImageDetokenizer
     from unitok_tokenizers.image import ImageTokenizer

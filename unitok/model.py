@@ -25,6 +25,7 @@ from unitok.engine import BATCH_SIZE, Engine, EngineOptions, NoRoomError, Sampli
 from unitok.engine.sampling import check_seed
 from unitok.grammar import Grammar, Modality, Request
 from unitok.hearing import Row, hear
+from unitok.manifest import is_checkpoint
 from unitok.model_card import model_card
 from unitok.processor import Processor
 from unitok.refining import refine_answers
@@ -106,7 +107,7 @@ class UniTok:
         """
         device = usable_device(device)
         folder = find_checkpoint(name_or_folder)
-        if checkpoint.is_checkpoint(folder) or not (folder / "config.json").is_file():
+        if is_checkpoint(folder) or not (folder / "config.json").is_file():
             loaded = checkpoint.load(folder, device, dtype)
         else:
             loaded = _load_released(folder, device, dtype)

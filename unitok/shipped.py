@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from unitok import checkpoint
+from unitok.manifest import MANIFEST, is_checkpoint
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.hub import find_folder
 
@@ -23,13 +23,13 @@ def find_checkpoint(name_or_folder: str | Path) -> Path:
     name = str(name_or_folder)
     if name in SHIPPED:
         folder = Path(str(resources.files("unitok"))) / "checkpoints" / name
-        if not checkpoint.is_checkpoint(folder):
+        if not is_checkpoint(folder):
             raise InputError(f"the model {name} is not in this installation ({folder}); install unitok again")
         return folder
     folder = find_folder(name)
     if not folder.is_dir():
         raise InputError(
             f"there is no model {name!r}; give {', '.join(SHIPPED)}, a folder that holds "
-            f"{checkpoint.MANIFEST}, or a name owner/model on the Hugging Face Hub"
+            f"{MANIFEST}, or a name owner/model on the Hugging Face Hub"
         )
     return folder

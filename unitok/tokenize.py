@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from unitok.checks import usable_cores
 from unitok.terminal import ArgumentParser, integer, number, run
 from unitok_tokenizers.errors import InputError
 
@@ -141,7 +141,7 @@ def build_parser() -> ArgumentParser:
         sub.add_argument(
             "--workers",
             type=integer(0),
-            default=os.cpu_count() or 1,
+            default=usable_cores(),
             metavar="W",
             help="processes (default: one a core)",
         )
@@ -178,7 +178,8 @@ def task_shares(option: str, words: Sequence[str], tasks: Collection[str]) -> di
 
 def world_source(options: Namespace) -> WorldSource:
     """The documents that the options ask for. Raises `InputError`."""
-    from unitok.data.tokenizing import WorldSource, load_processor
+    from unitok.bases import find_folder, image_settings
+    from unitok.data.tokenizing import WorldSource
     from unitok.data.world.sounds.tasks import SOUND_TASK_WEIGHTS
     from unitok.data.world.tasks import TASK_WEIGHTS
 
@@ -194,7 +195,7 @@ def world_source(options: Namespace) -> WorldSource:
     sound_tasks = SOUND_TASK_WEIGHTS
     if options.sound_tasks:
         sound_tasks = task_shares("--sound-tasks", options.sound_tasks, SOUND_TASK_WEIGHTS)
-    image_size = load_processor(options.checkpoint, options.image_size).image_size
+    image_size = image_settings(find_folder(options.checkpoint), options.image_size)["image_size"]
     if image_size is None:
         raise InputError(f"{options.checkpoint} does not say how large pictures are; give --image-size")
     return WorldSource(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,8 @@ from transformers import PreTrainedModel
 
 from unitok import assembly
 from unitok.assemble import main
+from unitok.bases import find_folder
 from unitok.components import COMPONENTS
-from unitok.data.tokenizing import find_folder
 from unitok.document import Document
 from unitok.engine.sampling import Sampling, SamplingParams
 from unitok.model import UniTok
@@ -161,6 +162,37 @@ def test_halves_of_two_codecs_are_refused(
         assert main(command) == 2
         assert "image_tokenizer/ and image_detokenizer/ do not belong together" in capsys.readouterr().err
         assert not (tmp_path / "other").exists()
+
+
+def test_a_detokenizer_of_another_size_is_refused(
+    image_codec: Path, tmp_path: Path, make_decoder: Callable[..., PreTrainedModel], capsys: pytest.CaptureFixture[str]
+) -> None:
+    vocabulary = assembly.make_base(image_codec, tmp_path / "base", text_size=300, image_size=16)
+    make_decoder(vocabulary.size).save_pretrained(tmp_path / "decoder")
+    larger = ImageDetokenizer(ImageDetokenizerConfig(patch=16, widths=[8], blocks=[1], codebook=CODEBOOK))
+    larger.codebook.load_state_dict(ImageTokenizer.read(image_codec / "image_tokenizer").codebook.state_dict())
+    larger.save_pretrained(tmp_path / "larger" / "image_detokenizer")
+    parts = ["--base", str(tmp_path / "base"), "--decoder", str(tmp_path / "decoder")]
+    parts += ["--image-codec", str(tmp_path / "larger"), "--output", str(tmp_path / "whole")]
+    assert main(["checkpoint", *parts]) == 2
+    assert "they do not belong together" in capsys.readouterr().err and not (tmp_path / "whole").exists()
+
+
+def test_a_base_gives_its_audio_codec_of_another_class(
+    image_codec: Path, step_codec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table: Any = COMPONENTS
+    (tmp_path / "sound").mkdir()
+    for name in ("audio_tokenizer", "audio_detokenizer"):
+        monkeypatch.setitem(table, name, {**COMPONENTS[name], "StepCodec": type(step_codec).read})
+        step_codec.write(tmp_path / "sound" / name)
+    classes = {name: {"class": "StepCodec"} for name in ("audio_tokenizer", "audio_detokenizer")}
+    manifest = {"format_version": 1, "components": classes, "weights": {}, "sampling": {}, "image_size": None}
+    (tmp_path / "sound" / "unitok.json").write_text(json.dumps(manifest))
+    made = assembly.make_base(image_codec, tmp_path / "base", audio_codec=tmp_path / "sound", image_size=16)
+    assert made.specs["audio"] == step_codec.spec
+    again = assembly.make_base(tmp_path / "base", tmp_path / "again", audio_codec=tmp_path / "base", image_size=16)
+    assert again.specs == made.specs
 
 
 def test_a_base_that_is_there_is_not_replaced(

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from unitok import checkpoint
-from unitok.data.tokenizing import load_processor
+from unitok.bases import load_processor
 from unitok.document import Document
 from unitok.engine.sampling import Sampling
 from unitok.processor import Processor

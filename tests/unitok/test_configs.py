@@ -14,7 +14,7 @@ from transformers import AutoConfig
 
 from unitok import checkpoint
 from unitok.assemble import build_parser
-from unitok.data.tokenizing import find_folder, load_processor
+from unitok.bases import find_folder, load_processor
 from unitok.decoder_folder import load_for_vocabulary
 from unitok.engine.sampling import Sampling
 from unitok.training.backbone import embedding_parameters

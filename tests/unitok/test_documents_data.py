@@ -19,15 +19,16 @@ import torch
 from PIL import Image as PILImage
 
 from unitok import tokenize
+from unitok.bases import codec_folder, find_folder, load_processor
 from unitok.checkpoint import Checkpoint, save
-from unitok.data import tokenizing
+from unitok.data import encoding, tokenizing
 from unitok.data.datamodules import DocumentsDataModule, WorldDataModule
 from unitok.data.documents import line_blocks, read_documents
 from unitok.data.encoding import encode_documents
 from unitok.data.packing import TARGET, PackedBatch
 from unitok.data.sampling_plan import Position
 from unitok.data.token_cache import TokenCache
-from unitok.data.tokenizing import JsonlSource, WorldSource, check_tokenizers, load_processor, write_cache
+from unitok.data.tokenizing import JsonlSource, WorldSource, check_tokenizers, write_cache
 from unitok.document import Audio, Document, Image, Text
 from unitok.engine import Sampling
 from unitok.processor import Processor
@@ -37,6 +38,11 @@ from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import ImageTokenizer
 
 
+def write_manifest(folder: Path, image_size: int) -> None:
+    manifest = {"format_version": 1, "components": {}, "weights": {}, "sampling": {}, "image_size": image_size}
+    (folder / "unitok.json").write_text(json.dumps(manifest))
+
+
 @pytest.fixture(scope="module")
 def checkpoint(tiny_processor: Processor, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with tokenizers and no decoder, as before the decoder is trained."""
@@ -44,7 +50,7 @@ def checkpoint(tiny_processor: Processor, tmp_path_factory: pytest.TempPathFacto
     tiny_processor.vocabulary.save(folder / "vocabulary.json")
     tiny_processor.text_tokenizer.save_pretrained(folder / "text_tokenizer")  # type: ignore[attr-defined]
     tiny_processor.image_tokenizer.save_pretrained(folder / "image_tokenizer")  # type: ignore[union-attr]
-    (folder / "unitok.json").write_text('{"image_size": 16}')
+    write_manifest(folder, 16)
     return folder
 
 
@@ -239,14 +245,16 @@ def test_what_lies_beside_a_cache_stays(checkpoint: Path, jsonl: Path, tmp_path:
 
 
 def test_large_pictures_are_encoded_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokenizing, "MEDIA_TOGETHER", 4 * 16 * 16 * 2)
-    monkeypatch.setattr(tokenizing, "DOCUMENTS_TOGETHER", 4)
-    plain = [(f"{number}", Document.user("hi")) for number in range(5)]
-    assert [len(group) for group in tokenizing._groups(plain)] == [4, 1]
-    shown = [(f"{number}", Document.user(picture(number), "what is it?")) for number in range(5)]
-    assert [len(group) for group in tokenizing._groups(shown)] == [2, 2, 1]
-    heard = [("", Document.user(Audio(torch.zeros(1, 1024), 16_000)))] * 3  # as many bytes as four pictures
-    assert [len(group) for group in tokenizing._groups(heard)] == [1, 1, 1]
+    monkeypatch.setattr(encoding, "MEDIA_TOGETHER", 4 * 16 * 16 * 2)
+    monkeypatch.setattr(encoding, "LINES_TOGETHER", 4)
+    plain = [(f"{number}", [Document.user("hi")]) for number in range(5)]
+    assert [len(group) for group in encoding._groups(plain)] == [4, 1]
+    shown = [(f"{number}", [Document.user(picture(number), "what is it?")]) for number in range(5)]
+    assert [len(group) for group in encoding._groups(shown)] == [2, 2, 1]
+    heard = [("", [Document.user(Audio(torch.zeros(1, 1024), 16_000))])] * 3  # as many bytes as four pictures
+    assert [len(group) for group in encoding._groups(heard)] == [1, 1, 1]
+    both = [(where, documents * 2) for where, documents in shown]  # a picture that two documents show is one
+    assert [len(group) for group in encoding._groups(both)] == [2, 2, 1]
 
 
 def test_the_checkpoint_that_ships_comes_before_a_folder_of_its_name(
@@ -255,8 +263,8 @@ def test_the_checkpoint_that_ships_comes_before_a_folder_of_its_name(
     shutil.copytree(checkpoint, tmp_path / "tiny")
     monkeypatch.chdir(tmp_path)
     shipped = find_checkpoint("tiny")
-    assert tokenizing.find_folder("tiny") == tokenizing.codec_folder("tiny", "image_tokenizer") == shipped
-    assert tokenizing.find_folder("./tiny") == Path("tiny")
+    assert find_folder("tiny") == codec_folder("tiny", "image_tokenizer") == shipped
+    assert find_folder("./tiny") == Path("tiny")
 
 
 def test_batches_of_another_size_begin_their_pass_anew(
@@ -492,7 +500,7 @@ def test_other_codes_and_other_sizes_are_not_taken_for_the_same(
         return DocumentsDataModule(str(tmp_path / "base"), str(jsonl), None, str(tmp_path / "caches")).train_folders[0]
 
     found = [folder()]
-    (tmp_path / "base" / "unitok.json").write_text('{"image_size": 32}')
+    write_manifest(tmp_path / "base", 32)
     found.append(folder())
     assert folder() == found[-1]
     tokenizer = ImageTokenizer.from_pretrained(tmp_path / "base" / "image_tokenizer")
@@ -537,13 +545,22 @@ def test_world_batches_are_full_and_a_function_of_their_number(checkpoint: Path,
     assert not (validation[0].input_ids == tiny_processor.vocabulary.uncond).any()
 
 
-@pytest.mark.parametrize("text", ["{", "[]"])
-def test_a_damaged_manifest_is_named(checkpoint: Path, jsonl: Path, tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", r"unitok\.json is not JSON; copy"),
+        ("[]", r'unitok\.json is not a unitok checkpoint: "format_version" is missing'),
+        ('{"format_version": 2}', r"unitok\.json has format version 2, newer than 1.*upgrade unitok"),
+    ],
+)
+def test_a_damaged_or_newer_manifest_is_named(
+    checkpoint: Path, jsonl: Path, tmp_path: Path, text: str, message: str
+) -> None:
     shutil.copytree(checkpoint, tmp_path / "base")
     (tmp_path / "base" / "unitok.json").write_text(text)
-    with pytest.raises(InputError, match=r"unitok\.json is not readable"):
+    with pytest.raises(InputError, match=message):
         DocumentsDataModule(str(tmp_path / "base"), str(jsonl))
-    with pytest.raises(InputError, match=r"unitok\.json is not readable"):
+    with pytest.raises(InputError, match=message):
         load_processor(tmp_path / "base")
 
 

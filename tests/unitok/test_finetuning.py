@@ -209,6 +209,19 @@ def test_layers_are_frozen_by_range_and_embeddings_learn_at_their_own_rate(
             make_module(init_from=folder, freeze=FreezeConfig(layers=[wrong]))
 
 
+def test_muon_trains_adapters_alone(
+    make_language_model: Callable[..., Path],
+    make_module: Callable[..., DecoderModule],
+    fit: Callable[[DecoderModule], Path],
+) -> None:
+    """Nothing is left for its AdamW."""
+    optimizer = OptimizerConfig(name="muon", lr=1e-2)
+    folder = str(make_language_model())
+    module = make_module(init_from=folder, lora=LoraConfig(rank=4, rows=False), optimizer=optimizer)
+    weights = load_file(fit(module) / "adapter_model.safetensors")
+    assert all(weight.abs().max() > 0 for name, weight in weights.items() if "lora_B" in name)
+
+
 @pytest.mark.parametrize("name", ["llama", "qwen3"])
 def test_adapters_and_new_rows_are_trained_saved_and_merged(
     name: str,

@@ -11,7 +11,8 @@ import torch
 from transformers import PreTrainedModel
 
 from unitok import losses
-from unitok.data.document_losses import document_losses
+from unitok.bases import find_folder
+from unitok.data.document_losses import decoder_at, document_losses
 from unitok.data.token_cache import TokenCache
 from unitok.decoder_folder import load_mean
 from unitok.terminal import run
@@ -57,6 +58,15 @@ def test_losses_are_those_of_the_mean_cache_by_cache(
     said = capsys.readouterr().out
     assert f"{first.nats / 6:.3f} nats a document" in said and "(6 documents)" in said
     assert f"{first.nats / math.log(2) / first.tokens:.4f} bits a token" in said
+
+
+def test_what_ships_comes_before_a_folder_of_its_name(
+    decoders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoders[0].rename(tmp_path / "tiny")
+    monkeypatch.chdir(tmp_path)
+    assert decoder_at("tiny")[0] == find_folder("tiny") / "decoder" != Path("tiny")
+    assert decoder_at("./tiny")[0] == Path("tiny")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from PIL import Image as PillowImage
 from torch import nn
 from torch.nn import functional as F
 
-from unitok import precision, tokenize
+from unitok import messages, precision, tokenize
 from unitok.data import preference_files
 from unitok.data.hardest import write_hardest
 from unitok.data.preference_batches import PreferenceBatch, PreferenceBatches, PreferencesDataModule
@@ -343,6 +343,24 @@ def test_pictures_may_be_what_is_preferred(checkpoint: Path, tmp_path: Path, tin
     ((chosen, _), (rejected, _), _margin) = Preferences(tmp_path / "cache")[0]
     assert len(chosen) == len(rejected)
     assert all(tiny_processor.vocabulary.boi in ids for ids in (chosen, rejected))
+
+
+def test_a_prompt_is_read_once(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    PillowImage.new("RGB", (16, 16), "red").save(tmp_path / "red.png")
+    prompt = [{"role": "user", "content": [{"type": "image", "path": "red.png"}]}]
+    answers = {key: [{"role": "assistant", "content": key}] for key in ("chosen", "rejected")}
+    (tmp_path / "pairs.jsonl").write_text(json.dumps({"prompt": prompt, **answers}))
+    opened, load_image = [], messages.load_image
+    monkeypatch.setattr(messages, "load_image", lambda source: opened.append(source) or load_image(source))
+    assert tokenize_pairs(tmp_path / "pairs.jsonl", checkpoint, tmp_path / "cache") == 0
+    assert len(opened) == 1 and len(Preferences(tmp_path / "cache")) == 1
+
+
+def test_an_output_that_exists_is_refused_before_anything_is_read(
+    checkpoint: Path, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tokenize_pairs(tmp_path / "nothing.jsonl", tmp_path / "no checkpoint", cache) == 2
+    assert "exists already" in capsys.readouterr().err
 
 
 def test_answers_that_become_the_same_tokens_are_left_out(

@@ -20,9 +20,9 @@ from transformers.models.chameleon.image_processing_pil_chameleon import Chamele
 
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers
+from unitok.bases import load_processor
 from unitok.chameleon_decoder import ChameleonDecoder
 from unitok.convert import main
-from unitok.data.tokenizing import load_processor
 from unitok.document import Document, Image, Text, Turn
 from unitok.engine.logits_processor import GrammarLogitsProcessor
 from unitok.engine.sampling import Sampling, SamplingParams

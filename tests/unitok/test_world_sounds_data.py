@@ -138,7 +138,9 @@ def checkpoint(sound_model: UniTok, known_step_codec: None, tmp_path: Path) -> P
     p.image_tokenizer.save_pretrained(folder / "image_tokenizer")  # type: ignore[union-attr]
     p.audio_tokenizer.write(folder / "audio_tokenizer")  # type: ignore[union-attr]
     components = {"audio_tokenizer": {"class": "StepCodec"}}
-    (folder / "unitok.json").write_text(json.dumps({"image_size": 16, "components": components}))
+    (folder / "unitok.json").write_text(
+        json.dumps({"format_version": 1, "components": components, "weights": {}, "sampling": {}, "image_size": 16})
+    )
     return folder
 
 

@@ -18,12 +18,13 @@ import lightning as L
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
+from unitok.bases import find_folder, tokenizers_identity
 from unitok.data.documents import OnError
 from unitok.data.interrupts import leave_interrupts
 from unitok.data.packing import PackedBatch
 from unitok.data.sampling_plan import CountingSampler, PackedCaches, PackingSampler, Position
 from unitok.data.token_cache import TokenCache, vocabulary_hash
-from unitok.data.tokenizing import JsonlSource, check_tokenizers, find_folder, tokenizers_identity, write_cache
+from unitok.data.tokenizing import JsonlSource, check_tokenizers, write_cache
 from unitok.data.world_batches import WorldBatches
 from unitok.syntax import RoleTurns
 from unitok.vocabulary import Vocabulary

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
+from unitok.bases import find_folder
 from unitok.data.encoding import Encoded
 from unitok.data.token_cache import TokenCache, vocabulary_hash
-from unitok.data.tokenizing import find_folder
 from unitok.decoder_folder import refuse_scaled_logits
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
@@ -65,14 +65,14 @@ def _chunks(lengths: Sequence[int]) -> list[list[int]]:
 
 def decoder_at(name: str | Path) -> tuple[Path, str | None]:
     """The folder of a decoder, or of a checkpoint's, and the hash of a vocabulary that lies with it."""
-    folder = Path(name)
+    try:
+        folder, is_base = find_folder(name) / "decoder", True
+    except InputError:
+        folder, is_base = Path(name), False
     if not (folder / "config.json").is_file():
-        try:
-            folder = find_folder(name) / "decoder"
-        except InputError:
-            raise InputError(f"{name} is neither a decoder's folder (no config.json) nor a checkpoint") from None
-        if not (folder / "config.json").is_file():
+        if is_base:
             raise InputError(f"{name} has no decoder; give a checkpoint that has one, or a decoder's folder")
+        raise InputError(f"{name} is neither a decoder's folder (no config.json) nor a checkpoint")
     vocabulary = folder.parent / "vocabulary.json"
     return folder, vocabulary_hash(Vocabulary.load(vocabulary)) if vocabulary.is_file() else None
 

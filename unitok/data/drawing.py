@@ -6,7 +6,6 @@ Shape letters: n pictures.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -15,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 import numpy as np
 from tqdm import tqdm
 
+from unitok.checks import usable_cores
 from unitok_tokenizers.errors import InputError
 
 TOGETHER = 512
@@ -57,7 +57,7 @@ def draw_many(draw: Draw, count: int, seed: Sequence[int], label: str) -> tuple[
                 keep(start, _drawn(job))
             return tuple(whole)
         context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
-        with ProcessPoolExecutor(min(os.cpu_count() or 1, len(jobs)), context) as pool:
+        with ProcessPoolExecutor(min(usable_cores(), len(jobs)), context) as pool:
             try:
                 for start, parts in zip(starts, pool.map(_drawn, jobs), strict=True):
                     keep(start, parts)

@@ -12,10 +12,12 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+from unitok.bases import find_folder, load_processor
+from unitok.checks import refuse_existing
 from unitok.data.documents import OnError, line_blocks, parse_json, parse_messages, read_lines
 from unitok.data.encoding import encode_lines
 from unitok.data.preferences import Found, Preferences, scored, write_parts
-from unitok.data.tokenizing import JsonlSource, find_folder, load_processor
+from unitok.data.tokenizing import JsonlSource
 from unitok.decoder_folder import load_fast
 from unitok.document import Document, Text
 from unitok_tokenizers.errors import InputError
@@ -24,7 +26,7 @@ log = logging.getLogger(__name__)
 
 KEYS = ("prompt", "chosen", "rejected")
 TOGETHER = 256
-"""Lines that are read, and kept, in one go."""
+"""Lines whose pairs are found, and kept, in one go."""
 
 
 def parse_pair(line: str, where: str, base: Path) -> tuple[Document, Document]:
@@ -49,11 +51,12 @@ def parse_pair(line: str, where: str, base: Path) -> tuple[Document, Document]:
             raise InputError(f'{where}: "{key}" must hold what the assistant says, messages of the role assistant')
     if value["chosen"] == value["rejected"]:
         raise InputError(f'{where}: "chosen" and "rejected" are the same, which leaves nothing to prefer')
-    chosen, rejected = (parse_messages([*value["prompt"], *value[key]], where, base) for key in KEYS[1:])
-    for key, document in zip(KEYS[1:], (chosen, rejected), strict=True):
-        if not any(not isinstance(part, Text) or part.text for part in document.turns[-1].parts):
+    prompt, chosen, rejected = (parse_messages(value[key], f'{where}: "{key}"', base) for key in KEYS)
+    for key, answer in zip(KEYS[1:], (chosen, rejected), strict=True):
+        if not any(not isinstance(part, Text) or part.text for part in answer.turns[-1].parts):
             raise InputError(f'{where}: "{key}" is empty; give what the assistant says')
-    return chosen, rejected
+    # The prompt's pictures and sounds are read once, and known to be the same.
+    return Document(prompt.turns + chosen.turns), Document(prompt.turns + rejected.turns)
 
 
 def _named_pair(line: str, where: str, base: Path) -> tuple[str, tuple[Document, Document]]:
@@ -77,6 +80,7 @@ def write_file(file: str | Path, checkpoint: str | Path, output: str | Path, on_
     Raises:
         InputError: ``output`` exists, the checkpoint has no decoder, or a line cannot be read and is not skipped.
     """
+    refuse_existing(Path(output))
     folder = find_folder(checkpoint)
     processor = load_processor(checkpoint)
     decoder = load_fast(folder / "decoder")
@@ -84,7 +88,7 @@ def write_file(file: str | Path, checkpoint: str | Path, output: str | Path, on_
 
     def find(part: int) -> Found:
         skipped: list[str] = []
-        read = list(read_lines(file, _named_pair, on_error, skipped, blocks[part], TOGETHER))
+        read = read_lines(file, _named_pair, on_error, skipped, blocks[part], TOGETHER)
         pairs = [(chosen, rejected) for chosen, rejected in encode_lines(processor, read, on_error, skipped)]
         for line in skipped:
             log.warning("left out: %s", line)

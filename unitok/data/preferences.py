@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from unitok.bases import tokenizers_identity
 from unitok.checks import refuse_existing
 from unitok.data.document_losses import document_losses
 from unitok.data.encoding import Encoded
 from unitok.data.token_cache import COPY_BYTES, MARGINS, TokenCache, TokenCacheWriter, vocabulary_hash
-from unitok.data.tokenizing import tokenizers_identity
 from unitok.data.work_folder import work_folder
 from unitok.decoder_folder import refuse_scaled_logits
 from unitok.vocabulary import Vocabulary

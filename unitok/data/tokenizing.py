@@ -6,8 +6,6 @@ shards that are whole.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import multiprocessing
 import os
@@ -18,7 +16,6 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from importlib import resources
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,8 +23,8 @@ from typing import Any, Protocol
 import torch
 from tqdm import tqdm
 
+from unitok.bases import find_folder, load_processor, tokenizers_identity
 from unitok.checks import refuse_existing
-from unitok.components import COMPONENTS
 from unitok.data.documents import OnError, line_blocks, read_documents
 from unitok.data.encoding import encode_lines
 from unitok.data.interrupts import await_interrupt, end_on_interrupt, starting_processes
@@ -37,95 +34,10 @@ from unitok.data.world.mixture import world_documents
 from unitok.data.world.sounds.tasks import SOUND_TASK_WEIGHTS
 from unitok.data.world.tasks import TASK_WEIGHTS
 from unitok.document import Document
-from unitok.parts import media_bytes
-from unitok.picture_fit import picture_settings
 from unitok.processor import Processor
-from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.errors import InputError
 
 log = logging.getLogger(__name__)
-
-DOCUMENTS_TOGETHER = 256  # documents whose pictures and sounds are encoded in one go
-MEDIA_TOGETHER = 1 << 28  # bytes of these: photographs as they come from a camera are few at a time
-
-
-def find_folder(name_or_folder: str | Path) -> Path:
-    """A checkpoint's folder: the shipped checkpoint of that name, or that folder; it must hold a vocabulary.
-
-    Raises:
-        InputError: there is none.
-    """
-    for folder in _places(name_or_folder):
-        if (folder / "vocabulary.json").is_file():
-            return folder
-    raise InputError(f"{name_or_folder} is not a checkpoint folder: it has no vocabulary.json")
-
-
-def codec_folder(name_or_folder: str | Path, tokenizer: str) -> Path:
-    """The folder of a codec, base or checkpoint, or of a shipped one by its name.
-
-    Args:
-        name_or_folder: what is looked for.
-        tokenizer: the folder that it must hold, such as ``image_tokenizer``.
-
-    Raises:
-        InputError: it does not.
-    """
-    for folder in _places(name_or_folder):
-        if (folder / tokenizer).is_dir():
-            return folder
-    raise InputError(f"{str(name_or_folder)!r} has no {tokenizer}/, and is no checkpoint that ships")
-
-
-def _places(name_or_folder: str | Path) -> list[Path]:
-    """Where something of that name may be: what ships comes first, as in :func:`unitok.shipped.find_checkpoint`."""
-    name, ships = str(name_or_folder), Path(str(resources.files("unitok"))) / "checkpoints"
-    return [*([] if set(name) & {"/", os.sep} else [ships / name]), Path(name)]
-
-
-def load_processor(folder: str | Path, image_size: int | None = None, detokenizers: bool = False) -> Processor:
-    """What turns documents into ids, from a checkpoint folder that need not hold a decoder yet.
-
-    Args:
-        folder: with `vocabulary.json`, `text_tokenizer/` and, for pictures and sounds, `image_tokenizer/` and
-            `audio_tokenizer/`.
-        image_size: sides of pictures; none: as `unitok.json` says, or any size where there is no such file.
-        detokenizers: read those too that the folder holds.
-    """
-    folder = find_folder(folder)
-    wanted = [name for name in COMPONENTS if detokenizers or not name.endswith("_detokenizer")]
-    classes = {name: next(iter(COMPONENTS[name])) for name in wanted}  # our own class where nothing is said
-    settings: dict[str, Any] = {"image_size": None}
-    manifest = _manifest(folder)
-    if manifest is not None:
-        try:
-            settings = picture_settings(manifest)
-            classes |= {
-                name: entry["class"] for name, entry in manifest.get("components", {}).items() if name in classes
-            }
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{folder / 'unitok.json'} is not readable; copy the checkpoint again") from error
-    if image_size is not None:
-        settings["image_size"] = image_size
-    parts = {name: COMPONENTS[name].get(kind) for name, kind in classes.items() if (folder / name).is_dir()}
-    if None in parts.values() or "text_tokenizer" not in parts:
-        raise InputError(f"{folder} does not hold tokenizers that are known here; upgrade unitok")
-    read = {name: reader(folder / name) for name, reader in parts.items() if reader is not None}
-    return Processor(vocabulary=Vocabulary.load(folder / "vocabulary.json"), **read, **settings)
-
-
-def _manifest(folder: Path) -> dict[str, Any] | None:
-    """What a checkpoint's `unitok.json` says; None where a folder has no such file."""
-    path = folder / "unitok.json"
-    if not path.is_file():
-        return None
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is not readable; copy the checkpoint again") from error
-    if not isinstance(manifest, dict):
-        raise InputError(f"{path} is not readable; copy the checkpoint again")
-    return manifest
 
 
 class Source(Protocol):
@@ -222,27 +134,11 @@ class JsonlSource:
 def _write_shard(processor: Processor, source: Source, shard: int, folder: Path, key: str) -> None:
     """One shard as a cache of its own; what was left out is named in its meta.json."""
     skipped: list[str] = []
-    documents = source.documents(shard, skipped)
+    lines = ((where, [document]) for where, document in source.documents(shard, skipped))
     with TokenCacheWriter(folder, processor.vocabulary.size, key) as writer, torch.inference_mode():
-        for together in _groups(documents):
-            lines = [(where, [document]) for where, document in together]
-            for ((ids, targets),) in encode_lines(processor, lines, source.on_error, skipped):
-                writer.add(ids, targets)
+        for ((ids, targets),) in encode_lines(processor, lines, source.on_error, skipped):
+            writer.add(ids, targets)
         writer.finish(skipped=skipped)
-
-
-def _groups(documents: Iterable[tuple[str, Document]]) -> Iterator[list[tuple[str, Document]]]:
-    """Documents to be encoded in one go."""
-    group: list[tuple[str, Document]] = []
-    held = 0
-    for where, document in documents:
-        group.append((where, document))
-        held += sum(media_bytes(part) for turn in document.turns for part in turn.parts)
-        if len(group) == DOCUMENTS_TOGETHER or held >= MEDIA_TOGETHER:
-            yield group
-            group, held = [], 0
-    if group:
-        yield group
 
 
 _worker_processor: Processor | None = None  # of this worker process
@@ -320,28 +216,6 @@ def write_cache(
             tokenizers=made_by["tokenizers"],
         )
     return TokenCache(output, key)
-
-
-def tokenizers_identity(folder: Path, image_size: int | None = None) -> dict[str, Any]:
-    """What makes ids of documents, as JSON: the vocabulary, each tokenizer's files, and how pictures are made to fit.
-
-    Args:
-        folder: As for `load_processor`.
-        image_size: Likewise.
-    """
-    manifest = _manifest(folder) or {}
-    pictures = {name: manifest.get(name) for name in ("image_size", "image_fit", "image_pixels")}
-    if image_size is not None:
-        pictures["image_size"] = image_size
-    files = [folder / "vocabulary.json"]
-    for name in COMPONENTS:
-        if name.endswith("_tokenizer") and (folder / name).is_dir():
-            files += sorted(path for path in (folder / name).iterdir() if path.is_file())
-    digests = {}
-    for path in files:
-        with path.open("rb") as file:
-            digests[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"pictures": pictures, "tokenizers": digests}
 
 
 def check_tokenizers(caches: Iterable[TokenCache], folder: Path) -> None:

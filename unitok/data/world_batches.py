@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from unitok.bases import load_processor
 from unitok.data.condition_dropout import ControlIds, drop_condition, find_media_replies
 from unitok.data.encoding import Encoded, encode_documents
 from unitok.data.packing import PackedBatch, build_batch, pack
-from unitok.data.tokenizing import load_processor
 from unitok.data.world.mixture import sounds_due_anywhere, world_documents
 from unitok.processor import Processor
 from unitok_tokenizers.errors import InputError

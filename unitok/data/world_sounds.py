@@ -5,7 +5,6 @@ Shape letters: B batch, N samples.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from unitok.checks import usable_cores
 from unitok.data.pools import training_batches
 from unitok.data.sounds import SoundPool, check_seconds
 from unitok.data.world.sounds.events import EventStyle, sample_events, sound_events
@@ -81,7 +81,7 @@ def make_sounds(rng: np.random.Generator, counts: Mapping[Draw, int], split: str
     """
     check_speech()
     makers = [draw(rng, split) for draw, count in counts.items() for _ in range(count)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # speech comes from processes of its own
+    with ThreadPoolExecutor(usable_cores()) as pool:  # speech comes from processes of its own
         made = pool.map(lambda make: make(), makers)
         return list(tqdm(made, total=len(makers), desc=label, unit="sound", mininterval=1.0))
 

@@ -153,11 +153,13 @@ class Batch:
     def _drop_rows(self) -> int:
         """Drops rows that have ended; returns how many there are."""
         count = len(self._rows.lengths)
-        used = sorted(row for one in self._live for row in one.rows)
-        # Dropping rows copies the memory, which pays once a good part of them has ended and nobody takes their place.
+        used = {row for one in self._live for row in one.rows}
+        # A row that moves is copied, which pays once a good part of them has ended and nobody takes their place.
         if not used or (not self._waiting and 4 * (count - len(used)) >= count):
-            self._rows.keep(used)
-            places = {row: place for place, row in enumerate(used)}
+            moving = (row for row in sorted(used) if row >= len(used))
+            kept = [row if row in used else next(moving) for row in range(len(used))]
+            self._rows.keep(kept)
+            places = {row: place for place, row in enumerate(kept)}
             for one in self._live:
                 one.rows = [places[row] for row in one.rows]
         return len(self._rows.lengths)

@@ -40,14 +40,13 @@ class KeyValues:
     def __init__(self, layers: int, heads: int, size: int, like: Tensor) -> None:
         self.dtype = like.dtype
         self._alone = attends_alone_in(self.dtype, like.device)  # what a single token of each row attends in
-        self._heads = heads
         self._memory = torch.empty(layers, 0, 2 * heads, 0, size, dtype=self.dtype, device=like.device)
         self._flat = self._memory.flatten(1, 3)  # [l, slots * 2 * H * C, d]
         self._lines = torch.arange(2 * heads, device=like.device)
         self._targets: list[tuple[Tensor, ...]] = []  # of each token of a short pass, and each layer, [2 * H, d]
         self._places: Tensor | None = None  # of a longer one
         self._parts: list[tuple[int, int, int]] = []  # first row, row behind the last, and columns that are read
-        self._views: list[list[tuple[Tensor, Tensor]]] = []  # keys and values of each layer and part
+        self._views: list[tuple[Tensor, ...]] = []  # keys and values of each layer and part, [rows, 2 * H, columns, d]
         self._masks: list[Tensor] = []  # of each part
 
     def reserve(self, slots: int, columns: int) -> tuple[int, int]:
@@ -105,9 +104,7 @@ class KeyValues:
         if parts == self._parts:
             return
         read = [self._memory[:, first:end, :, :columns].unbind() for first, end, columns in parts]
-        self._views = [
-            [(one[:, : self._heads], one[:, self._heads :]) for one in layer] for layer in zip(*read, strict=True)
-        ]
+        self._views = list(zip(*read, strict=True))
         self._parts = parts
 
     def write(self, layer: int, new: Tensor) -> None:
@@ -122,10 +119,10 @@ class KeyValues:
         """:func:`attend` of ``[n, heads of queries, L, d]`` to what the pass reads."""
         dtype = self._masks[0].dtype  # what the pass attends in
         queries = queries.to(dtype)
-        attended = [
-            attend(queries[first:end], keys.to(dtype), values.to(dtype), mask)
-            for (first, end, _), (keys, values), mask in zip(self._parts, self._views[layer], self._masks, strict=True)
-        ]
+        attended = []
+        for (first, end, _), both, mask in zip(self._parts, self._views[layer], self._masks, strict=True):
+            keys, values = both.to(dtype).chunk(2, dim=1)
+            attended.append(attend(queries[first:end], keys, values, mask))
         return (attended[0] if len(attended) == 1 else torch.cat(attended)).to(self.dtype)
 
 

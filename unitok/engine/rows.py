@@ -124,7 +124,7 @@ class Rows:
             self.lengths[row] = length
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Makes row ``rows[i]``, which rises with ``i``, row ``i``; the others leave."""
+        """Makes row ``rows[i]`` row ``i``; the others leave."""
         moved = [(row, place) for place, row in enumerate(rows) if row != place]
         if moved:
             self.copy(*zip(*moved, strict=True))

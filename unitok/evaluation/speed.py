@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import time
 import torch
 from tqdm import tqdm
 
+from unitok.checks import usable_cores
 from unitok.document import Document
 from unitok.evaluation.figures import Figure
 from unitok.evaluation.findings import Findings
@@ -73,7 +73,7 @@ def _spoken(setup: Setup, bar: tqdm) -> Figure:
 
 
 def _machine() -> str:
-    return f"median; {torch.get_num_threads()} threads, {_cores()} cores"
+    return f"median; {torch.get_num_threads()} threads, {usable_cores()} cores"
 
 
 def _cold(setup: Setup) -> Figure:
@@ -101,8 +101,3 @@ def _cold(setup: Setup) -> Figure:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         return Figure("speed", name, None, "s", COLD_TARGET, True, note=lines[-1])
     return Figure("speed", name, seconds, "s", COLD_TARGET, True, count=1)
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -16,7 +16,7 @@ from torch.nn.functional import linear
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
-from unitok.data.tokenizing import find_folder
+from unitok.bases import find_folder
 from unitok.decoder_folder import load_for_vocabulary, no_progress_bars, refuse_scaled_logits
 from unitok.training.exports import replaced
 from unitok.vocabulary import Vocabulary

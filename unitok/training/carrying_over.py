@@ -17,8 +17,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from unitok import checkpoint
-from unitok.data.tokenizing import find_folder, load_processor
+from unitok.bases import find_folder, load_processor
 from unitok.decoder_folder import load_decoder, near_mean
+from unitok.manifest import VOCABULARY, is_checkpoint
 from unitok.training.backbone import embedding_parameters
 from unitok.training.code_embeddings import start_from_codes
 from unitok.vocabulary import Vocabulary
@@ -60,7 +61,7 @@ def common(old: Path, new: Path) -> Common:
     Raises:
         InputError: A folder is damaged, or has no text tokenizer.
     """
-    vocabularies = Vocabulary.load(old / checkpoint.VOCABULARY), Vocabulary.load(new / checkpoint.VOCABULARY)
+    vocabularies = Vocabulary.load(old / VOCABULARY), Vocabulary.load(new / VOCABULARY)
     spellings = [TextTokenizer.from_pretrained(folder / "text_tokenizer").spellings() for folder in (old, new)]
     specs = [vocabulary.specs for vocabulary in vocabularies]
     followed = {
@@ -137,7 +138,7 @@ def carried_over(
     """
     source, base = Path(source), Path(base)
     checkpoint.verify(source)
-    shared, vocabulary = common(source, base), Vocabulary.load(base / checkpoint.VOCABULARY)
+    shared, vocabulary = common(source, base), Vocabulary.load(base / VOCABULARY)
     model = load_decoder(source / checkpoint.DECODER, torch.float32, attn_implementation).train()
     trained = [table.clone() for table in embedding_parameters(model)]
     model.resize_token_embeddings(vocabulary.size, mean_resizing=False)
@@ -162,7 +163,7 @@ def checkpoint_at(name_or_folder: str | Path) -> Path | None:
         folder = find_folder(name_or_folder)
     except InputError:
         return None
-    return folder if checkpoint.is_checkpoint(folder) else None
+    return folder if is_checkpoint(folder) else None
 
 
 def base_of(vocabulary: str | Path) -> Path:
@@ -172,7 +173,7 @@ def base_of(vocabulary: str | Path) -> Path:
         InputError: It is a manifest without the base around it.
     """
     folder = Path(vocabulary).parent if Path(vocabulary).is_file() else find_folder(vocabulary)
-    if not checkpoint.is_checkpoint(folder):
+    if not is_checkpoint(folder):
         raise InputError(
             f"model.vocabulary: {folder} is no base; model.init_from of a checkpoint needs its whole folder"
         )

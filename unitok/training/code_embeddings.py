@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
-from unitok.data.tokenizing import load_processor
+from unitok.bases import load_processor
 from unitok.training.backbone import embedding_parameters
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers import Tokenizer

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unitok.data.tokenizing import codec_folder
+from unitok.bases import codec_folder
 from unitok.training.quantizers import FixedQuantizer
 from unitok_tokenizers.errors import InputError
 

@@ -234,7 +234,9 @@ def build_optimizer(
         {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
-    return MuonAdamW(muon, groups, config) if muon else _adamw(groups, config)
+    if not muon:
+        return _adamw(groups, config)
+    return MuonAdamW(muon, groups or [ends], config)  # AdamW wants a group, if an empty one
 
 
 def total_steps(config: ScheduleConfig, module: L.LightningModule) -> int:

@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from unitok.bases import find_folder, image_settings
 from unitok.data.drawing import draw_many
 from unitok.data.pools import training_batches
 from unitok.data.textures import sample_texture
-from unitok.data.tokenizing import find_folder, load_processor
 from unitok.data.world.render import CANONICAL, Style, render
 from unitok.data.world.requests import sample_request
 from unitok.data.world.scene import sample_scene
@@ -106,7 +106,7 @@ class RefinerPairs(L.LightningDataModule):
         cell = codec[0].config.downsample
         if self.size % cell:
             raise InputError(f"data.size {self.size} is not a multiple of the {cell} pixels of a code; give another")
-        side = load_processor(folder).image_size if self.drawn else None
+        side = image_settings(folder)["image_size"] if self.drawn else None
         if side not in (None, self.size):
             raise InputError(
                 f"data.drawn: the decoder of {self.checkpoint} draws pictures of {side} pixels; set data.size to that, "

@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from unitok.bases import codec_folder
 from unitok.checks import refuse_existing
 from unitok.data.drawing import draw_many
 from unitok.data.pictures import FolderPictures, PicturePool, scene_picture, texture
-from unitok.data.tokenizing import codec_folder
 from unitok.evaluation.metrics import usage
 from unitok.replacing import in_place_of
 from unitok.training.code_moves import Cells, cells_of, check_moves, moved

@@ -37,5 +37,5 @@ def check_made(option: str, made: str, modality: str) -> None:
 
 def refuse_existing(output: Path) -> None:
     """Raises `InputError` where ``output`` exists."""
-    if os.path.exists(output):
+    if os.path.lexists(output):
         raise InputError(f"{output} exists already; remove it or choose another output folder")

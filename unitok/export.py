@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from unitok.checks import refuse_existing
 from unitok.terminal import ArgumentParser, run
-from unitok_tokenizers.errors import InputError
 
 
 def build_parser() -> ArgumentParser:
@@ -32,8 +32,7 @@ def command(argv: Sequence[str]) -> None:
 
     paths = [options.output / f"{name}.onnx" for name in ("image_tokenizer", "image_detokenizer")]
     for path in paths:
-        if path.exists():
-            raise InputError(f"{path} exists already; choose another output folder")
+        refuse_existing(path)
     folder = find_folder(options.model)
     tokenizer = ImageTokenizer.from_pretrained(folder / "image_tokenizer")
     detokenizer = ImageDetokenizer.from_pretrained(folder / "image_detokenizer")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from unitok.checks import refuse_existing
 from unitok.terminal import ArgumentParser, integer, run
-from unitok_tokenizers.errors import InputError
 
 DESCRIPTION = (
     "Move the codes of an image codec that your pictures hardly use to where they are served badly. All other codes "
@@ -53,8 +52,7 @@ def build_parser() -> ArgumentParser:
 def command(argv: Sequence[str]) -> None:
     """Parses `argv` and writes the codec. Raises `InputError`."""
     options = build_parser().parse_args(argv)
-    if os.path.lexists(options.output):
-        raise InputError(f"{options.output} exists already; choose another output folder")
+    refuse_existing(options.output)
     # Imported late, so that --help and mistakes are answered at once.
     from unitok.training.refitting import Source, refit
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -202,8 +203,12 @@ class PackingSampler(DistributedSampler[Plan]):
     def __len__(self) -> int:
         if self.epochs is None:
             raise TypeError("an endless sampler has no length")
-        # Of all passes, those that are done too: the trainer counts batches from the run's beginning.
-        return sum(1 for epoch in range(self.epochs) for _ in self.plans(epoch))
+        return self._batches
+
+    @cached_property
+    def _batches(self) -> int:
+        """Of all passes, those that are done too: the trainer counts batches from the run's beginning."""
+        return sum(1 for epoch in range(self.epochs or 0) for _ in self.plans(epoch))
 
     def position(self, done: int) -> Position:
         """Where the stream stands after `done` batches from `start`."""

@@ -27,16 +27,16 @@ from unitok.data.world.sounds.tape import users_speech
 from unitok.data.world.sounds.voices import ASSISTANT, Voice, sample_voice
 from unitok.document import Audio
 from unitok.evaluation.audio_metrics import has_stoi, mel_distance, si_sdr, stoi
+from unitok.evaluation.codebooks import codebook_figures
 from unitok.evaluation.figures import Figure, share
 from unitok.evaluation.findings import Findings
 from unitok.evaluation.melody_oracle import read_melody
-from unitok.evaluation.metrics import perplexity, usage
 from unitok.evaluation.setup import Setup
 from unitok.evaluation.sound_setup import error_rate, hear, heard_words
 from unitok.sounds import samples_at
 from unitok.viz import spectrogram
 from unitok_detokenizers.audio import AudioDetokenizer
-from unitok_tokenizers import CodebookSpec, Detokenizer, Tokenizer
+from unitok_tokenizers import Detokenizer, Tokenizer
 
 SECTION = "audio_codec"
 STOI_TARGET, USAGE_TARGET = 0.88, 90.0
@@ -89,6 +89,9 @@ def measure(setup: Setup) -> Findings:
                 text, sound = make(setup.rng(f"{SECTION}, {name}", index))
                 groups[name].append(Through(text, *codec.through(sound)))
                 bar.update()
+    heard = [one for group in groups.values() for one in group]
+    codes = torch.cat([one.codes for one in heard], dim=1)  # [K, frames of all]
+    counts = torch.stack([torch.bincount(one, minlength=codec.tokenizer.spec.codebook_size) for one in codes])
     voices, own, melodies = groups[VOICES], groups[OWN], groups[MELODIES]
     wanted = [heard_words(one.name) for one in own]
     got = [hear(_at_oracles_rate(one.other, rate)) for one in own]
@@ -102,7 +105,7 @@ def measure(setup: Setup) -> Findings:
             *_distances(voices, rate),
             Figure(SECTION, "words recognized, the model's voice", 100 - error_rate(got, wanted), "%", count=len(own)),
             share(SECTION, "the oracle reads the same notes", right),
-            *_codebooks(codec.tokenizer.spec, [one for group in groups.values() for one in group]),
+            *codebook_figures(SECTION, counts, USAGE_TARGET, len(heard)),
         ],
         pictures=[(spectrogram(one.sound[0, 0], rate), spectrogram(one.other[0, 0], rate)) for one in shown.values()],
         headings=("what went in, and what came back",),
@@ -180,18 +183,3 @@ def _distances(group: list[Through], rate: int) -> list[Figure]:
         Figure(SECTION, f"mel distance, {VOICES}", mel, "dB", lower_is_better=True, count=len(group)),
         Figure(SECTION, f"SI-SDR, {VOICES}", signal, "dB", count=len(group)),
     ]
-
-
-def _codebooks(spec: CodebookSpec, sounds: list[Through]) -> list[Figure]:
-    """Usage and perplexity of each codebook."""
-    figures = []
-    for number in range(spec.num_codebooks):
-        codes = torch.cat([one.codes[number] for one in sounds])
-        counts = torch.bincount(codes, minlength=spec.codebook_size)
-        name = f" of codebook {number + 1}" if spec.num_codebooks > 1 else ""
-        note = f"of {spec.codebook_size} codes"
-        figures += [
-            Figure(SECTION, f"codes used{name}", 100 * usage(counts), "%", USAGE_TARGET, count=len(sounds)),
-            Figure(SECTION, f"perplexity{name}", perplexity(counts), count=len(sounds), note=note),
-        ]
-    return figures

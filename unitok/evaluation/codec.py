@@ -18,9 +18,10 @@ from tqdm import tqdm
 
 from unitok.data.world.render import render
 from unitok.data.world.scene import Scene, sample_scene
+from unitok.evaluation.codebooks import codebook_figures
 from unitok.evaluation.figures import Figure, share
 from unitok.evaluation.findings import Findings
-from unitok.evaluation.metrics import perplexity, psnr, ssim, usage
+from unitok.evaluation.metrics import psnr, ssim
 from unitok.evaluation.oracle import moved, read, same_scene
 from unitok.evaluation.setup import Setup
 from unitok_tokenizers import Detokenizer, Tokenizer
@@ -84,7 +85,7 @@ def measure(setup: Setup) -> Findings:
         Figure("codec", "SSIM", torch.cat(alike).mean().item(), count=count),
         share("codec", "the oracle reads the same scene", outcomes, SAME_SCENE_TARGET),
         *(share("codec", f"the same scene, {look}", some) for look, some in same.items()),
-        *_codebooks(counts, count),
+        *codebook_figures("codec", counts, USAGE_TARGET, count),
     ]
     return Findings(figures)
 
@@ -95,18 +96,6 @@ def _draw(setup: Setup, index: int) -> tuple[Scene, str, np.ndarray]:
     look, style = setup.look(rng, index)
     scene = sample_scene(rng)
     return moved(scene, style.shift), look, render(scene, setup.size, style)
-
-
-def _codebooks(counts: Tensor, scenes: int) -> list[Figure]:
-    """Usage and perplexity of each codebook, of counts ``[K, V]``."""
-    figures = []
-    for number, one in enumerate(counts, 1):
-        name = f" of codebook {number}" if len(counts) > 1 else ""
-        figures += [
-            Figure("codec", f"codes used{name}", 100 * usage(one), "%", USAGE_TARGET, count=scenes),
-            Figure("codec", f"perplexity{name}", perplexity(one), count=scenes, note=f"of {len(one)} codes"),
-        ]
-    return figures
 
 
 def measure_photographs(setup: Setup) -> Findings:

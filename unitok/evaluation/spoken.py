@@ -9,10 +9,9 @@ import numpy as np
 from unitok.data.world.captions import describe
 from unitok.data.world.question import Question
 from unitok.data.world.questions import sample_questions
-from unitok.data.world.requests import Request, sample_request
 from unitok.data.world.scene import Scene
 from unitok.data.world.sounds.scene_documents import caption_order, question_parts
-from unitok.data.world.sounds.spoken import ANSWER_WORDS, CAPTION_WORDS, speakable, spoken_words
+from unitok.data.world.sounds.spoken import ANSWER_WORDS, CAPTION_WORDS, speakable, speakable_request, spoken_words
 from unitok.data.world.sounds.tape import users_speech
 from unitok.data.world.spec_sampling import sample_varied_scene
 from unitok.data.world.turns import with_words
@@ -47,18 +46,11 @@ def request_tasks(setup: Setup, split: str, count: int, spoken: bool) -> list[Ta
     for category in CATEGORIES:
         for index in range(count):
             rng = setup.rng(f"spoken requests, {split}, {category}", index)
-            request = _request(rng, category, split)
+            request = speakable_request(rng, category.replace(" ", "_"), split)
             part = users_speech(rng, request.text, "heldout") if spoken else Text(request.text)
             accepts = request.spec.satisfied_by
             found.append(Task(Document.user(part), request.text, (category,), request.scene, accepts))
     return found
-
-
-def _request(rng: np.random.Generator, category: str, split: str) -> Request:
-    while True:
-        request = sample_request(rng, category.replace(" ", "_"), split)
-        if speakable(request.text):
-            return request
 
 
 def caption_tasks(setup: Setup, split: str, count: int) -> list[Task]:

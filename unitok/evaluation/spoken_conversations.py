@@ -7,9 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from unitok.data.world.requests import sample_request
 from unitok.data.world.sounds.scene_documents import question_parts
-from unitok.data.world.sounds.spoken import speakable
+from unitok.data.world.sounds.spoken import speakable, speakable_request
 from unitok.data.world.sounds.tape import users_speech
 from unitok.document import Document
 from unitok.evaluation import conversations
@@ -30,11 +29,9 @@ _TRIES = 20
 def first(setup: Setup, index: int) -> Task:
     """A spoken request that opens a conversation."""
     rng = setup.rng(SECTION, index)
-    while True:
-        request = sample_request(rng)
-        if speakable(request.text):
-            spoken = users_speech(rng, request.text, "heldout")
-            return Task(Document.user(spoken), request.text, (STEPS[0],), request.scene, request.spec.satisfied_by)
+    request = speakable_request(rng)
+    spoken = users_speech(rng, request.text, "heldout")
+    return Task(Document.user(spoken), request.text, (STEPS[0],), request.scene, request.spec.satisfied_by)
 
 
 def second(rng: np.random.Generator, before: Case) -> Task | None:

@@ -7,7 +7,7 @@ the words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from unitok.data.world.scene import (
     MOST_OBJECTS,
     RELATIONS,
     STEP,
+    Accept,
     Object,
     Scene,
     fits,
@@ -122,12 +123,12 @@ _ADD = (
 )
 
 
-def _beside(relation: str, anchor: Object) -> Callable[[Object, object], bool]:
-    return lambda new, _: clearly(relation, new, anchor)
+def _beside(relation: str, anchor: Object) -> Accept:
+    return lambda new: clearly(relation, new, anchor)
 
 
-def _inside(where: Where) -> Callable[[Object, object], bool]:
-    return lambda new, _: where.holds(new, slack=-0.03)
+def _inside(where: Where) -> Accept:
+    return lambda new: where.holds(new, slack=-0.03)
 
 
 def shift(rng: np.random.Generator, scene: Scene, split: str, focus: Object | None) -> Edit | None:
@@ -246,9 +247,7 @@ def move_beside(rng: np.random.Generator, scene: Scene, split: str, focus: Objec
     return _moved("move_beside", order, scene, old, new, Where(relation=relation, anchor=anchor), anchor)
 
 
-def nearest_place(
-    scene: Scene, old: Object, accept: Callable[[Object], bool], aim: tuple[float, float]
-) -> Object | None:
+def nearest_place(scene: Scene, old: Object, accept: Accept, aim: tuple[float, float]) -> Object | None:
     """``old`` moved by whole cells to the free accepted place nearest to ``aim``; None when there is none."""
     others = [o for o in scene.objects if o is not old]
     best, best_distance = None, 2.0

@@ -155,7 +155,7 @@ def fits(new: Object, objects: Sequence[Object], gap: float = GAP) -> bool:
 
 
 Kind = tuple[str, str, str]
-Accept = Callable[[Object, Sequence[Object]], bool]
+Accept = Callable[[Object], bool]
 
 
 def place(
@@ -174,7 +174,7 @@ def place(
     for index in rng.permutation(len(line) ** 2).tolist():
         x, y = (round(float(line[k]) * STEP, 4) for k in divmod(index, len(line)))
         new = Object(shape, color, size, x, y)
-        if fits(new, objects) and (accept is None or accept(new, objects)):
+        if fits(new, objects) and (accept is None or accept(new)):
             return new
     return None
 
@@ -193,15 +193,13 @@ def sample_kind(rng: np.random.Generator, background: str, split: str = "train")
             return str(rng.choice(list(SIZES))), color, shape
 
 
-def place_all(
-    rng: np.random.Generator, background: str, kinds: Sequence[Kind], accept: Accept | None = None
-) -> Scene | None:
+def place_all(rng: np.random.Generator, background: str, kinds: Sequence[Kind]) -> Scene | None:
     """A scene that holds every kind, large ones placed first; None when they do not fit."""
     order = sorted(range(len(kinds)), key=lambda i: -SIZES[kinds[i][0]])
     for _ in range(8):
         placed: dict[int, Object] = {}
         for i in order:
-            new = place(rng, kinds[i], list(placed.values()), accept)
+            new = place(rng, kinds[i], list(placed.values()))
             if new is None:
                 break
             placed[i] = new
@@ -210,17 +208,12 @@ def place_all(
     return None
 
 
-def sample_scene(
-    rng: np.random.Generator,
-    count: int | None = None,
-    split: str = "train",
-    background: str | None = None,
-) -> Scene:
+def sample_scene(rng: np.random.Generator, count: int | None = None, split: str = "train") -> Scene:
     """A random scene; ``count`` objects, or one to six with fewer being more likely.
 
     In the split ``heldout`` at least one object is a held-out (color, shape) pair.
     """
-    background = background or str(rng.choice(list(COLORS)))
+    background = str(rng.choice(list(COLORS)))
     number = count or int(rng.choice(MOST_OBJECTS, p=[0.14, 0.22, 0.22, 0.18, 0.13, 0.11])) + 1
     while True:
         kinds = [sample_kind(rng, background, split) for _ in range(number)]

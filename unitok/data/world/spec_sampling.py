@@ -14,6 +14,7 @@ from unitok.data.world.scene import (
     RELATIONS,
     SHAPES,
     SIZES,
+    Accept,
     Object,
     Scene,
     allowed_pair,
@@ -211,11 +212,11 @@ def _place(
     return None
 
 
-def _acceptor(spec: SceneSpec, slots: list[int], k: int, placed: dict[int, Object]):
+def _acceptor(spec: SceneSpec, slots: list[int], k: int, placed: dict[int, Object]) -> Accept:
     group = spec.groups[slots[k]]
     where = Where(group.row, group.column)
 
-    def accept(new: Object, _: object) -> bool:
+    def accept(new: Object) -> bool:
         if not where.holds(new, slack=-0.03):
             return False
         for a, relation, b in spec.relations:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 
 from unitok.data.world.edit import Wanted
-from unitok.data.world.scene import MOST_OBJECTS, RELATIONS, Object, Scene, holds, is_held_out_relation, place
+from unitok.data.world.scene import (
+    MOST_OBJECTS,
+    RELATIONS,
+    Accept,
+    Object,
+    Scene,
+    holds,
+    is_held_out_relation,
+    place,
+)
 from unitok.data.world.spec import Where
 from unitok.data.world.spec_sampling import clearly
 from unitok.data.world.templates import pick
@@ -23,10 +30,10 @@ _THERE_ALREADY = 0.03  # an object with this margin on a side of another is not 
 _WAYS = {"left of": ("left", "right"), "right of": ("right", "left"), "above": ("up", "down"), "below": ("down", "up")}
 
 
-def _clear(where: Where) -> Callable[[Object, Sequence[Object]], bool]:
+def _clear(where: Where) -> Accept:
     """Accepts what lies well within a place, and what has moved by more than a little."""
 
-    def accept(new: Object, _: Sequence[Object]) -> bool:
+    def accept(new: Object) -> bool:
         if where.relation and where.anchor:
             if where.straight is not None and not holds(where.relation, new, where.anchor, _ROOM):
                 return False

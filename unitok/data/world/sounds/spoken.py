@@ -12,7 +12,7 @@ from unitok.data.world.captions import describe, list_objects
 from unitok.data.world.edits import sample_edit
 from unitok.data.world.phrases import NUMBER_WORDS, article, plain_noun, plural
 from unitok.data.world.questions import sample_questions
-from unitok.data.world.requests import sample_request
+from unitok.data.world.requests import Request, sample_request
 from unitok.data.world.scene import COLORS, HELD_OUT_PAIRS, SHAPES, SIZES, allowed_pair
 from unitok.data.world.spec_sampling import sample_varied_scene
 from unitok.data.world.templates import chance, pick, pick_weighted
@@ -60,6 +60,14 @@ def names_held_out_pair(text: str) -> bool:
     """Whether a color stands before a shape, or several, that training never shows or names in that color."""
     words = spoken_words(text)
     return any((color, _SINGULAR.get(noun, noun)) in HELD_OUT_PAIRS for color, noun in pairwise(words))
+
+
+def speakable_request(rng: np.random.Generator, category: str | None = None, split: str = "train") -> Request:
+    """A request, as of :func:`~unitok.data.world.requests.sample_request`, that can be said."""
+    while True:
+        request = sample_request(rng, category, split)
+        if speakable(request.text):
+            return request
 
 
 def speakable(text: str) -> bool:

@@ -9,7 +9,6 @@ import numpy as np
 from unitok.data.world.album import Album
 from unitok.data.world.captions import describe
 from unitok.data.world.render import CANONICAL, Style
-from unitok.data.world.requests import Request, sample_request
 from unitok.data.world.scene import Scene
 from unitok.data.world.sounds import continuations, event_documents, melody_documents
 from unitok.data.world.sounds.conversations import sample_spoken_conversation
@@ -17,7 +16,7 @@ from unitok.data.world.sounds.events import sample_events
 from unitok.data.world.sounds.notes import CHORDS, sample_melody
 from unitok.data.world.sounds.scene_documents import spoken_caption, spoken_questions, spoken_request
 from unitok.data.world.sounds.speech_documents import reading, transcription
-from unitok.data.world.sounds.spoken import sample_order, sample_text, speakable
+from unitok.data.world.sounds.spoken import sample_order, sample_text, speakable, speakable_request
 from unitok.data.world.sounds.tape import Tape, users_speech
 from unitok.data.world.spec_sampling import sample_varied_scene
 from unitok.data.world.templates import chance, draw_numbers, pick
@@ -70,7 +69,7 @@ def sample_sound_documents(
     """
     numbers = draw_numbers(rng, SOUND_TASK_WEIGHTS, weights, DOCUMENTS_PER_FAMILY)
     album, tape = Album(size), Tape()
-    request = _speakable_request(rng, split)
+    request = speakable_request(rng, split=split)
     style = Style.sample(rng) if chance(rng, 0.5) else CANONICAL
     heard: list[tuple[Audio, str]] = []  # what users say in this family
     read: list[str] = []  # what the assistant says
@@ -79,7 +78,7 @@ def sample_sound_documents(
         speech = users_speech(rng, request.text, split)
         heard.append((speech, request.text))
         documents.append(spoken_request(rng, speech, album.picture(request.scene)))
-        request = request if chance(rng, 0.3) else _speakable_request(rng, split)
+        request = request if chance(rng, 0.3) else speakable_request(rng, split=split)
     for _ in range(numbers["spoken_caption"]):
         scene, caption = _captioned_scene(rng, _scene(rng, request.scene, split), split)
         read.append(caption)
@@ -141,13 +140,6 @@ def _without_words(rng: np.random.Generator, tape: Tape, numbers: dict[str, int]
         else:
             documents.append(continuations.counting_going_on(rng, tape, split))
     return documents
-
-
-def _speakable_request(rng: np.random.Generator, split: str) -> Request:
-    while True:
-        request = sample_request(rng, split=split)
-        if speakable(request.text):
-            return request
 
 
 def _scene(rng: np.random.Generator, requested: Scene, split: str) -> Scene:

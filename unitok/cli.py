@@ -12,13 +12,13 @@ from unitok_tokenizers.errors import InputError
 
 VERBS = {
     "generate": "words, pictures and sounds from a prompt, or a conversation (--chat)",
-    "tokenize": "write documents as a token cache for training",
-    "train": "train an image tokenizer or a decoder from a YAML file",
+    "tokenize": "write documents, or pairs of answers, as a token cache for training",
+    "train": "train a tokenizer of images or sounds, a decoder or a refiner from a YAML file",
     "assemble": "put trained parts together into a checkpoint",
     "losses": "what decoders lose on tokenized documents",
-    "evaluate": "measure a model on scenes and on photographs",
+    "evaluate": "measure a model on scenes, photographs, speech and melodies",
     "refit": "move codes of an image codec to where pictures need them",
-    "convert": "a released model (Chameleon, Emu3) as a checkpoint",
+    "convert": "a released model (Chameleon, Anole, Lumina-mGPT, Emu3) as a checkpoint",
     "export": "write the image codec as ONNX files",
 }
 

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 VERBS = ("fit", "validate", "test")
 DESCRIPTION = """\
-Train, validate or test what a config describes: the image tokenizer or the decoder.
+Train, validate or test what a config describes: a tokenizer of images or sounds, a decoder, or a refiner.
 
 examples:
   python -m unitok.train fit --config configs/decoder/smoke.yaml

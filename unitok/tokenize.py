@@ -43,8 +43,9 @@ def build_parser() -> ArgumentParser:
         nargs="+",
         metavar="TASK=SHARE",
         help="shares of the documents without sounds, such as edit=0.6 questions=0.4; tasks are request (or one "
-        "category of it, such as request_position), edit (or single kinds of it, such as edit_move), questions, caption, conversation and order, and those that are not "
-        "named get none (default: as `tiny` learned them at first)",
+        "category of it, such as request_position), edit (or single kinds of it, such as edit_move), questions, "
+        "caption, conversation and order, and those that are not named get none (default: as `tiny` learned them at "
+        "first)",
     )
     world.add_argument(
         "--sound-tasks",

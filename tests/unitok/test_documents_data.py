@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -210,6 +211,27 @@ def test_a_world_cache_depends_on_the_seed_alone_and_goes_on_after_a_stop(
     different = WorldSource(50, seed=5, per_shard=20, image_size=16)
     other = write_cache(different, checkpoint, tmp_path / "other", workers=0)
     assert len(other.tokens) != len(whole.tokens) or (other.tokens != whole.tokens).any()
+
+
+def test_few_of_many_shards_are_open_at_a_time(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each holds two files open, of which a process may have a thousand."""
+    held, most = weakref.WeakSet[TokenCache](), 0
+
+    class Counted(TokenCache):
+        def __init__(self, *args: Any) -> None:
+            nonlocal most
+            super().__init__(*args)
+            held.add(self)
+            most = max(most, len(held))
+
+        __hash__ = object.__hash__
+
+    monkeypatch.setattr(tokenizing, "TokenCache", Counted)
+    source = WorldSource(12, seed=4, per_shard=2, image_size=16)
+    assert len(write_cache(source, checkpoint, tmp_path / "cache", workers=0)) == 12
+    assert 0 < most <= 3
 
 
 def test_runs_that_tokenize_the_same_file_share_its_cache(

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from transformers import ResNetConfig, ResNetModel
 
-from unitok.data.pictures import WorldPictures
+from unitok.data.pictures import FolderPictures, WorldPictures
 from unitok.training.adversary import adaptive_weight, discriminator_loss
 from unitok.training.discriminator import PatchDiscriminator
 from unitok.training.image_tokenizer import ImageTokenizerModule
@@ -30,6 +30,7 @@ from unitok.training.quantizers import (
     badly_served,
 )
 from unitok.training.refiner import RefinerConfig
+from unitok.training.refiner_data import RefinerPairs
 from unitok.training.run_folders import check_run_folders
 from unitok_detokenizers.image import ImageDetokenizer, ImageDetokenizerConfig
 from unitok_tokenizers.errors import InputError
@@ -260,6 +261,11 @@ def test_two_tones_need_two_codebooks_side_by_side() -> None:
         ImageTokenizer(ImageTokenizerConfig(kind="two_tone"))
 
 
+def module_of(**options: float) -> ImageTokenizerModule:
+    """Of networks as they come."""
+    return ImageTokenizerModule(quantizer=FiniteScalarQuantizer([4, 4]), **options)  # pyright: ignore[reportArgumentType]
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -267,6 +273,10 @@ def test_two_tones_need_two_codebooks_side_by_side() -> None:
         (lambda: ImageDetokenizerConfig(widths=[8], blocks=[1, 1]).build(), "a detokenizer of 1 widths has 2 blocks"),
         (lambda: RefinerConfig([30, 60]).build(), r"model\.unet\.groups, 8"),
         (lambda: WorldPictures(least_objects=7), r"data\.least_objects must be from 1 to 6"),
+        (lambda: FolderPictures("anywhere", size=0), r"data\.size must be at least 1"),
+        (lambda: RefinerPairs("tiny", scenes=-1), r"data\.scenes, data\.textures, .* at least 0"),
+        (lambda: module_of(ema=1.0), r"model\.ema must be at least 0 and below 1"),
+        (lambda: module_of(clip=0.0), r"model\.clip must be above 0"),
     ],
 )
 def test_sizes_that_do_not_go_together_are_named(make: Callable[[], object], message: str) -> None:

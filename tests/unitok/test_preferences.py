@@ -493,6 +493,16 @@ def find_mistakes(checkpoint: Path, output: Path, answers: int = 6, kind: str = 
     return run(tokenize.command, [*words, "--output", str(output)])
 
 
+def test_pictures_that_cannot_be_judged_are_no_mistakes(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = UniTok.from_pretrained(checkpoint)
+    model.processor.image_detokenizer = None
+    model.save_pretrained(tmp_path / "blind")
+    assert find_mistakes(tmp_path / "blind", tmp_path / "pairs") == 2
+    assert "has no image detokenizer" in capsys.readouterr().err and not (tmp_path / "pairs").exists()
+
+
 @pytest.mark.parametrize("kind", ["edits", "questions"])
 def test_what_a_model_gets_wrong_is_kept_beside_what_is_right(
     kind: str,

@@ -314,6 +314,12 @@ def test_pairs_come_in_batches() -> None:
     assert large.shape == (4, 3, 16, 16) and small.shape == (4, 3, 8, 8)
 
 
+def test_pieces_that_the_network_cannot_halve_are_refused() -> None:
+    module = RefinerModule(RefinerConfig([8, 16, 16], 1, 4))
+    with pytest.raises(InputError, match=r"data\.crop: .* 18 pixels, are not multiples of 4"):
+        module.training_step((torch.zeros(1, 3, 18, 18), torch.zeros(1, 3, 9, 9)), 0)
+
+
 def test_a_step_learns() -> None:
     torch.manual_seed(0)
     large = torch.tensor([0.8, -0.8, -0.8, 0.8]).repeat(4).expand(4, 3, 16, 16)

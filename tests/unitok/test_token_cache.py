@@ -116,6 +116,9 @@ def test_a_broken_cache_is_named(tmp_path: Path) -> None:
         file.write(b"x")
     with pytest.raises(InputError, match=r"damaged \(tokens.bin"):
         TokenCache(folder)
+    (folder / "offsets.npy").write_bytes(b"")
+    with pytest.raises(InputError, match="damaged"):
+        TokenCache(folder)
     np.save(folder / "offsets.npy", np.array([{}]), allow_pickle=True)
     with pytest.raises(InputError, match="damaged"):
         TokenCache(folder)

@@ -213,6 +213,7 @@ def test_a_try_of_one_batch_runs_and_leaves_nothing(
         (["--data.seed", "-1"], "fit", "--data.seed must be at least 0"),
         (["--trainer.overfit_batches", "2"], "fit", "--trainer.overfit_batches does not go with packed documents"),
         (["--trainer.max_epochs", "3"], "fit", "trainer.max_epochs 3: this data has no end of its own"),
+        (["--trainer.limit_train_batches", "3"], "fit", "trainer.limit_train_batches 3: this data has no end"),
         (["--data.val", "[]"], "validate", "data.val is empty: there is nothing to validate"),
         (["--data.val", "[]"], "test", "data.val is empty: there is nothing to validate"),
     ],

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning as L
@@ -443,6 +444,15 @@ def test_sharded_training_equals_plain_training(
     states = [AutoModelForCausalLM.from_pretrained(tmp_path / f"{number}").state_dict() for number in range(2)]
     for name, weight in states[0].items():
         torch.testing.assert_close(states[1][name], weight, atol=1e-4, rtol=1e-3)
+
+
+def test_devices_that_would_all_do_the_same_are_refused(make: Callable[..., DecoderModule]) -> None:
+    module = make()
+    module.decoder = None  # type: ignore[assignment]
+    mesh = {"data_parallel": SimpleNamespace(size=lambda: 1), "tensor_parallel": SimpleNamespace(size=lambda: 8)}
+    module._device_mesh = mesh  # type: ignore[assignment]
+    with pytest.raises(InputError, match="set its tensor_parallel_size to 1"):
+        module.configure_model()
 
 
 TWO_RANKS = """

@@ -95,6 +95,12 @@ class _PackedDataModule(L.LightningDataModule):
                 f"trainer.max_epochs {self.trainer.max_epochs}: this data has no end of its own; give data.epochs, "
                 "where it has that, or trainer.max_steps"
             )
+        limit = getattr(self.trainer, "limit_train_batches", 1.0)
+        if endless and limit != 1.0:  # each part of the run would begin the stream anew
+            raise InputError(
+                f"trainer.limit_train_batches {limit}: this data has no end of its own, and would begin anew; "
+                "give trainer.max_steps, and trainer.val_check_interval for validation in between"
+            )
         self._stream, self._batches_before = sampler, self._batches_done()
 
     def _batches_done(self) -> int:

@@ -132,6 +132,8 @@ class FolderPictures(FolderExcerpts):
         num_workers: int = 0,
         seed: int = 0,
     ) -> None:
+        if size < 1:
+            raise InputError(f"data.size must be at least 1, not {size}")
         cut = partial(crop, size=size)
         super().__init__(folder, "pictures", SUFFIXES, (cut, cut), batch_size, validation_share, num_workers, seed)
         self.size = size

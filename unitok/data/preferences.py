@@ -123,25 +123,27 @@ def write_parts(
     identity = {**identity, "reference": weights_hash(checkpoint / "decoder")}
     tokenizers = tokenizers_identity(checkpoint)["tokenizers"]
     with work_folder(output, {"vocabulary_hash": key, "tokenizers": tokenizers, **identity}) as work:
-        parts: list[Preferences] = []
+        folders = [work / f"{part:06d}" for part in range(len(sizes))]
+        margins: list[NDArray[np.float32]] = []
+        left_out = 0
         with tqdm(total=sum(sizes), desc="pairs of answers", unit=unit) as bar:
-            for part, size in enumerate(sizes):
-                folder = work / f"{part:06d}"
+            for part, (folder, size) in enumerate(zip(folders, sizes, strict=True)):
                 if not folder.exists():
                     found = find(part)  # before a writer is opened, which what goes wrong here would leave behind
                     writer = TokenCacheWriter(folder, vocabulary.size, key)
                     write_preferences(writer, found.pairs, left_out=found.left_out)
-                parts.append(Preferences(folder, key))
-                bar.set_postfix(pairs=sum(map(len, parts)), refresh=False)
+                written = Preferences(folder, key)  # one at a time: each holds two files open
+                margins.append(written.margins)
+                left_out += written.cache.meta["left_out"]
+                bar.set_postfix(pairs=sum(map(len, margins)), refresh=False)
                 bar.update(size)
-        left_out = sum(part.cache.meta["left_out"] for part in parts)
-        if not any(map(len, parts)):
+        if not any(map(len, margins)):
             shutil.rmtree(work)
             raise InputError(f"no {unit} of {sum(sizes)} makes a pair of answers to write; {left_out} were left out")
         with TokenCacheWriter(output, vocabulary.size, key) as writer:
-            for part in parts:
-                writer.add_cache(part.cache)
-            np.save(writer.work / MARGINS, np.concatenate([part.margins for part in parts]), allow_pickle=False)
+            for folder in folders:
+                writer.add_cache(Preferences(folder, key).cache)
+            np.save(writer.work / MARGINS, np.concatenate(margins), allow_pickle=False)
             writer.finish(source=identity, left_out=left_out, tokenizers=tokenizers)
     return Preferences(output, key)
 

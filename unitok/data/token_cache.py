@@ -156,7 +156,7 @@ class TokenCache(Sequence[tuple[NDArray[np.integer], NDArray[np.uint8]]]):
             total = int(self.offsets[-1])
             self.tokens: NDArray[np.integer] = self._map("tokens.bin", self.dtype, total)
             self.targets: NDArray[np.uint8] = self._map("targets.bin", np.dtype(np.uint8), total)
-        except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        except (OSError, ValueError, EOFError, KeyError, IndexError, TypeError) as error:
             raise InputError(f"{self.folder} is damaged ({error}); build it again") from error
 
     def _map(self, name: str, dtype: np.dtype[Any], total: int) -> NDArray[Any]:
@@ -184,7 +184,7 @@ class TokenCache(Sequence[tuple[NDArray[np.integer], NDArray[np.uint8]]]):
 
 
 def merge_caches(parts: Iterable[TokenCache], writer: TokenCacheWriter, **extra: Any) -> None:
-    """Write all documents of `parts`, in order, and finish."""
+    """Write all documents of `parts`, in order, and finish; of parts that are opened one by one few files are open."""
     with writer:
         for part in parts:
             writer.add_cache(part)

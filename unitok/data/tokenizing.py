@@ -200,16 +200,19 @@ def write_cache(
             else:
                 jobs = [(source, shard, folders[shard], key) for shard in missing]
                 _run_workers((checkpoint, image_size), jobs, min(workers, max(1, len(missing))), bar.update)
-        caches = [TokenCache(folder, key) for folder in folders]
-        skipped = [line for cache in caches for line in cache.meta["skipped"]]
+        skipped, documents = [], 0
+        for folder in folders:  # one at a time: each holds two files open
+            cache = TokenCache(folder, key)
+            skipped += cache.meta["skipped"]
+            documents += len(cache)
         for line in skipped:
             log.warning("left out: %s", line)
-        if not any(len(cache) for cache in caches):
+        if not documents:
             shutil.rmtree(work)
             reason = f": of {len(skipped)} that were left out, the last: {skipped[-1]}" if skipped else ""
             raise InputError(f"there is no document to tokenize{reason}")
         merge_caches(
-            caches,
+            (TokenCache(folder, key) for folder in folders),
             TokenCacheWriter(output, processor.vocabulary.size, key),
             source=source.identity(),
             skipped=len(skipped),

@@ -28,6 +28,7 @@ from unitok.evaluation.cases import Case, Task, answer, picture
 from unitok.evaluation.setup import Setup
 from unitok.model import UniTok
 from unitok.shipped import find_checkpoint
+from unitok_tokenizers.errors import InputError
 
 TASKS: dict[str, tuple[Callable[[Setup, str, int], list[Task]], int]] = {
     "pictures": (pictures.tasks, len(pictures.TARGETS)),
@@ -62,6 +63,8 @@ def write_mistakes(
         InputError: ``output`` exists or cannot be written, or the model cannot be asked.
     """
     first_thought = UniTok(model.processor, model.decoder, _one_candidate(model.sampling))
+    if kind in ("pictures", "edits") and model.processor.image_detokenizer is None:  # every answer would be wrong
+        raise InputError(f"{name} has no image detokenizer, so that its {kind} cannot be judged")
     make, categories = TASKS[kind]
     each = math.ceil(TOGETHER / categories)
     together = each * categories

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
-from unitok.bases import load_processor
+from unitok.bases import find_folder, load_processor
 from unitok.training.backbone import embedding_parameters
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers import Tokenizer
@@ -62,9 +62,11 @@ def start_from_codes(
 
 
 def _tokenizers(folder: str | Path) -> list[Tokenizer]:
-    if not (Path(folder) / "vocabulary.json").is_file():
+    try:
+        base = find_folder(folder)
+    except InputError:  # not a base, so an image tokenizer alone
         return [ImageTokenizer.from_pretrained(folder)]
-    processor = load_processor(folder)
+    processor = load_processor(base)
     return [one for one in (processor.image_tokenizer, processor.audio_tokenizer) if one is not None]
 
 

@@ -97,6 +97,10 @@ class CodecModule(L.LightningModule):
         kept: Any = None,
     ) -> None:
         super().__init__()
+        if not 0 <= ema < 1:
+            raise InputError(f"model.ema must be at least 0 and below 1, not {ema}: at 1 the average never moves")
+        if not clip > 0:
+            raise InputError(f"model.clip must be above 0, not {clip}; a large number never clips")
         self.model = model
         self._kept = (kept,)  # its networks are the model's: not a second time a child of this module
         self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(ema), use_buffers=False)

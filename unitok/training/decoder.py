@@ -146,6 +146,11 @@ class DecoderModule(L.LightningModule):
             if self.decoder.device.type != "meta":
                 check_packing(self.decoder)
         else:
+            if mesh["tensor_parallel"].size() > 1:
+                raise InputError(
+                    "ModelParallelStrategy: layers are not split, so that these devices would all do the same; "
+                    "set its tensor_parallel_size to 1 and data_parallel_size to the number of devices"
+                )
             strategy = cast(ModelParallelStrategy, self.trainer.strategy)
             self.decoder = self._build_sharded(mesh["data_parallel"], strategy.root_device)
         if self.freeze_config:

@@ -81,7 +81,7 @@ class RefinerModule(L.LightningModule):
         noisy_share: How often the flow's time is drawn from its first half, where the picture is still to be decided,
             beyond a uniform draw.
         steps: Steps of the flow in validation.
-        export: Folder that receives the refiner after each validation.
+        export: Folder that receives the refiner after each validation and at the end.
         export_dtype: Of the exported weights: `float32`, or `float16` for half the size. They are read as float32.
         init_from: Folder of an exported refiner of the same network, to start from its weights.
     """
@@ -112,6 +112,12 @@ class RefinerModule(L.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         large, small = batch
+        multiple = 2 ** (len(self.unet.config["block_out_channels"]) - 1)
+        if large.shape[-1] % multiple:
+            raise InputError(
+                f"data.crop: pictures of twice its side, {large.shape[-1]} pixels, are not multiples of {multiple}, as "
+                "this network's levels need; give another"
+            )
         time = torch.rand(len(large), device=large.device)  # 1: noise, 0: the picture
         time = torch.where(torch.rand_like(time) < self.noisy_share, (1 + time) / 2, time)
         noise, at = torch.randn_like(large), time.view(-1, 1, 1, 1)

@@ -91,6 +91,11 @@ class RefinerPairs(L.LightningDataModule):
         super().__init__()
         if crop is not None and not 1 <= crop <= size:
             raise InputError(f"data.crop must be from 1 to data.size, {size}, not {crop}")
+        if size < 1 or batch_size < 1 or min(scenes, textures, drawn, validation) < 0:
+            raise InputError(
+                "data.size and data.batch_size must be at least 1, and data.scenes, data.textures, data.drawn and "
+                "data.validation at least 0"
+            )
         self.checkpoint, self.size, self.crop = checkpoint, size, crop
         self.scenes, self.textures, self.drawn, self.validation = scenes, textures, drawn, validation
         self.batch_size, self.seed = batch_size, seed

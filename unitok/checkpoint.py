@@ -40,6 +40,8 @@ extra tools, and of a larger one."""
 DECODER, DECODER_CLASS = "decoder", "AutoModelForCausalLM"
 REFINER, REFINER_CLASS = "refiner", "RefinerPipeline"
 LAZY = {DECODER: [DECODER_CLASS], REFINER: [REFINER_CLASS]}
+PARTS = (*COMPONENTS, *LAZY)
+"""The folders that a checkpoint may hold."""
 REQUIRED = ("text_tokenizer", DECODER)
 
 
@@ -77,7 +79,7 @@ def save(checkpoint: Checkpoint, folder: str | Path, write_decoder: Callable[[Pa
     if folder.exists() and not (folder / MANIFEST).is_file() and not _is_empty_folder(folder):
         raise InputError(f"{folder} exists and is not a unitok checkpoint; name a new folder")
     try:
-        with in_place_of(folder, {MANIFEST, VOCABULARY, *LAZY, *COMPONENTS}.__contains__) as fresh:
+        with in_place_of(folder, {MANIFEST, VOCABULARY, *PARTS}.__contains__) as fresh:
             _write(checkpoint, fresh, write_decoder or _decoder_writer(checkpoint.decoder))
     except (OSError, SafetensorError) as error:
         reason = error.strerror or error if isinstance(error, OSError) else error

@@ -159,12 +159,16 @@ class UniTok:
         """
         api = HfApi(token=token)
         card = model_card(self.processor, self.decoder, repo_id, evaluation)
-        repo_id = api.create_repo(repo_id=repo_id, private=private, exist_ok=True).repo_id
         with TemporaryDirectory() as folder:
             self.save_pretrained(folder)
             card.save(Path(folder) / "README.md")
+            repo_id = api.create_repo(repo_id=repo_id, private=private, exist_ok=True).repo_id
             message = "Upload a unitok checkpoint"
-            return str(api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=message))
+            older = [f"{name}/*" for name in checkpoint.PARTS]  # such as weights in another number of files
+            commit = api.upload_folder(
+                repo_id=repo_id, folder_path=folder, commit_message=message, delete_patterns=older
+            )
+            return str(commit)
 
     @property
     def device(self) -> torch.device:

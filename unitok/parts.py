@@ -58,7 +58,13 @@ class Image:
                 raise InputError(f"an image's picture must be a PIL image, not {type(self.image).__name__}")
             if 0 in self.image.size:
                 raise InputError("an image's picture has no pixels")
-            picture = upright_rgb(self.image)
+            try:
+                picture = upright_rgb(self.image)
+            except InputError:
+                raise
+            except Exception as error:  # Pillow reads its pixels now, and a damaged file raises nearly anything
+                reason = " ".join(str(error).split()) or type(error).__name__
+                raise InputError(f"an image's picture cannot be read: {reason}") from error
             object.__setattr__(self, "image", picture)
             if self.size is None:
                 object.__setattr__(self, "size", (picture.height, picture.width))

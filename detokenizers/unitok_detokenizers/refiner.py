@@ -188,6 +188,7 @@ def load_refiner(folder: str | Path) -> RefinerPipeline:
     if not index.is_file():
         raise InputError(f"{folder} is not a refiner's folder: it has no model_index.json")
     _check_index(index)
+    shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()  # reading takes a moment
     try:
         pipeline: Any = RefinerPipeline.from_pretrained(str(folder), use_safetensors=True, local_files_only=True)
@@ -195,6 +196,7 @@ def load_refiner(folder: str | Path) -> RefinerPipeline:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise InputError(f"{folder} does not hold a refiner that can be read: {reason}") from error
     finally:
-        logging.enable_progress_bar()
+        if shown:
+            logging.enable_progress_bar()
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

@@ -104,6 +104,14 @@ def test_image_converts_other_modes_and_drops_metadata() -> None:
     assert clear.info == {"dpi": (300, 300)}
 
 
+def test_a_picture_that_breaks_off_is_named(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    PILImage.fromarray(noise).save(tmp_path / "whole.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:3000])
+    with pytest.raises(InputError, match="an image's picture cannot be read"):
+        Document.user(PILImage.open(tmp_path / "cut.png"))
+
+
 def test_a_picture_is_upright_however_it_comes(tmp_path: Path) -> None:
     lying = PILImage.new("RGB", (4, 2))
     lying.putpixel((0, 0), (255, 0, 0))

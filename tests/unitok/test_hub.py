@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -36,8 +37,13 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             assert private and exist_ok
             return SimpleNamespace(repo_id=repo_id)
 
-        def upload_folder(self, repo_id: str, folder_path: str | Path, **_: Any) -> str:
-            shutil.copytree(folder_path, tmp_path / repo_id)
+        def upload_folder(
+            self, repo_id: str, folder_path: str | Path, delete_patterns: Sequence[str] | None = None, **_: Any
+        ) -> str:
+            for pattern in delete_patterns or ():
+                for path in (tmp_path / repo_id).glob(pattern):
+                    path.unlink()
+            shutil.copytree(folder_path, tmp_path / repo_id, dirs_exist_ok=True)
             return f"https://hub/{repo_id}"
 
     monkeypatch.setattr(hub_mixin, "HfApi", Api)
@@ -84,6 +90,14 @@ def test_a_model_travels_with_its_card(tiny_model: UniTok, hub: Path, tmp_path: 
     assert address == "https://hub/me/tiny"
     again, document = UniTok.from_pretrained("me/tiny"), Document.user("draw two green stars")
     assert again.generate(document, "text", seed=1) == tiny_model.generate(document, "text", seed=1)
+    (hub / "me/tiny/decoder/model-00001-of-00002.safetensors").write_bytes(b"of an older commit")
+    (hub / "me/tiny/notes.txt").write_text("mine")
+    tiny_model.push_to_hub("me/tiny", True, "secret")
+    assert UniTok.from_pretrained("me/tiny").generate(document, "text", seed=1) == again.generate(
+        document, "text", seed=1
+    )
+    assert (hub / "me/tiny/notes.txt").read_text() == "mine"
+    tiny_model.push_to_hub("me/tiny", True, "secret", tmp_path / "evaluation.md")
     card = ModelCard.load(hub / "me/tiny/README.md")
     assert card.data.to_dict()["pipeline_tag"] == "any-to-any"
     vocabulary = tiny_model.processor.vocabulary

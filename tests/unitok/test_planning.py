@@ -174,6 +174,13 @@ def test_an_image_of_a_known_grid_is_one_plan() -> None:
     assert len(fixed.first([Request("image", 80)])[0].draws) == 12
 
 
+def test_a_plan_of_a_picture_serves_prompts_of_other_lengths() -> None:
+    grammar = Grammar(VOCABULARIES[0])
+    planner = Planner(grammar, Blocks(grammar.table, CPU))
+    one, other = (planner.first([Request("image", room, grid=(4, 4))])[0] for room in (200, 300))
+    assert one is other and one.draws
+
+
 def test_plans_of_many_rows_are_those_of_each(words: Vocabulary, grammar: Grammar) -> None:
     blocks, requests = Blocks(grammar.table, CPU), requests_for(words)
     together = Planner(grammar, blocks).first(requests)

@@ -81,10 +81,13 @@ class Grammar:
         if request.grid and not all(1 <= n <= self._max_grid for n in grid):
             raise InputError(f"grid {grid[0]}x{grid[1]} is outside 1x1 to {self._max_grid}x{self._max_grid}")
         images, least, template = self._images(request)
+        # A picture of a known grid takes just so many tokens: what may come is the same however much room there is,
+        # and plans that were made for one prompt serve others.
+        known = request.modality == "image" and request.grid is not None
         phase = {"image": Phase.IMAGE_NEXT, "audio": Phase.AUDIO_NEXT}.get(request.modality, Phase.FIRST)
         values = {
             "phase": phase,
-            "room": min(request.max_tokens, _UNLIMITED),
+            "room": min(least + 1 if known else request.max_tokens, _UNLIMITED),
             "ends_after_span": int(phase != Phase.FIRST),
             "images": images,
             "least_image": least,

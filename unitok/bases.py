@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,10 @@ def find_folder(name_or_folder: str | Path) -> Path:
     Raises:
         InputError: There is none.
     """
-    for folder in _places(name_or_folder):
-        if (folder / VOCABULARY).is_file():
-            return folder
-    raise InputError(f"{name_or_folder} is not a checkpoint folder: it has no {VOCABULARY}")
+    folder = _first_folder(name_or_folder, lambda folder: (folder / VOCABULARY).is_file())
+    if folder is None:
+        raise InputError(f"{name_or_folder} is not a checkpoint folder: it has no {VOCABULARY}")
+    return folder
 
 
 def codec_folder(name_or_folder: str | Path, component: str) -> Path:
@@ -39,16 +39,22 @@ def codec_folder(name_or_folder: str | Path, component: str) -> Path:
     Raises:
         InputError: It does not.
     """
-    for folder in _places(name_or_folder):
-        if (folder / component).is_dir():
-            return folder
-    raise InputError(f"{str(name_or_folder)!r} has no {component}/, and is no checkpoint that ships")
+    folder = _first_folder(name_or_folder, lambda folder: (folder / component).is_dir())
+    if folder is None:
+        raise InputError(f"{str(name_or_folder)!r} has no {component}/, and is no checkpoint that ships")
+    return folder
 
 
-def _places(name_or_folder: str | Path) -> list[Path]:
-    """Where something of that name may be: what ships comes first, as in :func:`unitok.shipped.find_checkpoint`."""
-    name, ships = str(name_or_folder), Path(str(resources.files("unitok"))) / "checkpoints"
-    return [*([] if set(name) & {"/", os.sep} else [ships / name]), Path(name)]
+def shipped_folder(name: str) -> Path:
+    """Where a checkpoint of that name lies in the package, if it ships."""
+    return Path(str(resources.files("unitok"))) / "checkpoints" / name
+
+
+def _first_folder(name_or_folder: str | Path, fits: Callable[[Path], bool]) -> Path | None:
+    """The first folder of that name that fits: what ships comes first, as for ``find_checkpoint``."""
+    name = str(name_or_folder)
+    places = [*([] if set(name) & {"/", os.sep} else [shipped_folder(name)]), Path(name)]
+    return next(filter(fits, places), None)
 
 
 def load_processor(

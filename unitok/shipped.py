@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
+from unitok.bases import shipped_folder
 from unitok.manifest import MANIFEST, is_checkpoint
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.hub import find_folder
@@ -22,7 +22,7 @@ def find_checkpoint(name_or_folder: str | Path) -> Path:
     """
     name = str(name_or_folder)
     if name in SHIPPED:
-        folder = Path(str(resources.files("unitok"))) / "checkpoints" / name
+        folder = shipped_folder(name)
         if not is_checkpoint(folder):
             raise InputError(f"the model {name} is not in this installation ({folder}); install unitok again")
         return folder

@@ -233,7 +233,9 @@ def test_a_run_writes_its_report(checkpoint: Path, tmp_path: Path, capsys: pytes
     figures = {(figure["section"], figure["name"]): figure for figure in found["figures"]}
     assert figures["pictures", "counting"]["target"] == 92.0
     assert figures["edits", "overall"]["count"] == 2
-    assert figures["codec", "codes used"]["unit"] == "%"
+    used = figures["codec", "codes used"]
+    assert (used["unit"], used["count"], figures["codec", "PSNR"]["count"]) == ("%", 120, 5)
+    assert used["note"].endswith("% by 5") and float(used["note"].split(" %")[0]) <= used["value"]
     assert found["failures"]["questions"][0]["wanted"]
     markdown = (tmp_path / "out/evaluation.md").read_text()
     assert "| codec" in markdown and ">= 29 dB" in markdown

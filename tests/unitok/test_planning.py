@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from unitok.engine import planning
 from unitok.engine.blocks import Blocks
 from unitok.engine.planning import Plan, Planner
-from unitok.grammar import Grammar, GrammarState, Request
+from unitok.grammar import Grammar, GrammarState, Modality, Request
 from unitok.syntax import FixedImages, FramedAudio, ImageSettings, SizedImages
 from unitok.vocabulary import Vocabulary
 from unitok_tokenizers.spec import CodebookSpec
@@ -179,6 +179,23 @@ def test_a_plan_of_a_picture_serves_prompts_of_other_lengths() -> None:
     planner = Planner(grammar, Blocks(grammar.table, CPU))
     one, other = (planner.first([Request("image", room, grid=(4, 4))])[0] for room in (200, 300))
     assert one is other and one.draws
+    # As one that the model chose to draw, behind which it may go on.
+    states = [planner.first([Request("auto", room, grid=(4, 4))])[0].state for room in (200, 300)]
+    assert None not in states
+    behind = [planner.following([(state, VOCABULARIES[0].boi)])[0] for state in states if state is not None]
+    assert behind[0].draws is behind[1].draws and len(behind[0].draws) == 17
+    assert behind[0].state != behind[1].state
+
+
+def test_plans_serve_rows_that_have_more_room(words: Vocabulary, grammar: Grammar) -> None:
+    generator, planner = torch.Generator().manual_seed(0), Planner(grammar, Blocks(grammar.table, CPU))
+    modalities: list[Modality] = ["auto", "text", "image", "audio"]
+    if "audio" not in words.specs:
+        modalities.remove("audio")
+    for room in (50, 100, 101, 180):
+        for modality in modalities:
+            for grid in ((3, 4), None):
+                follow(grammar, planner, Request(modality, room, grid=grid), generator)
 
 
 def test_plans_of_many_rows_are_those_of_each(words: Vocabulary, grammar: Grammar) -> None:

@@ -27,6 +27,8 @@ LONGEST = 512
 State = tuple[int, ...]
 """A row's grammar state."""
 
+ROOM = GrammarState._fields.index("room")
+
 
 class Draw(NamedTuple):
     """A place whose token is drawn.
@@ -86,6 +88,16 @@ class Planner:
         return self._plans(drawn)
 
     def _plans(self, drawn: Sequence[tuple[State, int | None]]) -> list[Plan]:
+        """Room that makes no difference is left out, so that plans serve prompts of all lengths."""
+        spare = [self._grammar.spare_room(state, token_id) for state, token_id in drawn]
+        drawn = [(_with_room(state, -room), token_id) for (state, token_id), room in zip(drawn, spare, strict=True)]
+        plans = self._remembered(drawn)
+        return [
+            plan if plan.state is None or not room else plan._replace(state=_with_room(plan.state, room))
+            for plan, room in zip(plans, spare, strict=True)
+        ]
+
+    def _remembered(self, drawn: Sequence[tuple[State, int | None]]) -> list[Plan]:
         keys = [(state, None if token_id is None else self._blocks.kinds[token_id]) for state, token_id in drawn]
         known = self._known  # another thread may begin a new one meanwhile
         plans = {key: known[key] for key in keys if key in known}
@@ -130,6 +142,11 @@ class Planner:
                 state = grammar.advance(state.rows(torch.tensor(on)), any_ids)
             live = [live[place] for place in on]
         return [sketch.plan() for sketch in sketches]
+
+
+def _with_room(state: State, more: int) -> State:
+    """The state with so many tokens of room more."""
+    return (*state[:ROOM], state[ROOM] + more, *state[ROOM + 1 :])
 
 
 class _Sketch:

@@ -28,7 +28,10 @@ from unitok_tokenizers import Detokenizer, Tokenizer
 from unitok_tokenizers.image_io import to_pil, to_tensor
 
 SCENES = 5
-"""Scenes per sample: they cost little, and a codebook is only used up by many."""
+"""Scenes per sample: they cost little."""
+COUNTED_SCENES = 120
+"""Scenes per sample whose codes are counted, these included: other looks have colors of their own, so that a codebook
+is only used up by many."""
 
 PSNR_TARGET, SAME_SCENE_TARGET, USAGE_TARGET = 29.0, 99.0, 95.0
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea")
@@ -49,12 +52,16 @@ class Codec(NamedTuple):
         assert processor.image_tokenizer is not None and processor.image_detokenizer is not None
         return Codec(processor.image_tokenizer, processor.image_detokenizer, setup.model.device)
 
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Codes ``[B, K, h, w]`` of pictures ``[B, 3, H, W]``, on the CPU."""
+        return self.tokenizer.encode(pictures.to(self.device)).cpu()
+
     def through(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Codes ``[B, K, h, w]`` and reconstructions of pictures ``[B, 3, H, W]``, on the CPU."""
         height, width = pictures.shape[-2:]
-        codes = self.tokenizer.encode(pictures.to(self.device))
+        codes = self.encode(pictures)
         # The tokenizer pads to whole cells; what it added is cut off again.
-        return codes.cpu(), self.detokenizer.decode(codes)[..., :height, :width].clamp(-1, 1).cpu()
+        return codes, self.detokenizer.decode(codes.to(self.device))[..., :height, :width].clamp(-1, 1).cpu()
 
 
 def measure(setup: Setup) -> Findings:
@@ -65,18 +72,24 @@ def measure(setup: Setup) -> Findings:
     near: list[Tensor] = []
     alike: list[Tensor] = []
     same: dict[str, list[bool]] = {"canonical look": [], "other looks": []}
-    numbers = range(SCENES * setup.samples)
-    with tqdm(total=len(numbers), desc="codec", unit="scene", file=sys.stderr) as bar:
+    numbers, further = range(SCENES * setup.samples), range(SCENES * setup.samples, COUNTED_SCENES * setup.samples)
+    with tqdm(total=len(numbers) + len(further), desc="codec", unit="scene", file=sys.stderr) as bar:
         for start in range(0, len(numbers), setup.batch_size):
             drawn = [_draw(setup, index) for index in numbers[start : start + setup.batch_size]]
             pictures = torch.stack([to_tensor(pixels) for _, _, pixels in drawn])
             codes, others = codec.through(pictures)
-            for codebook, one in enumerate(codes.unbind(1)):
-                counts[codebook] += torch.bincount(one.flatten(), minlength=spec.codebook_size)
+            counts += _counted(codes, spec.codebook_size)
             near.append(psnr(pictures, others))
             alike.append(ssim(pictures, others))
             for (scene, look, _), other in zip(drawn, others, strict=True):
                 same[look].append(same_scene(scene, read(np.asarray(to_pil(other)))))
+            bar.update(len(drawn))
+        few = counts.clone()
+        for start in range(0, len(further), setup.batch_size):
+            drawn = [_draw(setup, index) for index in further[start : start + setup.batch_size]]
+            counts += _counted(
+                codec.encode(torch.stack([to_tensor(pixels) for _, _, pixels in drawn])), spec.codebook_size
+            )
             bar.update(len(drawn))
     count = len(numbers)
     outcomes = [*itertools.chain(*same.values())]
@@ -85,9 +98,14 @@ def measure(setup: Setup) -> Findings:
         Figure("codec", "SSIM", torch.cat(alike).mean().item(), count=count),
         share("codec", "the oracle reads the same scene", outcomes, SAME_SCENE_TARGET),
         *(share("codec", f"the same scene, {look}", some) for look, some in same.items()),
-        *codebook_figures("codec", counts, USAGE_TARGET, count),
+        *codebook_figures("codec", counts, USAGE_TARGET, count + len(further), (few, count)),
     ]
     return Findings(figures)
+
+
+def _counted(codes: Tensor, size: int) -> Tensor:
+    """How often each code occurs, int64 ``[K, V]``, in codes ``[B, K, h, w]``."""
+    return torch.stack([torch.bincount(one.flatten(), minlength=size) for one in codes.unbind(1)])
 
 
 def _draw(setup: Setup, index: int) -> tuple[Scene, str, np.ndarray]:

@@ -81,13 +81,10 @@ class Grammar:
         if request.grid and not all(1 <= n <= self._max_grid for n in grid):
             raise InputError(f"grid {grid[0]}x{grid[1]} is outside 1x1 to {self._max_grid}x{self._max_grid}")
         images, least, template = self._images(request)
-        # A picture of a known grid takes just so many tokens: what may come is the same however much room there is,
-        # and plans that were made for one prompt serve others.
-        known = request.modality == "image" and request.grid is not None
         phase = {"image": Phase.IMAGE_NEXT, "audio": Phase.AUDIO_NEXT}.get(request.modality, Phase.FIRST)
         values = {
             "phase": phase,
-            "room": min(least + 1 if known else request.max_tokens, _UNLIMITED),
+            "room": min(request.max_tokens, _UNLIMITED),
             "ends_after_span": int(phase != Phase.FIRST),
             "images": images,
             "least_image": least,
@@ -161,6 +158,24 @@ class Grammar:
         if self._sound is not None:
             state = self._sound.advance(state, token_ids, token_ids == self._boa)
         return state
+
+    def spare_room(self, state: Sequence[int], token_id: int | None = None) -> int:
+        """Room that makes no difference up to the next choice between an image, a sound, text and the end.
+
+        Args:
+            state: Of one row, its fields as numbers.
+            token_id: The token that comes next, if it is known.
+
+        Returns:
+            With so many tokens of room less, just the same may come up to that choice, and at it.
+        """
+        row = dict(zip(GrammarState._fields, state, strict=True))
+        phase, of_sizes = row["phase"], isinstance(self._image, SizedImageRules) and not row["grid_height"]
+        if of_sizes and (token_id == self._boi or phase == Phase.IMAGE_NEXT or Phase.HEIGHT <= phase < Phase.SOUND):
+            return 0  # as large an image may come as there is room for
+        # What is left of the open span, or the one that opens now, and the smallest of another.
+        enough = row["codes"] + 2 * (row["least_image"] + self._least_audio) + 4
+        return max(0, row["room"] - enough)
 
     def done(self, state: GrammarState) -> Tensor:
         """bool ``[B]``: the turn has ended."""

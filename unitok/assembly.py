@@ -67,10 +67,6 @@ def make_base(
     refuse_existing(output)
     codec = codec_folder(image_codec, "image_tokenizer")
     images, pictures = (load_component(codec, name) for name in ("image_tokenizer", "image_detokenizer"))
-    if text_tokenizer is None:
-        text = TextTokenizer.train(_texts(with_sounds=audio_codec is not None), text_size)
-    else:
-        text = TextTokenizer.from_pretrained(text_tokenizer)
     if audio_codec is None and (audio_codebooks is not None or audio_order != "flattened"):
         raise InputError(
             "without an audio codec there are no sounds to order; give one, or leave the audio options out"
@@ -78,6 +74,10 @@ def make_base(
     audio = {} if audio_codec is None else _audio_codec(audio_codec, audio_codebooks)
     specs = [images.spec, audio["audio_tokenizer"].spec] if audio else [images.spec]
     ways = {"images": SizedImages(numbered_rows), "audio": FramedAudio(audio_order)}
+    if text_tokenizer is None:  # last, as it takes longest
+        text = TextTokenizer.train(_texts(with_sounds=audio_codec is not None), text_size)
+    else:
+        text = TextTokenizer.from_pretrained(text_tokenizer)
     vocabulary = Vocabulary(text.vocab_size, specs, **ways)
     processor = Processor(text, vocabulary, images, pictures, image_size=image_size, **audio)
     _check_code_vectors(processor)

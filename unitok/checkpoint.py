@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
+from torch import Tensor
 
 from unitok.components import COMPONENTS
 from unitok.decoder_folder import load_decoder, no_progress_bars
@@ -161,13 +162,33 @@ def weight_digests(folder: Path, components: Iterable[str]) -> dict[str, str]:
 def _decoder_writer(decoder: PreTrainedModel | None) -> Callable[[Path], Any] | None:
     if decoder is None:
         return None
-    size = sum(weight.numel() * weight.element_size() for weight in decoder.parameters())
 
     def write(folder: Path) -> None:
+        weights, half = _smallest(decoder.state_dict())
+        size = sum(weight.numel() * weight.element_size() for weight in weights.values())
+        shard = SMALL_SHARD if size <= SMALL_DECODER else LARGE_SHARD
         with no_progress_bars():
-            decoder.save_pretrained(folder, max_shard_size=SMALL_SHARD if size <= SMALL_DECODER else LARGE_SHARD)
+            decoder.save_pretrained(folder, state_dict=weights, max_shard_size=shard)
+        if half is not None:
+            path = folder / "config.json"
+            config = {**json.loads(path.read_text(encoding="utf-8")), "dtype": str(half).removeprefix("torch.")}
+            path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
     return write
+
+
+def _smallest(weights: dict[str, Tensor]) -> tuple[dict[str, Tensor], torch.dtype | None]:
+    """Weights in float32 in half precision, and in which, if that loses nothing.
+
+    On a processor, weights that were stored in half precision are read as float32.
+    """
+    if any(weight.dtype != torch.float32 or weight.is_meta for weight in weights.values()):
+        return weights, None
+    for half in (torch.bfloat16, torch.float16):
+        if all(torch.equal(weight, weight.to(half).float()) for weight in weights.values()):
+            tied = {weight.data_ptr(): weight.to(half) for weight in weights.values()}
+            return {name: tied[weight.data_ptr()] for name, weight in weights.items()}, half
+    return weights, None
 
 
 def _write(checkpoint: Checkpoint, folder: Path, write_decoder: Callable[[Path], Any] | None) -> None:

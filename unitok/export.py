@@ -25,19 +25,16 @@ def command(argv: Sequence[str]) -> None:
     """Parses `argv` and writes the files. Raises `InputError`."""
     options = build_parser().parse_args(argv)
     # Imported late, so that --help and mistakes are answered at once.
-    from unitok.bases import find_folder
+    from unitok.bases import find_folder, load_component
     from unitok.onnx_files import write_onnx
-    from unitok_detokenizers.image import ImageDetokenizer
-    from unitok_tokenizers.image import ImageTokenizer
 
-    paths = [options.output / f"{name}.onnx" for name in ("image_tokenizer", "image_detokenizer")]
-    for path in paths:
+    paths = {name: options.output / f"{name}.onnx" for name in ("image_tokenizer", "image_detokenizer")}
+    for path in paths.values():
         refuse_existing(path)
     folder = find_folder(options.model)
-    tokenizer = ImageTokenizer.from_pretrained(folder / "image_tokenizer")
-    detokenizer = ImageDetokenizer.from_pretrained(folder / "image_detokenizer")
-    for codec, path in zip((tokenizer, detokenizer), paths, strict=True):
-        write_onnx(codec, path)
+    codecs = {name: load_component(folder, name) for name in paths}
+    for name, path in paths.items():
+        write_onnx(codecs[name], path)
         print(path)
 
 

@@ -59,9 +59,11 @@ def write_onnx(codec: ImageTokenizer | ImageDetokenizer, path: str | Path) -> No
     """Write an `ImageTokenizer` or `ImageDetokenizer` as one ONNX file.
 
     Raises:
-        InputError: `onnx` is not installed, codebooks refine one another or need no search (FSQ), or the file cannot
-            be written.
+        InputError: `onnx` is not installed, the codec is of another kind, its codebooks refine one another or need no
+            search (FSQ), or the file cannot be written.
     """
+    if not isinstance(codec, ImageTokenizer | ImageDetokenizer):
+        raise InputError(f"codecs of the class {type(codec).__name__} are not written as ONNX, only those trained here")
     if not (find_spec("onnx") and find_spec("onnxscript")):
         raise InputError("ONNX files need onnx and onnxscript: pip install unitok-multimodal[onnx]")
     books = len(codec.codebook.vectors)

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
-from unitok import checkpoint
+from unitok import checkpoint, decoder_folder
 from unitok.checkpoint import Checkpoint, load, save, verify
 from unitok.engine import Sampling
 from unitok.processor import Processor
@@ -111,6 +111,25 @@ def test_the_dtype_is_fp32_on_a_cpu_unless_asked(parts: Checkpoint, tmp_path: Pa
     assert next(iter(load_file(tmp_path / "half/decoder/model.safetensors").values())).dtype == torch.bfloat16
     assert load_decoder(tmp_path / "half").dtype == torch.float32
     assert load_decoder(tmp_path / "half", torch.bfloat16).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_half_precision_that_was_read_as_fp32_is_saved_as_it_was(
+    tied: bool, parts: Checkpoint, tmp_path: Path, make_decoder: Callable
+) -> None:
+    half = make_decoder(parts.processor.vocabulary.size, tie_word_embeddings=tied).bfloat16()
+    save(Checkpoint(parts.processor, half, SAMPLING), tmp_path / "half")
+    again = load(tmp_path / "half")
+    assert again.decoder is not None and again.decoder.dtype == torch.float32
+    save(again, tmp_path / "again")
+    manifests = [json.loads((tmp_path / name / "unitok.json").read_text()) for name in ("half", "again")]
+    assert manifests[0]["weights"] == manifests[1]["weights"]
+    assert load_decoder(tmp_path / "again", torch.bfloat16).dtype == torch.bfloat16
+    assert decoder_folder.load_decoder(tmp_path / "again/decoder").dtype == torch.bfloat16  # as stored
+    with torch.no_grad():
+        next(again.decoder.parameters())[3] += 1e-3  # such as by training, in float32
+    save(again, tmp_path / "trained")
+    assert decoder_folder.load_decoder(tmp_path / "trained/decoder").dtype == torch.float32
 
 
 def test_decoders_are_sharded(

@@ -5,6 +5,7 @@ Shape letters: S tokens, V vocabulary.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -56,6 +57,16 @@ def logits_of(forward: Forward, ids: list[int], size: int, step: int) -> Tensor:
 
 
 # ---- compiled
+
+
+def test_decoders_that_were_not_used_for_longest_are_forgotten(tmp_path: Path) -> None:
+    names = [f"{number:02}.pt2" for number in range(compiled.MOST_KEPT + 3)]
+    for age, name in enumerate(names):
+        (tmp_path / name).write_bytes(b"")
+        os.utime(tmp_path / name, (0, 1000 - age))
+    (tmp_path / ".half.pt2").write_bytes(b"")  # that another process is writing
+    compiled._forget_old(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".half.pt2", *names[: compiled.MOST_KEPT]]
 
 
 def count_steps(forward: object) -> list[int]:

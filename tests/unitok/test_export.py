@@ -47,6 +47,11 @@ def test_a_codec_without_a_search_is_refused(tmp_path: Path) -> None:
         write_onnx(ImageTokenizer(ImageTokenizerConfig(codebook=codebook)), tmp_path / "x.onnx")
 
 
+def test_a_codec_of_a_released_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="class Identity are not written"):
+        write_onnx(torch.nn.Identity(), tmp_path / "x.onnx")  # type: ignore[arg-type]
+
+
 def test_a_file_that_cannot_be_written_is_one_line_and_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

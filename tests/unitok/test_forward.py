@@ -23,7 +23,7 @@ from unitok.engine.forward import Forward
 from unitok.engine.module_decoder import ModuleDecoder
 from unitok.engine.projections import packs
 from unitok.engine.rows import GROWTH, Rows
-from unitok.engine.stock import reason_against
+from unitok.engine.stock import WeightWatch, reason_against
 from unitok.grammar import Grammar, Request
 from unitok.model import UniTok
 from unitok.processor import Processor
@@ -338,6 +338,14 @@ def logits_of(engine: Engine, kind: type) -> Tensor:
         rows = Rows(forward)
         rows.put([0], [[5, 6, 7, 8]])
         return rows.logits(everything())[0].clone()
+
+
+def test_decoders_on_several_devices_are_watched() -> None:
+    here, elsewhere = nn.Linear(4, 4), nn.Linear(4, 4, device="meta")  # which has no numbers, as on a disk
+    watch = WeightWatch(nn.ModuleList([here, elsewhere]))
+    assert not watch.has_changed()
+    here.weight.data += 1
+    assert watch.has_changed()
 
 
 def test_weights_that_were_changed_are_seen(decoder: PreTrainedModel, engine: Engine) -> None:

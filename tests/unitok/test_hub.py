@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -48,7 +49,16 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr(hub_mixin, "HfApi", Api)
     monkeypatch.setattr(unitok.model, "HfApi", Api)
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, allow_patterns: str(tmp_path / name))
+
+    def fetch(name: str, allow_patterns: list[str]) -> str:
+        chosen = tmp_path / f"fetched-{len(list(tmp_path.iterdir()))}"
+        for path in filter(Path.is_file, (tmp_path / name).rglob("*")):
+            if any(fnmatch(path.relative_to(tmp_path / name).as_posix(), pattern) for pattern in allow_patterns):
+                (chosen / path.relative_to(tmp_path / name)).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, chosen / path.relative_to(tmp_path / name))
+        return str(chosen)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
     return tmp_path
 
 
@@ -70,8 +80,11 @@ def test_a_text_tokenizer_travels_alone(tiny_processor: Processor, hub: Path) ->
     text = tiny_processor.text_tokenizer
     assert isinstance(text, TextTokenizer)
     text.push_to_hub("me/words", private=True, token="secret")
+    (hub / "me/words/model.safetensors").touch()  # as beside the tokenizer of a language model
     again = TextTokenizer.from_pretrained("me/words")
     assert again.encode("two green stars") == text.encode("two green stars")
+    (fetched,) = hub.glob("fetched-*")
+    assert sorted(path.name for path in fetched.iterdir()) == ["tokenizer.json", "tokenizer_config.json"]
     assert (hub / "me/words/README.md").is_file()
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 import huggingface_hub
 from huggingface_hub import ModelCard, ModelHubMixin
@@ -37,6 +38,9 @@ A whole model of unitok holds it as a component.
 
 class HubComponent(ModelHubMixin, library_name="unitok", tags=["discrete-tokens"], model_card_template=CARD):
     """A part of a model that is saved, loaded and pushed alone: `save_pretrained`, `from_pretrained`, `push_to_hub`."""
+
+    hub_files: ClassVar[Sequence[str]] = HUB_FILES
+    """Which files are fetched from the Hub, as patterns."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         return object.__new__(cls)  # not the mixin's, which would collect the arguments: `write` saves them
@@ -73,7 +77,7 @@ class HubComponent(ModelHubMixin, library_name="unitok", tags=["discrete-tokens"
         Raises:
             InputError: There is none, or it is damaged.
         """
-        return cls.read(find_folder(name_or_folder))
+        return cls.read(find_folder(name_or_folder, cls.hub_files))
 
     def generate_model_card(self, *args: Any, **kwargs: Any) -> ModelCard:
         """The card that is saved beside the weights."""
@@ -85,8 +89,8 @@ class HubComponent(ModelHubMixin, library_name="unitok", tags=["discrete-tokens"
         return super().generate_model_card(**{**names, **kwargs})
 
 
-def find_folder(name_or_folder: str | Path) -> Path:
-    """A folder, or where a name on the Hub was downloaded to.
+def find_folder(name_or_folder: str | Path, files: Sequence[str] = HUB_FILES) -> Path:
+    """A folder, or where those files of a name on the Hub were downloaded to.
 
     Raises:
         InputError: It is neither.
@@ -94,17 +98,17 @@ def find_folder(name_or_folder: str | Path) -> Path:
     path = Path(name_or_folder)
     if os.path.exists(path) or not HUB_NAME.fullmatch(str(name_or_folder)):
         return path
-    return download(str(name_or_folder))
+    return download(str(name_or_folder), files)
 
 
-def download(name: str) -> Path:
-    """Fetch a model or a component from the Hub, without code and pickles.
+def download(name: str, files: Sequence[str] = HUB_FILES) -> Path:
+    """Fetch files of a model or a component from the Hub, by default all but code and pickles.
 
     Raises:
         InputError: It could not be fetched.
     """
     try:
-        return Path(huggingface_hub.snapshot_download(name, allow_patterns=list(HUB_FILES)))
+        return Path(huggingface_hub.snapshot_download(name, allow_patterns=list(files)))
     except Exception as error:  # no network, no such name, no permission: each has classes of its own
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(

@@ -25,6 +25,8 @@ class TextTokenizer(HubComponent):
     no UTF-8 become U+FFFD).
     """
 
+    hub_files = ("*.json", "*.txt", "*.model", "*.jinja")  # a language model's tokenizer lies beside its weights
+
     def __init__(self, backend: tokenizers.Tokenizer, pretrained: Any = None) -> None:
         self._pretrained = pretrained  # the transformers tokenizer around the backend, for saving
         # A copy, since the transformers tokenizer that shares it may expect its special tokens to be found.

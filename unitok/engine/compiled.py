@@ -34,6 +34,9 @@ CACHE = "UNITOK_CACHE"
 MOST_TOKENS = {"cpu": 8, "cuda": 128}
 """Passes of more tokens are left to the fast forward pass: on a CPU, products of many rows are oneDNN's strength."""
 
+MOST_KEPT = 16
+"""Files of compiled decoders; those that were not used for longest go. Each is as large as its decoder."""
+
 SETTINGS: dict[str, dict[str, Any]] = {
     "cpu": {"freezing": True, "max_autotune_gemm": True, "max_autotune_gemm_backends": "CPP"},
     "cuda": {},
@@ -248,6 +251,8 @@ def _compiled(decoder: nn.Module, weights: Weights | None, name: str, of_one: bo
 
 
 def _loaded(path: Path, device: torch.device) -> Step:
+    with suppress(OSError):  # a folder that others write
+        os.utime(path)
     on_cuda = device.type == "cuda"  # without the locks of several threads, which CUDA graphs do not bear
     number = device.index if on_cuda and device.index is not None else -1
     return torch._inductor.aoti_load_package(str(path), run_single_threaded=on_cuda, device_index=number)
@@ -270,6 +275,7 @@ def _compile(module: StepModule, decoder: Any, path: Path, of_one: bool) -> None
                 exported, package_path=str(fresh), inductor_configs=SETTINGS[arguments[0].device.type]
             )
         fresh.replace(path)
+        _forget_old(path.parent)
     except OSError as error:
         raise InputError(f"compile: {path.parent} cannot be written: {error.strerror or error}") from error
     except Exception as error:  # whatever the compiler finds missing
@@ -278,6 +284,13 @@ def _compile(module: StepModule, decoder: Any, path: Path, of_one: bool) -> None
     finally:
         with suppress(OSError):
             fresh.unlink()
+
+
+def _forget_old(folder: Path) -> None:
+    """Removes all but the files that were used last."""
+    with suppress(OSError):  # another process may remove some as well
+        for path in sorted(folder.glob("[!.]*.pt2"), key=lambda path: path.stat().st_mtime)[:-MOST_KEPT]:
+            path.unlink()
 
 
 def _example(decoder: Any, of_one: bool) -> tuple[tuple[Any, ...], tuple[Any, ...]]:

@@ -98,12 +98,19 @@ class WeightWatch:
     def __init__(self, module: nn.Module) -> None:
         self._module = module
         self._parts = self._look()
-        weights = [weight.detach().flatten() for weight in module.parameters()]
-        self._samples = [weight[:: max(weight.numel() // SAMPLED, 1)] for weight in weights]
-        self._numbers = torch.cat(self._samples)
+        self._samples: dict[torch.device, list[Tensor]] = {}
+        for weight in module.parameters():
+            if not weight.is_meta:  # of a decoder whose weights lie on a disk
+                flat = weight.detach().flatten()
+                self._samples.setdefault(weight.device, []).append(flat[:: max(flat.numel() // SAMPLED, 1)])
+        self._numbers = self._sampled()
 
     def has_changed(self) -> bool:
-        return self._look() != self._parts or not torch.equal(torch.cat(self._samples), self._numbers)
+        return self._look() != self._parts or not all(map(torch.equal, self._sampled(), self._numbers))
+
+    def _sampled(self) -> list[Tensor]:
+        """What is looked at, of each device."""
+        return [torch.cat(samples) for samples in self._samples.values()]
 
     def _look(self) -> list[Any]:
         parts: list[Any] = [self._module.training]

@@ -50,13 +50,13 @@ def hear(
     About pictures are answers that begin with one; all answers to sounds that stand beside a picture, or alone in their
     turn behind one; and answers that begin with a sound to sounds behind a picture, beside which words may stand, such
     as that it is to be answered aloud. There the sounds are taken for speech. They get their
-    :attr:`~unitok.parts.Audio.words` in the row's document, and keep them: where a sound of an earlier turn has words,
-    these stand in its place as well.
+    :attr:`~unitok.parts.Audio.words` in the row's document, and keep them.
 
     Args:
         processor: Knows the vocabulary.
         engine: Answers.
-        rows: Those of one document share the document and the prompt.
+        rows: Those of one document share the document and the prompt, in which words stand in the place of sounds that
+            have them already (:func:`in_words`).
         wanted: What each answer may hold. Where that is anything, its first token tells whether it begins with a
             picture.
         sampling: How the answers will be drawn.
@@ -71,8 +71,7 @@ def hear(
     chosen |= behind if wanted.modality == "audio" else set()
     unknown = sorted(spoken - chosen)
     if unknown and wanted.modality == "auto" and "image" in processor.vocabulary.specs:
-        undecided = _with_earlier_words(processor, [rows[place] for place in unknown])
-        firsts = first_tokens(processor, engine, undecided, wanted, sampling, batch_size)
+        firsts = first_tokens(processor, engine, [rows[place] for place in unknown], wanted, sampling, batch_size)
         boi, boa = processor.vocabulary.boi, processor.vocabulary.boa
         begun = zip(unknown, firsts, strict=True)
         chosen |= {place for place, first in begun if first == boi or (first == boa and place in behind)}
@@ -80,26 +79,15 @@ def hear(
     sounds = {id(sound): sound for sound in asked if not sound.words}
     written = transcribe(processor, engine, list(sounds.values()), sampling, batch_size)
     heard = {key: replace(sound, words=one.words) for (key, sound), one in zip(sounds.items(), written, strict=True)}
-    # A document whose answers begin in different ways has two forms, each of which is encoded once.
-    keys = [(row.number, place in chosen) for place, row in enumerate(rows)]
-    forms = {
-        key: _with_words(row.document, heard) if key[1] else row.document for key, row in zip(keys, rows, strict=True)
-    }
-    worded = {key: form for key, form in forms.items() if _has_words(form)}
-    prompts = processor.encode_batch([in_words(form) for form in worded.values()], generation_prompt=True)
-    found = dict(zip(worded, prompts, strict=True))
+    # Of a document whose answers begin in different ways only some rows change; the others' form is encoded once.
+    spoken_to = {rows[place].number: rows[place].document for place in sorted(chosen)}
+    forms = {number: _with_words(document, heard) for number, document in spoken_to.items()}
+    prompts = processor.encode_batch([in_words(form) for form in forms.values()], generation_prompt=True)
+    found = dict(zip(forms, prompts, strict=True))
     return [
-        row._replace(document=forms[key], prompt=found.get(key, row.prompt))
-        for key, row in zip(keys, rows, strict=True)
+        row._replace(document=forms[row.number], prompt=found[row.number]) if place in chosen else row
+        for place, row in enumerate(rows)
     ]
-
-
-def _with_earlier_words(processor: Processor, rows: Sequence[Row]) -> list[Row]:
-    """The rows; in their prompts words stand in the place of sounds of earlier turns that have them."""
-    documents = {row.number: row.document for row in rows if _has_words(row.document)}
-    prompts = processor.encode_batch([in_words(one) for one in documents.values()], generation_prompt=True)
-    found = dict(zip(documents, prompts, strict=True))
-    return [row._replace(prompt=found.get(row.number, row.prompt)) for row in rows]
 
 
 def heard_in(document: Document) -> list[str]:
@@ -241,10 +229,6 @@ def _with_words(document: Document, heard: dict[int, Audio]) -> Document:
     """The document with the last turn's sounds as they were heard."""
     *before, last = document.turns
     return Document((*before, last.with_parts(heard)))
-
-
-def _has_words(document: Document) -> bool:
-    return any(sound.words for turn in document.turns for sound in turn.sounds)
 
 
 def in_words(document: Document) -> Document:

@@ -24,7 +24,7 @@ from unitok.document import Document
 from unitok.engine import BATCH_SIZE, Engine, EngineOptions, NoRoomError, Sampling
 from unitok.engine.sampling import check_seed
 from unitok.grammar import Grammar, Modality, Request
-from unitok.hearing import Row, hear
+from unitok.hearing import Row, hear, in_words
 from unitok.manifest import is_checkpoint
 from unitok.model_card import model_card
 from unitok.processor import Processor
@@ -310,7 +310,8 @@ class UniTok:
 
         ``of_grid``: the caller gave the grid of pictures, for which there must be room even where none is demanded.
         """
-        given = enumerate(zip(documents, self._prompts(documents), seeds, strict=True))
+        told = [in_words(document) for document in documents] if sampling.hear_first else documents
+        given = enumerate(zip(documents, self._prompts(told), seeds, strict=True))
         rows = [Row(number, document, prompt, one) for number, (document, prompt, chosen) in given for one in chosen]
         if sampling.hear_first:
             rows = hear(self.processor, self.engine, rows, wanted, sampling, batch_size)

@@ -13,7 +13,7 @@ from PIL import Image as PILImage
 from unitok.document import Audio, Document, Image, Text
 from unitok.engine import Sampling, SamplingParams
 from unitok.grammar import Request
-from unitok.hearing import ORDER, PHASES, heard_in, transcribe
+from unitok.hearing import ORDER, PHASES, heard_in, in_words, transcribe
 from unitok.model import UniTok
 from unitok.stream import SpeechHeard, TurnFinished
 from unitok_tokenizers.errors import InputError
@@ -182,6 +182,20 @@ def test_what_was_heard_stays_words(sound_model: UniTok) -> None:
     typed = Document((Document.user(words).turns[0], drawn.turns[-1])).ask(other)
     assert again.turns[-1] == sound_model.generate(typed, "text", HOT)[0].turns[-1]
     assert heard_in(again) == [other]
+
+
+def test_sounds_that_have_words_are_not_encoded_again(sound_model: UniTok, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = sound_model.engine.context
+    assert context is not None
+    long = Audio(torch.zeros(1, 800 * context), 8000, words="a red disc")  # which no context has room for as codes
+    document = Document.user(long).reply("fine").ask("draw it")
+
+    def encode(samples: torch.Tensor) -> torch.Tensor:
+        raise AssertionError("a sound with words was encoded")
+
+    monkeypatch.setattr(sound_model.processor.audio_tokenizer, "encode", encode)
+    answers = [sound_model.generate(one, "image", HEARING)[0].turns[-1] for one in (document, in_words(document))]
+    assert answers[0] == answers[1]
 
 
 def test_a_row_is_what_it_is_alone_and_in_a_stream(sound_model: UniTok) -> None:

@@ -139,3 +139,11 @@ def tokenizers_identity(folder: Path, image_size: int | None = None) -> dict[str
         with path.open("rb") as file:
             digests[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
     return {"pictures": image_settings(folder, image_size), "tokenizers": digests}
+
+
+def different_tokenizer(made: Mapping[str, str], here: Mapping[str, str]) -> str | None:
+    """The first file of weights or words that is another in two of :func:`tokenizers_identity`'s tables, if any is."""
+    for name in sorted(made.keys() & here.keys()):
+        if name.endswith((".safetensors", "tokenizer.json")) and made[name] != here[name]:
+            return name
+    return None

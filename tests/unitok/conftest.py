@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image as PILImage
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import PreTrainedModel, Qwen3Config, Qwen3ForCausalLM
 
+from unitok.checkpoint import Checkpoint, save
 from unitok.components import COMPONENTS
 from unitok.data.token_cache import TokenCache, TokenCacheWriter, vocabulary_hash
+from unitok.engine import Sampling
 from unitok.grammar import Grammar
 from unitok.model import UniTok
 from unitok.processor import Processor
@@ -44,6 +47,32 @@ def tiny_processor() -> Processor:
     decoder.codebook.vectors.copy_(encoder.codebook.vectors)
     text = TextTokenizer.train(SENTENCES, vocab_size=280)
     return Processor(text, Vocabulary(text.vocab_size, [encoder.spec], max_grid=8), encoder, decoder, image_size=16)
+
+
+@pytest.fixture(scope="session")
+def base(tiny_processor: Processor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with tokenizers and no decoder, as before the decoder is trained; it is not to be changed."""
+    folder = tmp_path_factory.mktemp("base")
+    save(Checkpoint(tiny_processor, None, Sampling()), folder)
+    return folder
+
+
+@pytest.fixture()
+def jsonl(tmp_path: Path) -> Path:
+    """Ten lines: seven good ones, a blank one, and two that cannot be read."""
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    PILImage.fromarray(pixels).save(tmp_path / "a.png")
+    lines: list[str] = []
+    for number in range(10):
+        content = [{"type": "text", "text": f"draw {number}"}, {"type": "image", "path": "a.png"}]
+        messages = [{"role": "user", "content": content}, {"role": "assistant", "content": f"done {number}"}]
+        lines.append(json.dumps({"messages": messages} if number % 2 else messages))
+    lines[2] = lines[2].replace("a.png", "missing.png")
+    lines[5] = "{broken"
+    lines[8] = ""
+    path = tmp_path / "data.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,11 +22,9 @@ from unitok import tokenize
 from unitok.bases import codec_folder, find_folder, load_processor
 from unitok.checkpoint import Checkpoint, save
 from unitok.data import encoding, tokenizing
-from unitok.data.datamodules import DocumentsDataModule, WorldDataModule
+from unitok.data.datamodules import DocumentsDataModule
 from unitok.data.documents import line_blocks, read_documents
 from unitok.data.encoding import encode_documents
-from unitok.data.packing import TARGET, PackedBatch
-from unitok.data.sampling_plan import Position
 from unitok.data.token_cache import TokenCache
 from unitok.data.tokenizing import JsonlSource, WorldSource, check_tokenizers, write_cache
 from unitok.document import Audio, Document, Image, Text
@@ -44,36 +41,8 @@ def write_manifest(folder: Path, image_size: int) -> None:
     (folder / "unitok.json").write_text(json.dumps(manifest))
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tiny_processor: Processor, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with tokenizers and no decoder, as before the decoder is trained."""
-    folder = tmp_path_factory.mktemp("checkpoint")
-    tiny_processor.vocabulary.save(folder / "vocabulary.json")
-    tiny_processor.text_tokenizer.save_pretrained(folder / "text_tokenizer")  # type: ignore[attr-defined]
-    tiny_processor.image_tokenizer.save_pretrained(folder / "image_tokenizer")  # type: ignore[union-attr]
-    write_manifest(folder, 16)
-    return folder
-
-
 def picture(seed: int) -> PILImage.Image:
     return PILImage.fromarray(np.random.default_rng(seed).integers(0, 256, (16, 16, 3), dtype=np.uint8))
-
-
-@pytest.fixture()
-def jsonl(tmp_path: Path) -> Path:
-    """Ten lines: seven good ones, a blank one, and two that cannot be read."""
-    picture(0).save(tmp_path / "a.png")
-    lines: list[str] = []
-    for number in range(10):
-        content = [{"type": "text", "text": f"draw {number}"}, {"type": "image", "path": "a.png"}]
-        messages = [{"role": "user", "content": content}, {"role": "assistant", "content": f"done {number}"}]
-        lines.append(json.dumps({"messages": messages} if number % 2 else messages))
-    lines[2] = lines[2].replace("a.png", "missing.png")
-    lines[5] = "{broken"
-    lines[8] = ""
-    path = tmp_path / "data.jsonl"
-    path.write_text("\n".join(lines) + "\n")
-    return path
 
 
 def test_an_unreadable_line_stops_the_run_and_is_named(jsonl: Path) -> None:
@@ -161,7 +130,7 @@ def test_a_sound_is_encoded_once_and_ids_are_the_processors(
 
 @pytest.mark.usefixtures("known_step_codec")
 def test_a_file_with_sounds_becomes_a_cache(
-    make_sound_processor: Callable[..., Processor], checkpoint: Path, tmp_path: Path
+    make_sound_processor: Callable[..., Processor], base: Path, tmp_path: Path
 ) -> None:
     processor = make_sound_processor("delayed")
     save(Checkpoint(processor, None, Sampling()), tmp_path / "base")
@@ -176,7 +145,7 @@ def test_a_file_with_sounds_becomes_a_cache(
     heard, said = (turn.sounds[0].codes for turn in parsed.turns)
     assert heard is not None and said is not None and heard.shape == (2, 4) and torch.equal(heard, said)
     with pytest.raises(InputError, match="no audio tokenizer"):
-        write_cache(source, checkpoint, tmp_path / "other", workers=0)
+        write_cache(source, base, tmp_path / "other", workers=0)
 
 
 def stopped_at_the_second_shard(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -194,28 +163,26 @@ def stopped_at_the_second_shard(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_a_world_cache_depends_on_the_seed_alone_and_goes_on_after_a_stop(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = WorldSource(50, seed=4, per_shard=20, image_size=16)
-    whole = write_cache(source, checkpoint, tmp_path / "whole", workers=0)
+    whole = write_cache(source, base, tmp_path / "whole", workers=0)
     assert len(whole) == 50 and whole.meta["source"]["seed"] == 4
 
     calls = stopped_at_the_second_shard(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
-        write_cache(source, checkpoint, tmp_path / "parts", workers=0)
+        write_cache(source, base, tmp_path / "parts", workers=0)
     assert not (tmp_path / "parts").exists()
-    parts = write_cache(source, checkpoint, tmp_path / "parts", workers=0)
+    parts = write_cache(source, base, tmp_path / "parts", workers=0)
     assert calls == [0, 1, 1, 2]  # the first shard was kept
     assert (parts.tokens == whole.tokens).all() and (parts.targets == whole.targets).all()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["parts", "whole"]
     different = WorldSource(50, seed=5, per_shard=20, image_size=16)
-    other = write_cache(different, checkpoint, tmp_path / "other", workers=0)
+    other = write_cache(different, base, tmp_path / "other", workers=0)
     assert len(other.tokens) != len(whole.tokens) or (other.tokens != whole.tokens).any()
 
 
-def test_few_of_many_shards_are_open_at_a_time(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_few_of_many_shards_are_open_at_a_time(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each holds two files open, of which a process may have a thousand."""
     held, most = weakref.WeakSet[TokenCache](), 0
 
@@ -230,12 +197,12 @@ def test_few_of_many_shards_are_open_at_a_time(
 
     monkeypatch.setattr(tokenizing, "TokenCache", Counted)
     source = WorldSource(12, seed=4, per_shard=2, image_size=16)
-    assert len(write_cache(source, checkpoint, tmp_path / "cache", workers=0)) == 12
+    assert len(write_cache(source, base, tmp_path / "cache", workers=0)) == 12
     assert 0 < most <= 3
 
 
 def test_runs_that_tokenize_the_same_file_share_its_cache(
-    checkpoint: Path, jsonl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    base: Path, jsonl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     original, begun = tokenizing._write_shard, threading.Event()
 
@@ -246,7 +213,7 @@ def test_runs_that_tokenize_the_same_file_share_its_cache(
 
     monkeypatch.setattr(tokenizing, "_write_shard", write)
     caches = str(tmp_path / "caches")
-    one, two = (DocumentsDataModule(str(checkpoint), str(jsonl), cache=caches, on_error="skip") for _ in range(2))
+    one, two = (DocumentsDataModule(str(base), str(jsonl), cache=caches, on_error="skip") for _ in range(2))
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(one.prepare_data)
         assert begun.wait(30)
@@ -258,11 +225,11 @@ def test_runs_that_tokenize_the_same_file_share_its_cache(
     assert [path.name for path in (tmp_path / "caches").iterdir()] == [Path(one.train_folders[0]).name]
 
 
-def test_what_lies_beside_a_cache_stays(checkpoint: Path, jsonl: Path, tmp_path: Path) -> None:
+def test_what_lies_beside_a_cache_stays(base: Path, jsonl: Path, tmp_path: Path) -> None:
     for name in ("cache.partial", ".cache.partial"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "note").write_text("mine")
-    write_cache(JsonlSource(str(jsonl), "skip"), checkpoint, tmp_path / "cache", workers=0)
+    write_cache(JsonlSource(str(jsonl), "skip"), base, tmp_path / "cache", workers=0)
     assert all((tmp_path / name / "note").read_text() == "mine" for name in ("cache.partial", ".cache.partial"))
 
 
@@ -280,88 +247,31 @@ def test_large_pictures_are_encoded_few_at_a_time(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_checkpoint_that_ships_comes_before_a_folder_of_its_name(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(checkpoint, tmp_path / "tiny")
+    shutil.copytree(base, tmp_path / "tiny")
     monkeypatch.chdir(tmp_path)
     shipped = find_checkpoint("tiny")
     assert find_folder("tiny") == codec_folder("tiny", "image_tokenizer") == shipped
     assert find_folder("./tiny") == Path("tiny")
 
 
-def test_batches_of_another_size_begin_their_pass_anew(
-    checkpoint: Path, jsonl: Path, tmp_path: Path, tiny_processor: Processor, caplog: pytest.LogCaptureFixture
-) -> None:
-    def data(**options: Any) -> Any:
-        caches = str(tmp_path / "caches")
-        return attach(
-            DocumentsDataModule(str(checkpoint), str(jsonl), cache=caches, on_error="skip", **options), tiny_processor
-        )
-
-    first = data(row_length=200, batch_rows=1)
-    first.prepare_data()
-    first.train_dataloader()
-    first.trainer.fit_loop.epoch_loop.batch_progress.total.processed = 1
-    state = first.state_dict()
-    assert state["batch"] == 1
-    same, other = data(row_length=200, batch_rows=1), data(row_length=100, batch_rows=1)
-    for one, start in ((same, Position(0, 1)), (other, Position(0, 0))):
-        one.load_state_dict(state)
-        assert one.train_dataloader().sampler.start == start
-    assert caplog.text.count("begins anew") == 1
-    earlier = data(row_length=200, batch_rows=1)
-    earlier.load_state_dict({"epoch": 0, "batch": 1})  # of a run from before this was written down
-    assert earlier.train_dataloader().sampler.start == Position(0, 1)
-
-
-def test_passes_of_other_batches_do_not_go_on(
-    checkpoint: Path, jsonl: Path, tmp_path: Path, tiny_processor: Processor, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The trainer counts a run's batches, of whichever size, from its beginning: it would end too early."""
-
-    def data(**options: Any) -> Any:
-        given = {"cache": str(tmp_path / "caches"), "on_error": "skip", "row_length": 200, "batch_rows": 1, **options}
-        one: Any = attach(DocumentsDataModule(str(checkpoint), str(jsonl), **given), tiny_processor)
-        one.trainer.accumulate_grad_batches = one.trainer.max_steps = 1
-        return one
-
-    first = data(epochs=3)
-    first.prepare_data()
-    first.train_dataloader()
-    first.trainer.fit_loop.epoch_loop.batch_progress.total.processed = 1
-    state = first.state_dict()
-    same = data(epochs=3)
-    same.load_state_dict(state)
-    assert same.train_dataloader().sampler.start == Position(0, 1)
-    for options in ({"batch_rows": 2}, {"seed": 1}, {"condition_dropout": 0.5}, {"row_length": 100}):
-        other = data(epochs=3, **options)
-        other.load_state_dict(state)
-        with pytest.raises(InputError, match=f"{next(iter(options)).removesuffix('_length')}.* now"):
-            other.train_dataloader()
-    endless = data(seed=1)
-    endless.load_state_dict(state)
-    assert endless.train_dataloader().sampler.start == Position() and "'seed': 0" in caplog.text
-    for wrong in ({"epochs": 0}, {"tokenize_workers": -1}):
-        with pytest.raises(InputError, match=f"data.{next(iter(wrong))} must be at least"):
-            data(**wrong)
-
-
-def test_worker_processes_write_the_same_cache(checkpoint: Path, jsonl: Path, tmp_path: Path) -> None:
+def test_worker_processes_write_the_same_cache(base: Path, jsonl: Path, tmp_path: Path) -> None:
     source = JsonlSource(str(jsonl), "skip", per_shard=4)
-    alone = write_cache(source, checkpoint, tmp_path / "alone", workers=0)
-    helped = write_cache(source, checkpoint, tmp_path / "helped", workers=1)
+    alone = write_cache(source, base, tmp_path / "alone", workers=0)
+    helped = write_cache(source, base, tmp_path / "helped", workers=1)
     assert alone.tokens.tolist() == helped.tokens.tolist() and len(alone) == 7
     assert helped.meta["skipped"] == 2
 
 
 def test_the_command_line(
-    checkpoint: Path,
+    base: Path,
     jsonl: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    common = ["--checkpoint", str(checkpoint), "--workers", "0", "--output", str(tmp_path / "cache")]
+    common = ["--checkpoint", str(base), "--workers", "0", "--output", str(tmp_path / "cache")]
     assert run(tokenize.command, ["documents", str(jsonl), *common]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("error: ") and "data.jsonl:3" in error
@@ -376,13 +286,11 @@ def test_the_command_line(
     assert "vocabulary.json" in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_shares_of_tasks_on_the_command_line(
-    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    common = ["world", "--documents", "12", "--checkpoint", str(checkpoint), "--workers", "0", "--image-size", "16"]
+def test_shares_of_tasks_on_the_command_line(base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["world", "--documents", "12", "--checkpoint", str(base), "--workers", "0", "--image-size", "16"]
     edits = tmp_path / "edits"
     assert run(tokenize.command, [*common, "--output", str(edits), "--tasks", "edit=2"]) == 0
-    processor_16 = load_processor(checkpoint)
+    processor_16 = load_processor(base)
     documents = [processor_16.decode(torch.from_numpy(ids.astype(np.int64))) for ids, _ in TokenCache(edits)]
     assert len(documents) == 12
     for document in documents:
@@ -415,10 +323,8 @@ def test_shares_of_tasks_on_the_command_line(
     assert len(reworded) > 8 and len(plain & reworded) <= 2
 
 
-def test_wrong_shares_of_tasks_are_one_line(
-    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    common = ["world", "--documents", "12", "--checkpoint", str(checkpoint), "--output", str(tmp_path / "other")]
+def test_wrong_shares_of_tasks_are_one_line(base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["world", "--documents", "12", "--checkpoint", str(base), "--output", str(tmp_path / "other")]
     wrong = {
         "--tasks edits=1": "no task 'edits'",
         "--tasks edit_paint=1": "no task 'edit_paint'",
@@ -442,12 +348,12 @@ def test_wrong_shares_of_tasks_are_one_line(
 
 
 def test_pictures_need_a_size_where_the_checkpoint_has_none(
-    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "bare"
     folder.mkdir()
     for name in ("vocabulary.json", "text_tokenizer", "image_tokenizer"):
-        (folder / name).symlink_to(checkpoint / name)
+        (folder / name).symlink_to(base / name)
     assert load_processor(folder).image_size is None
     common = ["world", "--documents", "3", "--checkpoint", str(folder), "--workers", "0"]
     assert run(tokenize.command, [*common, "--output", str(tmp_path / "a")]) == 2
@@ -455,68 +361,11 @@ def test_pictures_need_a_size_where_the_checkpoint_has_none(
     assert run(tokenize.command, [*common, "--output", str(tmp_path / "b"), "--image-size", "16"]) == 0
 
 
-def attach(data: Any, processor: Processor) -> Any:
-    """As if a trainer with a decoder's module ran it."""
-    data.trainer = SimpleNamespace(
-        lightning_module=SimpleNamespace(vocabulary=processor.vocabulary),
-        distributed_sampler_kwargs=None,
-        max_epochs=-1,
-        strategy=SimpleNamespace(root_device=torch.device("cpu")),
-        fit_loop=SimpleNamespace(
-            epoch_loop=SimpleNamespace(batch_progress=SimpleNamespace(total=SimpleNamespace(processed=0)))
-        ),
-    )
-    return data
-
-
-def test_a_users_documents_are_tokenized_once(
-    checkpoint: Path,
-    jsonl: Path,
-    tmp_path: Path,
-    tiny_processor: Processor,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    def data() -> DocumentsDataModule:
-        return DocumentsDataModule(
-            str(checkpoint),
-            str(jsonl),
-            str(jsonl),
-            str(tmp_path / "caches"),
-            "skip",
-            row_length=200,
-            batch_rows=1,
-        )
-
-    first = attach(data(), tiny_processor)
-    random = torch.get_rng_state()
-    first.prepare_data()
-    assert torch.equal(torch.get_rng_state(), random)  # a run that finds its caches begins alike
-    assert len(TokenCache(first.train_folders[0])) == 7
-    batches = list(first.val_dataloader())
-    assert (
-        sum(
-            int((batch.position_ids == 0).sum() - (batch.input_ids == tiny_processor.vocabulary.pad).sum())
-            for batch in batches
-        )
-        == 7
-    )
-    caplog.clear()
-    with monkeypatch.context() as patch:
-        patch.setattr("unitok.data.datamodules.write_cache", lambda *_: pytest.fail("tokenized again"))
-        data().prepare_data()
-    assert caplog.text.count(f"2 lines of {jsonl} were left out; remove {first.train_folders[0]}") == 2
-    jsonl.write_text(jsonl.read_text() + '[{"role": "user", "content": "more"}]\n')
-    changed = data()
-    changed.prepare_data()
-    assert len(TokenCache(changed.train_folders[0])) == 8
-
-
 def test_other_codes_and_other_sizes_are_not_taken_for_the_same(
-    checkpoint: Path, jsonl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    base: Path, jsonl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The vocabulary is the same where a codec was trained on, or pictures have another size."""
-    shutil.copytree(checkpoint, tmp_path / "base")
+    shutil.copytree(base, tmp_path / "base")
 
     def folder() -> str:
         return DocumentsDataModule(str(tmp_path / "base"), str(jsonl), None, str(tmp_path / "caches")).train_folders[0]
@@ -538,33 +387,8 @@ def test_other_codes_and_other_sizes_are_not_taken_for_the_same(
     assert "world.shards: 1 parts of an earlier run of something else are removed" in caplog.text
     check_tokenizers([TokenCache(tmp_path / "world")], tmp_path / "base")
     with pytest.raises(InputError, match=r"world was made with another image_tokenizer/model\.safetensors than"):
-        check_tokenizers([TokenCache(tmp_path / "world")], checkpoint)
+        check_tokenizers([TokenCache(tmp_path / "world")], base)
     assert begun == [0, 1, 0, 1]  # what the other codec had made was not kept
-
-
-def test_a_missing_file_is_named_at_once(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nowhere"):
-        DocumentsDataModule(str(checkpoint), str(tmp_path / "nowhere.jsonl"))
-
-
-def test_world_batches_are_full_and_a_function_of_their_number(checkpoint: Path, tiny_processor: Processor) -> None:
-    def data(start: int) -> WorldDataModule:
-        data = attach(WorldDataModule(str(checkpoint), row_length=600, batch_rows=2, val_batches=2), tiny_processor)
-        data.load_state_dict(Position(0, start)._asdict())
-        return data
-
-    def take(data: WorldDataModule, count: int) -> list[PackedBatch]:
-        return [batch for batch, _ in zip(data.train_dataloader(), range(count), strict=False)]
-
-    whole, late = take(data(0), 3), take(data(2), 1)
-    assert all(torch.equal(a, b) for a, b in zip(whole[2], late[0], strict=True))
-    assert not torch.equal(whole[0].input_ids, whole[1].input_ids)
-    pad = tiny_processor.vocabulary.pad
-    assert sum(float((batch.input_ids != pad).float().mean()) for batch in whole) / 3 > 0.75
-    assert all((batch.roles == TARGET).any() for batch in whole)
-    validation = list(data(0).val_dataloader())
-    assert len(validation) == 2
-    assert not (validation[0].input_ids == tiny_processor.vocabulary.uncond).any()
 
 
 @pytest.mark.parametrize(
@@ -575,10 +399,8 @@ def test_world_batches_are_full_and_a_function_of_their_number(checkpoint: Path,
         ('{"format_version": 2}', r"unitok\.json has format version 2, newer than 1.*upgrade unitok"),
     ],
 )
-def test_a_damaged_or_newer_manifest_is_named(
-    checkpoint: Path, jsonl: Path, tmp_path: Path, text: str, message: str
-) -> None:
-    shutil.copytree(checkpoint, tmp_path / "base")
+def test_a_damaged_or_newer_manifest_is_named(base: Path, jsonl: Path, tmp_path: Path, text: str, message: str) -> None:
+    shutil.copytree(base, tmp_path / "base")
     (tmp_path / "base" / "unitok.json").write_text(text)
     with pytest.raises(InputError, match=message):
         DocumentsDataModule(str(tmp_path / "base"), str(jsonl))
@@ -586,51 +408,24 @@ def test_a_damaged_or_newer_manifest_is_named(
         load_processor(tmp_path / "base")
 
 
-def test_rows_that_hold_no_document_are_an_error_and_no_endless_loop(
-    checkpoint: Path, tiny_processor: Processor
-) -> None:
-    data = attach(WorldDataModule(str(checkpoint), row_length=8, batch_rows=2), tiny_processor)
-    with pytest.raises(InputError, match="none of 256 documents fits into a row of 8 tokens; raise"):
-        next(iter(data.train_dataloader()))
-
-
-def test_a_document_reaches_training_as_the_processor_wrote_it(
-    checkpoint: Path, tiny_processor: Processor, make_decoder: Callable[..., Any], tmp_path: Path
-) -> None:
-    """From a JSONL line to a packed row and back to the document."""
-    path = tmp_path / "one.jsonl"
-    path.write_text('[{"role": "user", "content": "how many stars"}, {"role": "assistant", "content": "two"}]\n')
-    data = attach(
-        DocumentsDataModule(str(checkpoint), str(path), str(path), str(tmp_path / "c"), row_length=64),
-        tiny_processor,
-    )
-    data.prepare_data()
-    (batch,) = data.val_dataloader()
-    document = tiny_processor.decode(batch.input_ids[0])
-    assert [(turn.role, turn.text) for turn in document.turns] == [
-        ("user", "how many stars"),
-        ("assistant", "two"),
-    ]
-
-
 def test_what_cannot_be_encoded_is_skipped_and_named(
-    checkpoint: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    base: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(1600), 16_000)
     sound = [{"role": "user", "content": [{"type": "audio", "path": "a.wav"}]}]
     lines = [[{"role": "user", "content": "one"}], sound, [{"role": "user", "content": "three"}]]
     path = tmp_path / "mixed.jsonl"
     path.write_text("\n".join(map(json.dumps, lines)))
-    assert len(write_cache(JsonlSource(str(path), "skip"), checkpoint, tmp_path / "cache", 0)) == 2
+    assert len(write_cache(JsonlSource(str(path), "skip"), base, tmp_path / "cache", 0)) == 2
     assert "mixed.jsonl:2: this model cannot hear sounds" in caplog.text
     with pytest.raises(InputError, match=r"mixed\.jsonl:2: this model cannot hear sounds"):
-        write_cache(JsonlSource(str(path)), checkpoint, tmp_path / "other", 0)
+        write_cache(JsonlSource(str(path)), base, tmp_path / "other", 0)
 
 
-def test_nothing_to_tokenize_is_an_error(checkpoint: Path, tmp_path: Path) -> None:
+def test_nothing_to_tokenize_is_an_error(base: Path, tmp_path: Path) -> None:
     path = tmp_path / "blank.jsonl"
     for text, message in (("\n \n", "no document to tokenize$"), ("{\n", r"blank\.jsonl:1: not JSON")):
         path.write_text(text)
         with pytest.raises(InputError, match=message):
-            write_cache(JsonlSource(str(path), "skip"), checkpoint, tmp_path / "cache", 0)
+            write_cache(JsonlSource(str(path), "skip"), base, tmp_path / "cache", 0)
         assert [one.name for one in tmp_path.iterdir()] == ["blank.jsonl"]

@@ -83,6 +83,14 @@ def test_validation_is_in_held_out_voices(said: list[tuple[str, Voice]]) -> None
     assert 5 < sum(voice == ASSISTANT for _, voice in said) < 40
 
 
+def test_any_of_the_worlds_texts_is_spoken(said: list[tuple[str, Voice]]) -> None:
+    for number in range(60):
+        draw_speech(np.random.default_rng([3, number]), "train")()
+    texts = {text for text, _ in said}
+    assert texts & {"yes", "no", "red", "circle", "star", "two", "three", "four"}  # answers, of which no order is one
+    assert any(text.startswith(("how", "what", "which", "is", "do", "does")) for text in texts)
+
+
 def test_sounds_are_a_function_of_the_seed(said: list) -> None:
     counts = {draw_speech: 4, draw_melody: 4, draw_events: 4}
 

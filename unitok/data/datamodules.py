@@ -18,7 +18,7 @@ import lightning as L
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from unitok.bases import find_folder, tokenizers_identity
+from unitok.bases import different_tokenizer, find_folder, tokenizers_identity
 from unitok.data.documents import OnError
 from unitok.data.interrupts import leave_interrupts
 from unitok.data.packing import PackedBatch
@@ -373,6 +373,13 @@ class WorldDataModule(_PackedDataModule):
     def _batches(self, stream: int, split: str, condition_dropout: float) -> WorldBatches:
         if Vocabulary.load(self.checkpoint / "vocabulary.json") != self.vocabulary:
             raise InputError(f"the vocabulary of {self.checkpoint} is not the model's; give both the same checkpoint")
+        if base := getattr(self._module, "tokenizers_folder", None):
+            made, here = (tokenizers_identity(folder)["tokenizers"] for folder in (self.checkpoint, base))
+            if name := different_tokenizer(made, here):
+                raise InputError(
+                    f"{name} of {self.checkpoint} is another than that of {base}; give data.checkpoint and "
+                    f"model.vocabulary the same checkpoint, or {base / 'vocabulary.json'} if all ids mean the same"
+                )
         seeds = (self.seed, stream)
         sizes = (self.row_length, self.batch_rows)
         return WorldBatches(self.checkpoint, seeds, split, *sizes, condition_dropout, self.sounds)

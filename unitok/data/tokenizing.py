@@ -23,7 +23,7 @@ from typing import Any, Protocol
 import torch
 from tqdm import tqdm
 
-from unitok.bases import find_folder, load_processor, tokenizers_identity
+from unitok.bases import different_tokenizer, find_folder, load_processor, tokenizers_identity
 from unitok.checks import refuse_existing
 from unitok.data.documents import OnError, line_blocks, read_documents
 from unitok.data.encoding import encode_lines
@@ -233,13 +233,11 @@ def check_tokenizers(caches: Iterable[TokenCache], folder: Path) -> None:
     """
     here = tokenizers_identity(folder)["tokenizers"]
     for cache in caches:
-        made = cache.meta.get("tokenizers") or {}
-        for name in sorted(made.keys() & here.keys()):
-            if name.endswith((".safetensors", "tokenizer.json")) and made[name] != here[name]:
-                raise InputError(
-                    f"{cache.folder} was made with another {name} than that of {folder}; make it anew, or give "
-                    f"{folder / 'vocabulary.json'} as model.vocabulary if all ids mean the same"
-                )
+        if name := different_tokenizer(cache.meta.get("tokenizers") or {}, here):
+            raise InputError(
+                f"{cache.folder} was made with another {name} than that of {folder}; make it anew, or give "
+                f"{folder / 'vocabulary.json'} as model.vocabulary if all ids mean the same"
+            )
 
 
 def files_identity(folder: Path) -> dict[str, Any]:

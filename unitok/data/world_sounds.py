@@ -35,6 +35,9 @@ RECORDED_RATE = 0.4
 """Sounds as a microphone gives them, and not as they were made."""
 
 CHORD_RATE = 0.15
+TEXTS = 16
+"""Of the world's documents, of which one is spoken: those of one scene come in order, requests first."""
+
 PLAIN_RATE = 0.4
 """Melodies as the model plays them."""
 
@@ -47,7 +50,7 @@ Draw = Callable[[np.random.Generator, str], Callable[[], Samples]]
 
 def draw_speech(rng: np.random.Generator, split: str) -> Callable[[], Samples]:
     """A sentence: of what is spoken in documents, or any of the world's texts, for more of the language's sounds."""
-    text = sample_text(rng, split) if chance(rng, 0.6) else plainly(next(corpus(rng, 1, split)))
+    text = sample_text(rng, split) if chance(rng, 0.6) else plainly(pick(rng, list(corpus(rng, TEXTS, split))))
     own = split == "train" and chance(rng, ASSISTANT_RATE)
     voice: Voice = ASSISTANT if own else sample_voice(rng, split)
     return _as_heard(rng, lambda: speak(text, voice))

@@ -54,6 +54,8 @@ class RefinerConfig:
         It begins as one that adds nothing.
         """
         count = len(self.widths)
+        if min(self.groups, self.layers, count, *self.widths) < 1:
+            raise InputError("model.unet: widths, layers and groups must be at least 1")
         if any(width % self.groups for width in self.widths):
             raise InputError(f"model.unet.widths {self.widths} must be multiples of model.unet.groups, {self.groups}")
         unet = UNet2DModel(

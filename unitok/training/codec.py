@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from unitok.evaluation.metrics import perplexity, usage
 from unitok.training.adversary import adaptive_weight, discriminator_loss
 from unitok.training.exports import CODEC_PART, Kind, replaced
 from unitok.training.guards import is_tried, is_validated_in_training, refuse_several_devices
@@ -269,12 +270,10 @@ class CodecModule(L.LightningModule):
             self.export(self.export_folder)
 
     def _log_codes(self) -> None:
-        share = self.code_counts / self.code_counts.sum(1, keepdim=True).clamp(min=1)
-        entropy = -(share * share.clamp(min=1e-12).log()).sum(1)
-        for k in range(len(share)):
-            suffix = f"_{k}" if len(share) > 1 else ""
-            self.log(f"{self.stage}/codes_used{suffix}", (self.code_counts[k] > 0).float().mean(), prog_bar=k == 0)
-            self.log(f"{self.stage}/perplexity{suffix}", entropy[k].exp())
+        for k, counts in enumerate(self.code_counts):
+            suffix = f"_{k}" if len(self.code_counts) > 1 else ""
+            self.log(f"{self.stage}/codes_used{suffix}", usage(counts), prog_bar=k == 0)
+            self.log(f"{self.stage}/perplexity{suffix}", perplexity(counts))
 
     def on_train_end(self) -> None:
         if self.export_folder and not is_tried(self.trainer):  # the last validation may lie well before the last step

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics.functional.image import structural_similarity_index_measure as ssim
 
+from unitok.evaluation.metrics import psnr, ssim
 from unitok.training.codec import AutoEncoder, CodecModule
 from unitok.training.kept_tokenizer import kept_tokenizer
 from unitok.training.optimizers import OptimizerConfig, ScheduleConfig
@@ -109,10 +109,8 @@ class ImageTokenizerModule(CodecModule):
             )
 
     def judge_reconstructions(self, output: Tensor, batch: Tensor, batch_idx: int) -> None:
-        mse = (output - batch).square().mean((1, 2, 3)) / 4
-        self.log(f"{self.stage}/psnr", (-10 * torch.log10(mse + 1e-10)).mean(), prog_bar=True)
-        similarity = ssim(output, batch, data_range=2.0)
-        self.log(f"{self.stage}/ssim", similarity if isinstance(similarity, Tensor) else similarity[0])
+        self.log(f"{self.stage}/psnr", psnr(batch, output).mean(), prog_bar=True)
+        self.log(f"{self.stage}/ssim", ssim(batch, output).mean())
         if batch_idx == 0:
             self._save_pictures(batch[:8], output[:8])
 

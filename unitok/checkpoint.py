@@ -106,12 +106,9 @@ def load(folder: str | Path, device: torch.device | str = "cpu", dtype: torch.dt
         for name, entry in manifest["components"].items()
         if name in COMPONENTS
     }
-    for part in parts.values():
-        if isinstance(part, torch.nn.Module):
-            part.to(device)
     sampling = _sampling(manifest, folder)
     try:
-        processor = Processor(vocabulary=vocabulary, **picture_settings(manifest), **parts)
+        processor = Processor(vocabulary=vocabulary, **picture_settings(manifest), **parts).to(device)
     except InputError as error:
         raise InputError(f"{folder / MANIFEST}: {error}") from None
     decoder = load_decoder(folder / DECODER, default_dtype(device, dtype)).to(device)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 from huggingface_hub import HfApi
-from torch import Tensor, nn
+from torch import Tensor
 
 from unitok import checkpoint
 from unitok.arguments import as_documents, as_sampling, whole
@@ -178,7 +178,7 @@ class UniTok:
         """Moves the decoder and the codecs to a device, and returns the model itself."""
         device = usable_device(device)
         self.decoder.to(device)  # type: ignore[arg-type]
-        _move_codecs(self.processor, device)
+        self.processor.to(device)
         if self._refiner is not None:
             self._refiner.to(device)
         self._build_engine()
@@ -372,17 +372,9 @@ class UniTok:
         return [fitted[id(row.prompt)] for row in rows]
 
 
-def _move_codecs(processor: Processor, device: torch.device | str) -> None:
-    codecs = processor.image_tokenizer, processor.image_detokenizer, processor.audio_tokenizer
-    for codec in (*codecs, processor.audio_detokenizer):
-        if isinstance(codec, nn.Module):
-            codec.to(device)
-
-
 def _load_released(folder: Path, device: torch.device | str, dtype: torch.dtype | None) -> checkpoint.Checkpoint:
     from unitok.released import read_released  # only here: slow to import
 
     released = read_released(folder)
-    _move_codecs(released.processor, device)
     decoder = released.decoder(checkpoint.default_dtype(device, dtype)).to(device)  # type: ignore[arg-type]
-    return checkpoint.Checkpoint(released.processor, decoder, released.sampling)
+    return checkpoint.Checkpoint(released.processor.to(device), decoder, released.sampling)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import torch
 from PIL import Image as PILImage
-from torch import Tensor
+from torch import Tensor, nn
 
 from unitok.audio_syntax import AudioSyntax
 from unitok.codec_batches import in_batches
@@ -108,6 +108,14 @@ class Processor:
         self.audio_detokenizer = audio_detokenizer
         if image_tokenizer is not None and image_size is not None:
             self._check_image_size(image_size)
+
+    def to(self, device: torch.device | str) -> Processor:
+        """Moves the codecs to a device, and returns the processor itself."""
+        codecs = self.image_tokenizer, self.image_detokenizer, self.audio_tokenizer, self.audio_detokenizer
+        for codec in codecs:
+            if isinstance(codec, nn.Module):
+                codec.to(device)
+        return self
 
     def picture_settings(self) -> dict[str, Any]:
         """How pictures are made to fit, ready for JSON; what is at its default is left out, except the size."""

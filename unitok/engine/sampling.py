@@ -134,6 +134,10 @@ class Sampling:
         """The settings of answers that have one candidate."""
         return self.each(SamplingParams.alone)
 
+    def of_one(self) -> Sampling:
+        """The settings with one candidate for each answer, and nothing drawn again."""
+        return replace(self.each(lambda params: replace(params, best_of=1)), redraw=False)
+
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain values, ready for JSON."""
         return asdict(self)

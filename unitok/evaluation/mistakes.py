@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from unitok.data.tokenizing import files_identity
 from unitok.data.world.render import CANONICAL
 from unitok.data.world.scene import Scene
 from unitok.document import Document, Image, Part, Text, Turn
-from unitok.engine import Sampling
 from unitok.evaluation import captions, edits, pictures, questions
 from unitok.evaluation.cases import Case, Task, answer, picture
 from unitok.evaluation.setup import Setup
@@ -62,7 +60,7 @@ def write_mistakes(
     Raises:
         InputError: ``output`` exists or cannot be written, or the model cannot be asked.
     """
-    first_thought = UniTok(model.processor, model.decoder, _one_candidate(model.sampling))
+    first_thought = UniTok(model.processor, model.decoder, model.sampling.of_one())
     if kind in ("pictures", "edits") and model.processor.image_detokenizer is None:  # every answer would be wrong
         raise InputError(f"{name} has no image detokenizer, so that its {kind} cannot be judged")
     make, categories = TASKS[kind]
@@ -82,10 +80,6 @@ def write_mistakes(
     parts = [folder, *(path for path in sorted(folder.iterdir()) if path.is_dir())]
     identity["model"] = [files_identity(part) for part in parts]
     return write_parts(output, model.processor.vocabulary, identity, folder, sizes, find, "answer")
-
-
-def _one_candidate(sampling: Sampling) -> Sampling:
-    return replace(sampling.each(lambda params: replace(params, best_of=1)), redraw=False)
 
 
 def _pairs(model: UniTok, setup: Setup, wrong: Sequence[Case]) -> Found:

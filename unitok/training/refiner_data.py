@@ -5,7 +5,6 @@ Shape letters: n pairs, B batch, s side of a small picture in pixels.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import lightning as L
@@ -148,7 +147,7 @@ class RefinerPairs(L.LightningDataModule):
 
     def _drawn(self, rng: np.random.Generator) -> Pools:
         model = UniTok.from_pretrained(self.checkpoint, self._device)
-        once = replace(model.sampling, image=replace(model.sampling.image, best_of=1))
+        once = model.sampling.of_one()
         large, small = [], []
         for start in tqdm(range(0, self.drawn, TOGETHER), desc="drawing by the decoder", unit="batch", mininterval=1.0):
             count = min(TOGETHER, self.drawn - start)

@@ -34,12 +34,14 @@ class Row(NamedTuple):
         document: What is answered.
         prompt: int64 ``[S]``, what the decoder goes on from.
         seed: Of its random numbers.
+        first: The token that it begins with, where that is known.
     """
 
     number: int
     document: Document
     prompt: Tensor
     seed: int
+    first: int | None = None
 
 
 def hear(
@@ -70,11 +72,12 @@ def hear(
     chosen = {place for place in spoken if wanted.modality == "image" or _stands_by_picture(rows[place].document)}
     chosen |= behind if wanted.modality == "audio" else set()
     unknown = sorted(spoken - chosen)
+    begun: dict[int, int] = {}
     if unknown and wanted.modality == "auto" and "image" in processor.vocabulary.specs:
         firsts = first_tokens(processor, engine, [rows[place] for place in unknown], wanted, sampling, batch_size)
+        begun = dict(zip(unknown, firsts, strict=True))
         boi, boa = processor.vocabulary.boi, processor.vocabulary.boa
-        begun = zip(unknown, firsts, strict=True)
-        chosen |= {place for place, first in begun if first == boi or (first == boa and place in behind)}
+        chosen |= {place for place, first in begun.items() if first == boi or (first == boa and place in behind)}
     asked = (sound for place in sorted(chosen) for sound in rows[place].document.turns[-1].sounds)
     sounds = {id(sound): sound for sound in asked if not sound.words}
     written = transcribe(processor, engine, list(sounds.values()), sampling, batch_size)
@@ -85,7 +88,9 @@ def hear(
     prompts = processor.encode_batch([in_words(form) for form in forms.values()], generation_prompt=True)
     found = dict(zip(forms, prompts, strict=True))
     return [
-        row._replace(document=forms[row.number], prompt=found[row.number]) if place in chosen else row
+        row._replace(document=forms[row.number], prompt=found[row.number])
+        if place in chosen
+        else row._replace(first=begun.get(place))
         for place, row in enumerate(rows)
     ]
 
@@ -105,14 +110,18 @@ def first_tokens(
     processor: Processor, engine: Engine, rows: Sequence[Row], wanted: Request, sampling: Sampling, batch_size: int
 ) -> list[int]:
     """How the answer to each row begins; the arguments are those of :func:`hear`."""
-    return engine.first_tokens(
-        [row.prompt for row in rows],
-        [wanted] * len(rows),
-        sampling,
-        [row.seed for row in rows],
-        processor.unconditional(),
-        batch_size,
+    unknown = [row for row in rows if row.first is None]
+    found = iter(
+        engine.first_tokens(
+            [row.prompt for row in unknown],
+            [wanted] * len(unknown),
+            sampling,
+            [row.seed for row in unknown],
+            processor.unconditional(),
+            batch_size,
+        )
     )
+    return [next(found) if row.first is None else row.first for row in rows]
 
 
 class Transcript(NamedTuple):

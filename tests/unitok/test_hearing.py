@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -138,6 +139,23 @@ def test_the_model_decides_what_is_drawn(sound_model: UniTok) -> None:
     assert any(begun) and not all(begun)
     assert [bool(heard_in(one)) for one in heard] == begun
     assert all(one == other for one, other, drawn in zip(plain, heard, begun, strict=True) if not drawn)
+
+
+def test_how_an_answer_begins_is_asked_once(sound_model: UniTok, monkeypatch: pytest.MonkeyPatch) -> None:
+    several = SamplingParams(5.0, best_of=2)
+    asked: list[int] = []
+    first_tokens = sound_model.engine.first_tokens
+
+    def counted(prompts: list[torch.Tensor], *rest: Any) -> list[int]:
+        asked.append(len(prompts))
+        return first_tokens(prompts, *rest)
+
+    monkeypatch.setattr(sound_model.engine, "first_tokens", counted)
+    settings = dataclasses.replace(HEARING, text=dataclasses.replace(several, temperature=0.0), image=several)
+    documents = [Document.user(SOUND, "and so on"), Document.user("words alone")]
+    answers = sound_model.generate(documents, "auto", settings)
+    assert not any(turn.images for one in answers for turn in one.turns[-1:])
+    assert asked == [1, 1]  # whether it is to be heard, and how words are answered
 
 
 def test_the_model_decides_on_the_prompt_that_it_answers(sound_model: UniTok) -> None:

@@ -159,6 +159,14 @@ def test_world_batches_are_full_and_a_function_of_their_number(base: Path, tiny_
     assert not (validation[0].input_ids == tiny_processor.vocabulary.uncond).any()
 
 
+def test_scenes_of_other_devices_go_on_behind_all_that_were_drawn(base: Path, tiny_processor: Processor) -> None:
+    for before, start in (({}, 3), ({"devices": 1}, 3), ({"devices": 4}, 12)):
+        data = attach(WorldDataModule(str(base), row_length=600, batch_rows=1), tiny_processor)
+        data.load_state_dict({"epoch": 0, "batch": 3, **before})
+        assert data.train_dataloader().sampler.start == Position(0, start)
+        assert data.state_dict() == {"epoch": 0, "batch": start, "devices": 1}
+
+
 def test_rows_that_hold_no_document_are_an_error_and_no_endless_loop(base: Path, tiny_processor: Processor) -> None:
     data = attach(WorldDataModule(str(base), row_length=8, batch_rows=2), tiny_processor)
     with pytest.raises(InputError, match="none of 256 documents fits into a row of 8 tokens; raise"):

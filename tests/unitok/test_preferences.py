@@ -239,6 +239,22 @@ def test_training_in_two_parts_equals_training_at_once(
         torch.testing.assert_close(ours, expected, atol=0, rtol=0)
 
 
+def test_pairs_go_on_where_they_were_in_batches_of_another_size(
+    cache: Path, checkpoint: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def run(steps: int, goes_on: Path | None = None, **options: Any) -> Position:
+        data = PreferencesDataModule([str(cache)], pair_length=48, **options)
+        keep = ModelCheckpoint(tmp_path, filename=str(steps), every_n_train_steps=steps, enable_version_counter=False)
+        trainer(tmp_path, keep, max_steps=steps).fit(module(checkpoint), data, ckpt_path=goes_on, weights_only=True)
+        assert data._pair_stream is not None
+        return data._pair_stream.start
+
+    assert run(2, batch_pairs=6) == Position()
+    assert run(3, tmp_path / "2.ckpt", batch_pairs=5) == Position(0, 3)  # 12 pairs were seen, so the first three
+    assert run(4, tmp_path / "3.ckpt", batch_pairs=5) == Position(0, 4) and not caplog.text.count("begin anew")
+    assert run(5, tmp_path / "4.ckpt", batch_pairs=5, seed=1) == Position() and caplog.text.count("begin anew") == 1
+
+
 def test_each_pass_has_all_pairs_once_in_an_order_of_its_own(cache: Path) -> None:
     batches = PreferenceBatches([Preferences(cache), Preferences(cache)], 48, 6, 0, seed=1)
     assert len(batches) == 4

@@ -22,7 +22,7 @@ from unitok.bases import different_tokenizer, find_folder, tokenizers_identity
 from unitok.data.documents import OnError
 from unitok.data.interrupts import leave_interrupts
 from unitok.data.packing import PackedBatch
-from unitok.data.sampling_plan import CountingSampler, PackedCaches, PackingSampler, Position
+from unitok.data.sampling_plan import CountingSampler, PackedCaches, PackingSampler, Position, steps_behind
 from unitok.data.token_cache import TokenCache, vocabulary_hash
 from unitok.data.tokenizing import JsonlSource, check_tokenizers, write_cache
 from unitok.data.world_batches import WorldBatches
@@ -369,6 +369,7 @@ class WorldDataModule(_PackedDataModule):
         if val_split not in ("train", "heldout"):
             raise InputError(f"data.val_split must be train or heldout, got {val_split!r}")
         self.checkpoint, self.val_batches, self.val_split = find_folder(checkpoint), val_batches, val_split
+        self._devices_before: int | None = None
 
     def _batches(self, stream: int, split: str, condition_dropout: float) -> WorldBatches:
         if Vocabulary.load(self.checkpoint / "vocabulary.json") != self.vocabulary:
@@ -384,9 +385,18 @@ class WorldDataModule(_PackedDataModule):
         sizes = (self.row_length, self.batch_rows)
         return WorldBatches(self.checkpoint, seeds, split, *sizes, condition_dropout, self.sounds)
 
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "devices": self._ranks["num_replicas"]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self._devices_before = state_dict.get("devices")
+
     def train_dataloader(self) -> DataLoader[PackedBatch]:
         batches = self._batches(0, "train", self.condition_dropout)
-        sampler = CountingSampler(batches, self._start, None, **self._ranks)
+        # On other devices it goes on behind all batches that there were.
+        done = steps_behind(self._start.batch, self._devices_before, self._ranks["num_replicas"])
+        sampler = CountingSampler(batches, Position(0, done), None, **self._ranks)
         self._begin_stream(sampler)
         return self._loader(batches, sampler)
 

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from unitok.data.datamodules import TokenCacheDataModule, refuse_nothing
 from unitok.data.packing import PackedBatch, build_batch
 from unitok.data.preferences import Preferences
-from unitok.data.sampling_plan import CountingSampler, Position
+from unitok.data.sampling_plan import CountingSampler, Position, steps_behind
 from unitok.data.token_cache import vocabulary_hash
 from unitok_tokenizers.errors import InputError
 
@@ -57,6 +57,11 @@ class PreferenceBatches(Dataset[PreferenceBatch]):
             raise InputError(f"no pair of answers fits a row of {row_length} tokens; raise data.pair_length")
         if long := sum(map(len, preferences)) - len(self.pairs):
             log.warning("%d pairs are longer than data.pair_length %d and are left out", long, row_length)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the order of all pairs depends on."""
+        return {"pairs": list(map(len, self.preferences)), "pair_length": self.row_length, "seed": self.seed}
 
     def __len__(self) -> int:
         """Batches of one pass, the last of which may be smaller where the order is their own."""
@@ -117,7 +122,8 @@ class PreferencesDataModule(TokenCacheDataModule):
             raise InputError("data.pair_length must be at least 2 and data.batch_pairs at least 1")
         self.pair_folders, self.val_pair_folders = list(pairs), list(val_pairs or [])
         self.pair_length, self.batch_pairs = pair_length, batch_pairs
-        self._pairs_done = 0
+        self._pairs_before: dict[str, Any] = {}
+        self._pair_stream: CountingSampler | None = None
 
     def _batches(self, folders: Sequence[str], seed: int | None) -> PreferenceBatches:
         vocabulary = self.vocabulary
@@ -125,9 +131,25 @@ class PreferencesDataModule(TokenCacheDataModule):
         self._check_tokenizers([one.cache for one in caches])
         return PreferenceBatches(caches, self.pair_length, self.batch_pairs, vocabulary.pad, seed)
 
+    @property
+    def _at_once(self) -> int:
+        """Pairs of a step on all devices."""
+        return self.batch_pairs * self._ranks["num_replicas"]
+
+    def _pair_steps_done(self, batches: PreferenceBatches) -> int:
+        """Where the stream of pairs goes on, of a run that goes on."""
+        before, now = self._pairs_before, batches.identity
+        if before.get("of", now) != now:
+            log.warning(
+                "pairs are %s now, and were %s in the run that goes on: their passes begin anew", now, before["of"]
+            )
+            return 0
+        return steps_behind(before.get("pairs", 0), before.get("at_once"), self._at_once)
+
     def train_dataloader(self) -> dict[str, DataLoader[Any]]:  # type: ignore[override]
         batches = self._batches(self.pair_folders, self.seed)
-        sampler = CountingSampler(batches, Position(0, self._pairs_done), None, **self._ranks)
+        start = Position(0, self._pair_steps_done(batches))
+        self._pair_stream = sampler = CountingSampler(batches, start, None, **self._ranks)
         loaders: dict[str, DataLoader[Any]] = {"pairs": self._loader(batches, sampler)}
         if self.train_folders:
             loaders["documents"] = super().train_dataloader()
@@ -143,8 +165,14 @@ class PreferencesDataModule(TokenCacheDataModule):
         return self._loader(batches, CountingSampler(batches, Position(), len(batches), **self._ranks))
 
     def state_dict(self) -> dict[str, Any]:
-        return {**super().state_dict(), "pairs": self._batches_done()}
+        pairs = self._pairs_before
+        if self._pair_stream is not None:
+            done = self._pair_stream.position(self._batches_done() - self._batches_before).batch
+            of = self._pair_stream.dataset.identity  # pyright: ignore[reportAttributeAccessIssue]
+            pairs = {"pairs": done, "at_once": self._at_once, "of": of}
+        return {**super().state_dict(), "pair_stream": pairs}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
-        self._pairs_done = state_dict["pairs"]
+        # Runs from before sizes were written down have the steps alone.
+        self._pairs_before = state_dict.get("pair_stream") or {"pairs": state_dict["pairs"]}

@@ -226,6 +226,11 @@ class PackingSampler(DistributedSampler[Plan]):
             )
 
 
+def steps_behind(steps: int, before: int | None, now: int) -> int:
+    """Steps of ``now`` things each behind all that ``steps`` of ``before`` each had; None: of as many."""
+    return steps if before is None else -(-steps * before // now)
+
+
 class CountingSampler(DistributedSampler[int]):
     """The numbers of this rank's batches: rank, rank + ranks, ... from a position on.
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -78,3 +82,52 @@ def test_no_position_at_all_is_a_loss_of_zero_with_a_gradient() -> None:
 def test_a_weight_out_of_range_is_named(change: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(change))):
         LossConfig(**change)
+
+
+TWO_RANKS = """
+import os
+import sys
+import torch
+from torch.distributed.device_mesh import init_device_mesh
+from transformers import Qwen3Config, Qwen3ForCausalLM
+from unitok.training.backbone import shard_decoder, with_head
+from unitok.training.loss import chunked_cross_entropy
+
+rank = int(sys.argv[1])
+torch.set_num_threads(1)
+torch.distributed.init_process_group("gloo", init_method="file://" + sys.argv[2], rank=rank, world_size=2)
+heads = {"num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 8}
+sizes = {"vocab_size": 50, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2}
+torch.manual_seed(0)
+plain = Qwen3ForCausalLM(Qwen3Config(**sizes, **heads, tie_word_embeddings=False))
+sharded = Qwen3ForCausalLM(plain.config)
+sharded.load_state_dict(plain.state_dict())
+shard_decoder(sharded, init_device_mesh("cpu", (2,)), torch.float32)
+ids = torch.randint(50, (2, 2, 16), generator=torch.Generator().manual_seed(1))
+weights = torch.ones(2, 2, 16)
+weights[1, :, 3:] = 0  # the second rank has fewer chunks of logits
+for number in range(2):
+    targets = dict(targets=ids[number].roll(-1, 1), weights=weights[number], groups=ids[number] * 0)
+    use = lambda hidden, head: chunked_cross_entropy(hidden, head=head, num_groups=1, chunk=5, **targets)
+    (with_head(plain, plain.model(ids[number]).last_hidden_state, use).loss / 2).backward()
+    if number == rank:
+        with_head(sharded, sharded.model(ids[number]).last_hidden_state, use).loss.backward()
+for (name, one), other in zip(plain.named_parameters(), sharded.parameters(), strict=True):
+    torch.testing.assert_close(other.grad.full_tensor(), one.grad, msg=lambda m: name + m)
+print("equal", flush=True)
+torch.distributed.barrier()
+torch.distributed.destroy_process_group()
+os._exit(0)  # one run in thirty aborts while the interpreter takes the library's threads down
+"""
+
+
+def test_ranks_with_different_numbers_of_chunks_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    arguments = [[sys.executable, "-c", TWO_RANKS, str(rank), str(tmp_path / "store")] for rank in range(2)]
+    ranks = [subprocess.Popen(one, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for one in arguments]
+    try:
+        found = [rank.communicate(timeout=120) for rank in ranks]
+    finally:
+        for rank in ranks:
+            rank.kill()
+    assert [rank.returncode for rank in ranks] == [0, 0], found
+    assert [out.split()[-1:] for out, _ in found] == [["equal"], ["equal"]], found

@@ -215,20 +215,17 @@ def test_a_stream_goes_on_from_any_position(packed: PackedCaches) -> None:
         len(whole)
 
 
-def test_ranks_share_the_documents(packed: PackedCaches) -> None:
-    shares = [
-        [
-            item
-            for plan in PackingSampler(packed, 4, keep_last=True, num_replicas=2, rank=rank)
-            for row in plan
-            for item in row
-        ]
-        for rank in range(2)
-    ]
-    counts = [len(list(PackingSampler(packed, 4, keep_last=True, num_replicas=2, rank=rank))) for rank in range(2)]
-    assert counts[0] == counts[1]
-    everything = Counter(shares[0] + shares[1])
-    assert max(everything.values()) == 1 and len(everything) > 180
+@pytest.mark.parametrize("ranks", [2, 3, 500])
+def test_ranks_share_all_documents(packed: PackedCaches, ranks: int) -> None:
+    samplers = [PackingSampler(packed, 4, keep_last=True, num_replicas=ranks, rank=rank) for rank in range(ranks)]
+    plans = [list(sampler) for sampler in samplers]
+    assert len({len(own) for own in plans}) == 1 and all(plan for own in plans for plan in own)
+    everything = Counter(item for own in plans for plan in own for row in plan for item in row)
+    assert set(everything.values()) == {1} and sorted(everything) == sorted(samplers[0]._items(0))
+    batches = [packed[plan] for own in plans for plan in own if not any(plan)]
+    pad = packed.pad
+    assert all(bool((batch.input_ids == pad).all()) and not bool(batch.roles.any()) for batch in batches)
+    assert bool(batches) == (ranks == 500)
 
 
 def test_too_few_documents_for_a_batch_is_an_error_and_no_endless_loop(packed: PackedCaches) -> None:

@@ -179,8 +179,9 @@ class PackingSampler(DistributedSampler[Plan]):
         while left:
             size = together[left[0][0]]
             batch, left = [row for _, row in left[:size]], left[size:]
-            if len(batch) == size or (self.keep_last and len(batch) >= self.num_replicas):
-                yield batch[self.rank : len(batch) - len(batch) % self.num_replicas : self.num_replicas]
+            if len(batch) == size or self.keep_last:
+                batch += [[]] * (-len(batch) % self.num_replicas)  # rows of nothing, where they do not go up
+                yield batch[self.rank :: self.num_replicas]
 
     def __iter__(self) -> Iterator[Plan]:
         epoch, skip = self.start

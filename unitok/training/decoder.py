@@ -270,8 +270,8 @@ class DecoderModule(L.LightningModule):
     def _evaluate(self, stage: str, batch: PackedBatch) -> None:
         output = self.loss(batch)
         self._eval_sums.add(output, batch.input_ids.numel())
-        rows = len(batch.input_ids)
-        self.log(f"{stage}/loss", output.loss, prog_bar=True, sync_dist=True, batch_size=rows, on_epoch=True)
+        tokens = int(output.count.sum())  # none, where a device has no row of the last batch
+        self.log(f"{stage}/loss", output.loss, prog_bar=True, sync_dist=True, batch_size=tokens, on_epoch=True)
 
     def on_validation_epoch_start(self) -> None:
         self._eval_sums.reset()
@@ -292,8 +292,10 @@ class DecoderModule(L.LightningModule):
         table = cast(Tensor, self.trainer.strategy.reduce(sums.table, reduce_op="sum"))
         for name, nats, count in zip(GROUPS, *table.tolist(), strict=True):
             if count:
-                self.log(f"{stage}/loss_{name}", nats / count)
-                self.log(f"{stage}/bits_{name}", nats / count / math.log(2), prog_bar=name in ("text", "image"))
+                # Of all devices already; without sync_dist each would be warned about.
+                self.log(f"{stage}/loss_{name}", nats / count, sync_dist=True)
+                bits = nats / count / math.log(2)
+                self.log(f"{stage}/bits_{name}", bits, prog_bar=name in ("text", "image"), sync_dist=True)
 
     def configure_optimizers(self) -> Any:
         schedule = self.schedule_config

@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from unitok.checks import usable_cores
+from unitok.data.interrupts import await_interrupt, end_on_interrupt, starting_processes
 from unitok_tokenizers.errors import InputError
 
 TOGETHER = 512
@@ -57,11 +58,14 @@ def draw_many(draw: Draw, count: int, seed: Sequence[int], label: str) -> tuple[
                 keep(start, _drawn(job))
             return tuple(whole)
         context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
-        with ProcessPoolExecutor(min(usable_cores(), len(jobs)), context) as pool:
+        with ProcessPoolExecutor(min(usable_cores(), len(jobs)), context, end_on_interrupt) as pool:
+            with starting_processes():
+                drawn = pool.map(_drawn, jobs)
             try:
-                for start, parts in zip(starts, pool.map(_drawn, jobs), strict=True):
+                for start, parts in zip(starts, drawn, strict=True):
                     keep(start, parts)
             except BrokenProcessPool as error:
+                await_interrupt()
                 raise InputError(f"{label}: a process ended unexpectedly; draw fewer if memory ran out") from error
     return tuple(whole)
 

@@ -5,8 +5,7 @@ Shape letters: B batch, N samples, T frames of codes, K codebooks, k of them, C 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +14,8 @@ from unitok_detokenizers.inverse_stft import InverseStft
 from unitok_tokenizers.audio import check_hops, euclidean_codebook
 from unitok_tokenizers.audio_layers import ConvNeXtBlock, Finer, FrameConv
 from unitok_tokenizers.codebook import CodebookConfig
-from unitok_tokenizers.hub import HubComponent
+from unitok_tokenizers.codec_component import CodecComponent
 from unitok_tokenizers.layers import ChannelNorm
-from unitok_tokenizers.module_io import load_module, save_module
 from unitok_tokenizers.spec import CodebookSpec
 
 
@@ -82,13 +80,6 @@ class AudioDetokenizerConfig:
             hop_length=self.hop_length,
         )
 
-    def to_dict(self) -> dict:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict) -> AudioDetokenizerConfig:
-        return cls(**{**values, "codebook": CodebookConfig(**values["codebook"])})
-
 
 class AudioDecoder(nn.Module):
     """Code vectors ``[B, C, T]`` to samples ``[B, 1, T * hop_length]``, not clamped."""
@@ -114,8 +105,11 @@ class AudioDecoder(nn.Module):
         return list(self.head.project.parameters())
 
 
-class AudioDetokenizer(HubComponent, nn.Module):
+class AudioDetokenizer(CodecComponent):
     """Codes to sound."""
+
+    config: AudioDetokenizerConfig
+    config_class = AudioDetokenizerConfig
 
     def __init__(self, config: AudioDetokenizerConfig) -> None:
         super().__init__()
@@ -155,11 +149,3 @@ class AudioDetokenizer(HubComponent, nn.Module):
             return torch.zeros(batch, 1, 0, device=codes.device)
         vectors = self.codebook.lookup(codes.transpose(1, 2).reshape(-1, books))
         return self.decoder(vectors.view(batch, frames, -1).transpose(1, 2)).clamp(-1, 1)
-
-    def write(self, folder: str | Path) -> None:
-        """Write ``config.json`` and ``model.safetensors``."""
-        save_module(self, self.config.to_dict(), folder)
-
-    @classmethod
-    def read(cls, folder: str | Path) -> AudioDetokenizer:
-        return load_module(folder, lambda values: cls(AudioDetokenizerConfig.from_dict(values)))

@@ -5,8 +5,7 @@ Shape letters: B batch, H W pixels, h w code grid, K codebooks, C channels of a 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -14,10 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unitok_tokenizers.codebook import CodebookConfig
+from unitok_tokenizers.codec_component import CodecComponent
 from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.hub import HubComponent
 from unitok_tokenizers.layers import ChannelNorm, ResidualBlock
-from unitok_tokenizers.module_io import load_module, save_module
 from unitok_tokenizers.spec import CodebookSpec
 from unitok_tokenizers.two_tone import TONES
 
@@ -55,13 +53,6 @@ class ImageDetokenizerConfig:
     @property
     def spec(self) -> CodebookSpec:
         return CodebookSpec("image", self.codebook.size, self.codebook.num_codebooks, downsample=self.upsample)
-
-    def to_dict(self) -> dict:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict) -> ImageDetokenizerConfig:
-        return cls(**{**values, "codebook": CodebookConfig(**values["codebook"])})
 
 
 class ImageDecoder(nn.Module):
@@ -131,8 +122,11 @@ class TwoToneDecoder(nn.Module):
         return [w for m in (self.colors[-1], self.pattern[-1], self.to_pixels) for w in m.parameters()]
 
 
-class ImageDetokenizer(HubComponent, nn.Module):
+class ImageDetokenizer(CodecComponent):
     """Codes to pictures."""
+
+    config: ImageDetokenizerConfig
+    config_class = ImageDetokenizerConfig
 
     def __init__(self, config: ImageDetokenizerConfig) -> None:
         super().__init__()
@@ -152,11 +146,3 @@ class ImageDetokenizer(HubComponent, nn.Module):
         batch, books, height, width = codes.shape
         vectors = self.codebook.lookup(codes.permute(0, 2, 3, 1).reshape(-1, books))
         return self.decoder(vectors.view(batch, height, width, -1).permute(0, 3, 1, 2)).clamp(-1, 1)
-
-    def write(self, folder: str | Path) -> None:
-        """Write ``config.json`` and ``model.safetensors``."""
-        save_module(self, self.config.to_dict(), folder)
-
-    @classmethod
-    def read(cls, folder: str | Path) -> ImageDetokenizer:
-        return load_module(folder, lambda values: cls(ImageDetokenizerConfig.from_dict(values)))

@@ -5,8 +5,7 @@ Shape letters: B batch, N samples, T frames of codes, K codebooks, C channels of
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Final
 
 import torch
@@ -15,11 +14,10 @@ from torch.nn import functional as F
 
 from unitok_tokenizers.audio_layers import Coarser, ConvNeXtBlock, FrameConv
 from unitok_tokenizers.codebook import CodebookConfig
+from unitok_tokenizers.codec_component import CodecComponent
 from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.hub import HubComponent
 from unitok_tokenizers.layers import ChannelNorm
 from unitok_tokenizers.log_mel import LogMel
-from unitok_tokenizers.module_io import load_module, save_module
 from unitok_tokenizers.spec import CodebookSpec
 
 CENTER: Final = -1.5
@@ -80,13 +78,6 @@ class AudioTokenizerConfig:
             hop_length=self.hop_length,
         )
 
-    def to_dict(self) -> dict:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict) -> AudioTokenizerConfig:
-        return cls(**{**values, "codebook": CodebookConfig(**values["codebook"])})
-
 
 def check_hops(hop_length: int, fine_hop: int, n_fft: int, blocks: list[int]) -> None:
     """Raises :class:`InputError` where the two rates of an audio codec's network do not fit together."""
@@ -123,8 +114,11 @@ class AudioEncoder(nn.Module):
         return list(self.project.parameters())
 
 
-class AudioTokenizer(HubComponent, nn.Module):
+class AudioTokenizer(CodecComponent):
     """Sound to codes."""
+
+    config: AudioTokenizerConfig
+    config_class = AudioTokenizerConfig
 
     def __init__(self, config: AudioTokenizerConfig) -> None:
         super().__init__()
@@ -147,14 +141,6 @@ class AudioTokenizer(HubComponent, nn.Module):
         batch, channels, frames = x.shape
         codes = self.codebook.search(x.transpose(1, 2).reshape(-1, channels))
         return codes.view(batch, frames, -1).transpose(1, 2).contiguous()
-
-    def write(self, folder: str | Path) -> None:
-        """Write ``config.json`` and ``model.safetensors``."""
-        save_module(self, self.config.to_dict(), folder)
-
-    @classmethod
-    def read(cls, folder: str | Path) -> AudioTokenizer:
-        return load_module(folder, lambda values: cls(AudioTokenizerConfig.from_dict(values)))
 
 
 def pad_to_frames(media: Tensor, hop_length: int) -> Tensor:

@@ -5,8 +5,7 @@ Shape letters: B batch, H W pixels, h w code grid, K codebooks, C channels of a 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -14,10 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unitok_tokenizers.codebook import CodebookConfig
+from unitok_tokenizers.codec_component import CodecComponent
 from unitok_tokenizers.errors import InputError
-from unitok_tokenizers.hub import HubComponent
 from unitok_tokenizers.layers import ChannelNorm, ResidualBlock, pad_to_multiple
-from unitok_tokenizers.module_io import load_module, save_module
 from unitok_tokenizers.spec import CodebookSpec
 from unitok_tokenizers.two_tone import TwoToneEncoder
 
@@ -65,13 +63,6 @@ class ImageTokenizerConfig:
     def spec(self) -> CodebookSpec:
         return CodebookSpec("image", self.codebook.size, self.codebook.num_codebooks, downsample=self.downsample)
 
-    def to_dict(self) -> dict:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict) -> ImageTokenizerConfig:
-        return cls(**{**values, "codebook": CodebookConfig(**values["codebook"])})
-
 
 class ImageEncoder(nn.Module):
     """Pixels ``[B, 3, H, W]`` in [-1, 1] to vectors ``[B, C, h, w]``."""
@@ -102,8 +93,11 @@ class ImageEncoder(nn.Module):
         return list(self.project.parameters())
 
 
-class ImageTokenizer(HubComponent, nn.Module):
+class ImageTokenizer(CodecComponent):
     """Pictures to codes."""
+
+    config: ImageTokenizerConfig
+    config_class = ImageTokenizerConfig
 
     def __init__(self, config: ImageTokenizerConfig) -> None:
         super().__init__()
@@ -128,11 +122,3 @@ class ImageTokenizer(HubComponent, nn.Module):
         batch, channels, height, width = x.shape
         codes = self.codebook.search(x.permute(0, 2, 3, 1).reshape(-1, channels))
         return codes.view(batch, height, width, -1).permute(0, 3, 1, 2).contiguous()
-
-    def write(self, folder: str | Path) -> None:
-        """Write ``config.json`` and ``model.safetensors``."""
-        save_module(self, self.config.to_dict(), folder)
-
-    @classmethod
-    def read(cls, folder: str | Path) -> ImageTokenizer:
-        return load_module(folder, lambda values: cls(ImageTokenizerConfig.from_dict(values)))

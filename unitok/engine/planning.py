@@ -146,7 +146,7 @@ class Planner:
 
 def _with_room(state: State, more: int) -> State:
     """The state with so many tokens of room more."""
-    return (*state[:ROOM], state[ROOM] + more, *state[ROOM + 1 :])
+    return state if not more else (*state[:ROOM], state[ROOM] + more, *state[ROOM + 1 :])
 
 
 class _Sketch:

@@ -30,6 +30,11 @@ from unitok_tokenizers.errors import InputError
 _UNLIMITED: Final = 1 << 40  # larger than any count of tokens, and safe to multiply by one
 
 
+_PHASE, _ROOM, _LEAST_IMAGE, _GRID_HEIGHT, _CODES = map(
+    GrammarState._fields.index, ("phase", "room", "least_image", "grid_height", "codes")
+)
+
+
 class Grammar:
     """The rules of a turn. Every sequence that follows them parses and decodes.
 
@@ -169,13 +174,12 @@ class Grammar:
         Returns:
             With so many tokens of room less, just the same may come up to that choice, and at it.
         """
-        row = dict(zip(GrammarState._fields, state, strict=True))
-        phase, of_sizes = row["phase"], isinstance(self._image, SizedImageRules) and not row["grid_height"]
+        phase, of_sizes = state[_PHASE], isinstance(self._image, SizedImageRules) and not state[_GRID_HEIGHT]
         if of_sizes and (token_id == self._boi or phase == Phase.IMAGE_NEXT or Phase.HEIGHT <= phase < Phase.SOUND):
             return 0  # as large an image may come as there is room for
         # What is left of the open span, or the one that opens now, and the smallest of another.
-        enough = row["codes"] + 2 * (row["least_image"] + self._least_audio) + 4
-        return max(0, row["room"] - enough)
+        enough = state[_CODES] + 2 * (state[_LEAST_IMAGE] + self._least_audio) + 4
+        return max(0, state[_ROOM] - enough)
 
     def done(self, state: GrammarState) -> Tensor:
         """bool ``[B]``: the turn has ended."""

@@ -42,7 +42,11 @@ def in_place_of(folder: str | Path, ours: Callable[[str], bool]) -> Iterator[Pat
         if old.exists() and not target.exists():
             old.rename(target)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    try:
+        shutil.rmtree(old, ignore_errors=True)
+    except KeyboardInterrupt:  # the new one is in its place: the old one goes all the same
+        shutil.rmtree(old, ignore_errors=True)
+        raise
 
 
 def _copy_others(source: Path, target: Path, ours: Callable[[str], bool]) -> None:

@@ -207,6 +207,24 @@ def test_a_save_that_fails_leaves_what_was_there(
     assert names(folder.parent) == ["model"] and verify(folder) == before
 
 
+def test_an_interrupt_at_the_end_leaves_nothing_beside_the_new_one(
+    parts: Checkpoint, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, begun = shutil.rmtree, []
+
+    def interrupted(path: Path, *rest: object, **named: object) -> None:
+        begun.append(path)
+        if len(begun) == 1:
+            raise KeyboardInterrupt
+        real(path, *rest, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(shutil, "rmtree", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        save(parts, folder)
+    assert len(begun) == 2 and names(folder.parent) == ["model"]
+    verify(folder)
+
+
 def test_the_old_checkpoint_returns_when_the_new_one_cannot_take_its_place(
     parts: Checkpoint, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from unitok_detokenizers.image import ImageDetokenizer, ImageDetokenizerConfig
+from unitok_tokenizers import module_io
 from unitok_tokenizers.errors import InputError
 from unitok_tokenizers.image import CodebookConfig, ImageTokenizer, ImageTokenizerConfig
 from unitok_tokenizers.layers import pad_to_multiple
@@ -104,6 +105,24 @@ def test_saving_keeps_codes_and_pictures(
     codes = tokenizer.encode(picture)
     assert torch.equal(again.encode(picture), codes)
     assert torch.equal(pictures_again.decode(codes), detokenizer.decode(codes))
+
+
+def test_weights_stay_until_new_ones_are_whole(
+    tokenizer: ImageTokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer.save_pretrained(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def half(_: object, path: Path) -> None:
+        path.write_bytes(b"half of it")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module_io, "save_file", half)
+        with pytest.raises(KeyboardInterrupt):
+            tokenizer.save_pretrained(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    ImageTokenizer.from_pretrained(tmp_path)
 
 
 def test_a_damaged_folder_is_one_error_that_names_the_file(tokenizer: ImageTokenizer, tmp_path: Path) -> None:

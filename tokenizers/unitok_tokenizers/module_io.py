@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -23,18 +24,24 @@ Module = TypeVar("Module", bound=nn.Module)
 def save_module(module: nn.Module, config: dict, folder: str | Path) -> None:
     """Write the module's configuration and its weights into ``folder``, which is made if need be.
 
-    What was read in half precision is written in half precision again.
+    What was read in half precision is written in half precision again. Weights that were there stay until the new ones
+    are whole.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     dtype = getattr(module, _STORED, None)
     values = {
         name: (value.to(dtype) if dtype and value.is_floating_point() else value).contiguous()
         for name, value in module.state_dict().items()
     }
-    save_file(values, folder / WEIGHTS)
-    (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode)  # safetensors makes files that are their owner's alone
+    part = folder / f".{uuid.uuid4().hex[:8]}.part"
+    try:
+        save_file(values, part)
+        (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        part.chmod((folder / CONFIG).stat().st_mode)  # safetensors makes files that are their owner's alone
+        part.replace(folder / WEIGHTS)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def share_weights(folder: Path) -> None:

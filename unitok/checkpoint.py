@@ -183,8 +183,10 @@ def _smallest(weights: dict[str, Tensor]) -> tuple[dict[str, Tensor], torch.dtyp
         return weights, None
     for half in (torch.bfloat16, torch.float16):
         if all(torch.equal(weight, weight.to(half).float()) for weight in weights.values()):
-            tied = {weight.data_ptr(): weight.to(half) for weight in weights.values()}
-            return {name: tied[weight.data_ptr()] for name, weight in weights.items()}, half
+            halves = {
+                (weight.data_ptr(), weight.shape): weight.to(half) for weight in weights.values()
+            }  # tied ones once
+            return {name: halves[weight.data_ptr(), weight.shape] for name, weight in weights.items()}, half
     return weights, None
 
 

@@ -66,6 +66,8 @@ def measure(argv: Sequence[str]) -> None:
     refuse_unwritable(options.output, "--output")
     stem = free_stem(options.output, "benchmarks", (".json", ".md"))
     figures = []
+    about = {**machine(device), "dtype": setup.dtype_name, "busy": probe.was_busy}
+    save(figures, about, options.output, stem)  # another run sees from now on that this stem is taken
     for name in options.sections:
         for figure in measurements[name].measure(setup):
             figures.append(figure)

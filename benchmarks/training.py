@@ -60,6 +60,9 @@ def measure(setup: Setup) -> Iterator[Figure]:
     """All rows of training and tokenizing."""
     with tempfile.TemporaryDirectory() as folder:
         yield from _throughput(setup, Path(folder))
+    if setup.device.type != "cpu":  # under the accelerator's name
+        yield not_measured(SECTION, "the loss, code search and pre-tokenizing", None, "measured on processors only")
+        return
     yield _loss_memory()
     yield _loss_agreement()
     yield from _search(setup)
@@ -138,12 +141,14 @@ def _padded(rows: Sequence[Tensor], device: torch.device) -> dict[str, Tensor]:
     return {name: value.to(device) for name, value in batch.items()}
 
 
-def _step(loss: Callable[[], Tensor], optimizer: torch.optim.Optimizer, setup: Setup) -> None:
+def _step(loss: Callable[[], Tensor], optimizer: torch.optim.Optimizer, setup: Setup) -> float:
+    """One step, once it is done: an accelerator goes on by itself, and what comes next would wait for it."""
     with torch.autocast(setup.device.type, torch.bfloat16, enabled=setup.dtype == torch.bfloat16):
         value = loss()
     value.backward()
     optimizer.step()
     optimizer.zero_grad()
+    return value.item()
 
 
 # ---- the loss

@@ -5,6 +5,7 @@ Shape letters: V vocabulary, D model width.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -130,8 +131,8 @@ def load_mean(
     With a vocabulary, each is read by :func:`load_for_vocabulary`.
 
     Decoders that went on from the same weights, on other documents or for longer, are often better in the mean than
-    each alone ("model soups", Wortsman et al. 2022). It is taken in float32, and has the first one's dtype if none
-    is given. A folder that is named twice counts twice.
+    each alone ("model soups", Wortsman et al. 2022). It is taken in float32 of what is stored, and rounded to the first
+    one's dtype, as a checkpoint holds it, before it is turned into another. A folder that is named twice counts twice.
 
     Raises:
         InputError: As for either of both, or one is of another architecture or size than the first.
@@ -139,27 +140,28 @@ def load_mean(
     if not folders:
         raise InputError("give at least one decoder")
 
-    def load(folder: str | Path) -> PreTrainedModel:
+    def load(folder: str | Path, dtype: torch.dtype | None = None) -> PreTrainedModel:
         return load_decoder(folder, dtype) if vocabulary is None else load_for_vocabulary(folder, vocabulary, dtype)
 
-    decoder = load(folders[0])
-    if len(folders) == 1:
-        return decoder
-    weights = decoder.state_dict()
-    sums = {name: weight.float() for name, weight in weights.items()}
-    for folder in folders[1:]:
+    times = Counter(map(str, folders))
+    first, *others = times
+    if not others:
+        return load(first, dtype)
+    decoder = load(first)
+    sums = {name: times[first] * weight.float() for name, weight in decoder.state_dict().items()}
+    for folder in others:
         other = load(folder)
         mine, its = (_architecture(one.config.to_dict()) for one in (decoder, other))
         wrong = sorted(name for name in mine.keys() | its.keys() if mine.get(name) != its.get(name))
         if wrong:
             raise InputError(
-                f"{folder} cannot be averaged with {folders[0]}: {wrong[0]} in config.json is {its.get(wrong[0])} and "
+                f"{folder} cannot be averaged with {first}: {wrong[0]} in config.json is {its.get(wrong[0])} and "
                 f"{mine.get(wrong[0])}; give decoders that went on from the same weights"
             )
         more = other.state_dict()
-        sums = {name: total + more[name].float() for name, total in sums.items()}
+        sums = {name: total + times[folder] * more[name].float() for name, total in sums.items()}
     decoder.load_state_dict({name: total / len(folders) for name, total in sums.items()})
-    return decoder
+    return decoder if dtype is None else decoder.to(dtype)  # pyright: ignore[reportArgumentType]
 
 
 def _architecture(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,12 +12,12 @@ import pytest
 import torch
 from PIL import Image as PillowImage
 
-from unitok import evaluate
+from unitok import codec_batches, evaluate
 from unitok.data.world.render import render
 from unitok.data.world.scene import Scene
 from unitok.document import Audio, Document, Image, Text, Turn
 from unitok.engine.sampling import Sampling
-from unitok.evaluation import captions, conversations, edits, pictures, questions, report, suite
+from unitok.evaluation import captions, codec, conversations, edits, pictures, questions, report, suite
 from unitok.evaluation.cases import Case, Task, answer, draw_seed, judge
 from unitok.evaluation.figures import Figure
 from unitok.evaluation.findings import Findings
@@ -102,6 +102,20 @@ def test_existence_is_balanced(setup: Setup) -> None:
 def test_half_of_the_pictures_have_a_look_of_their_own(setup: Setup) -> None:
     looks = [task.tags[1] for task in captions.tasks(setup, "train", 6)]
     assert looks.count("canonical look") == looks.count("other looks") == 3
+
+
+def test_large_pictures_go_through_the_codec_few_at_a_time(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, sizes = codec.Codec.of(setup), []
+    pixels = torch.rand(5, 3, 14, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    whole = own.through(pixels)
+    assert whole[0].shape == (5, 1, 4, 4) and whole[1].shape == pixels.shape
+    for half, name in ((own.tokenizer, "encode"), (own.detokenizer, "decode")):
+        run = getattr(half, name)
+        monkeypatch.setattr(half, name, lambda media, run=run: sizes.append(len(media)) or run(media))
+    monkeypatch.setattr(codec_batches, "VALUES_PER_BATCH", 2 * 16 * 16)
+    few = own.through(pixels)
+    assert torch.equal(few[0], whole[0]) and torch.allclose(few[1], whole[1], atol=1e-6)
+    assert max(sizes) <= 2 and sum(sizes) == 10
 
 
 def test_a_caption_must_name_everything_and_nothing_else() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from transformers import PreTrainedModel
 
-from unitok import losses
+from unitok import decoder_folder, losses
 from unitok.bases import find_folder
 from unitok.data.document_losses import decoder_at, document_losses
 from unitok.data.token_cache import TokenCache
@@ -29,6 +30,26 @@ def decoders(tiny_decoder: PreTrainedModel, tmp_path: Path) -> tuple[Path, Path]
             weight.mul_(3)
     other.save_pretrained(tmp_path / "other")
     return tmp_path / "one", tmp_path / "other"
+
+
+def test_a_mean_is_of_what_is_stored_and_each_folder_is_read_once(
+    decoders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = decoders
+    read: list[str] = []
+    real = decoder_folder.load_decoder
+
+    def load(folder: str, *rest: Any) -> PreTrainedModel:
+        read.append(str(folder))
+        return real(folder, *rest)
+
+    monkeypatch.setattr(decoder_folder, "load_decoder", load)
+    mean = load_mean([one, other, one], dtype=torch.bfloat16).state_dict()
+    assert read == [str(one), str(other)]
+    stored = [real(folder).state_dict() for folder in (one, other)]
+    for name, weight in mean.items():
+        expected = (2 * stored[0][name].float() + stored[1][name].float()) / 3
+        assert torch.equal(weight, expected.bfloat16())  # rounded once
 
 
 def test_losses_are_those_of_the_mean_cache_by_cache(

@@ -517,6 +517,11 @@ def test_pictures_that_cannot_be_judged_are_no_mistakes(
     model.save_pretrained(tmp_path / "blind")
     assert find_mistakes(tmp_path / "blind", tmp_path / "pairs") == 2
     assert "has no image detokenizer" in capsys.readouterr().err and not (tmp_path / "pairs").exists()
+    (tmp_path / "released").mkdir()
+    with pytest.raises(
+        InputError, match=r"is a released model; make a checkpoint of it with python -m unitok\.convert"
+    ):
+        mistakes.write_mistakes(model, str(tmp_path / "released"), "captions", 6, 3, tmp_path / "pairs")
 
 
 @pytest.mark.parametrize("kind", ["edits", "questions"])

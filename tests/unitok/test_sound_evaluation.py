@@ -294,6 +294,8 @@ def test_what_a_model_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert reasons() == {"refiner": "the model has no refiner"}
     unseen = reasons(image_detokenizer=None)
     assert unseen["codec"] == unseen["edits"] == unseen["spoken"] == "the model has no image detokenizer"
+    assert not unseen.keys() & {"questions", "captions", "listening"}  # for which it need not draw
+    assert "listening" not in reasons(audio_detokenizer=None)
     unheard = reasons(audio_tokenizer=None, audio_detokenizer=None)
     assert unheard["melodies"] == "the model has no audio tokenizer and no audio detokenizer" and "edits" not in unheard
 

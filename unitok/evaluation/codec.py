@@ -16,6 +16,7 @@ from PIL import Image as PillowImage
 from torch import Tensor
 from tqdm import tqdm
 
+from unitok.codec_batches import in_batches
 from unitok.data.world.render import render
 from unitok.data.world.scene import Scene, sample_scene
 from unitok.evaluation.codebooks import codebook_figures
@@ -40,28 +41,29 @@ PHOTOGRAPH_PSNR_TARGET = 21.0
 
 
 class Codec(NamedTuple):
-    """An image tokenizer and its detokenizer, on one device."""
+    """An image tokenizer and its detokenizer."""
 
     tokenizer: Tokenizer
     detokenizer: Detokenizer
-    device: torch.device
 
     @staticmethod
     def of(setup: Setup) -> Codec:
         processor = setup.model.processor
         assert processor.image_tokenizer is not None and processor.image_detokenizer is not None
-        return Codec(processor.image_tokenizer, processor.image_detokenizer, setup.model.device)
+        return Codec(processor.image_tokenizer, processor.image_detokenizer)
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Codes ``[B, K, h, w]`` of pictures ``[B, 3, H, W]``, on the CPU."""
-        return self.tokenizer.encode(pictures.to(self.device)).cpu()
+        return torch.stack(in_batches(self.tokenizer, self.tokenizer.encode, list(pictures)))
 
     def through(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Codes ``[B, K, h, w]`` and reconstructions of pictures ``[B, 3, H, W]``, on the CPU."""
         height, width = pictures.shape[-2:]
         codes = self.encode(pictures)
+        place = (self.tokenizer.spec.downsample or 1) ** 2
+        again = torch.stack(in_batches(self.detokenizer, self.detokenizer.decode, list(codes), place))
         # The tokenizer pads to whole cells; what it added is cut off again.
-        return codes, self.detokenizer.decode(codes.to(self.device))[..., :height, :width].clamp(-1, 1).cpu()
+        return codes, again[..., :height, :width].clamp(-1, 1)
 
 
 def measure(setup: Setup) -> Findings:
@@ -113,7 +115,7 @@ def _draw(setup: Setup, index: int) -> tuple[Scene, str, np.ndarray]:
     rng = setup.rng("codec", index)
     look, style = setup.look(rng, index)
     scene = sample_scene(rng)
-    return moved(scene, style.shift), look, render(scene, setup.size, style)
+    return moved(scene, style), look, render(scene, setup.size, style)
 
 
 def measure_photographs(setup: Setup) -> Findings:

@@ -24,6 +24,7 @@ from unitok.document import Document, Image, Part, Text, Turn
 from unitok.evaluation import captions, edits, pictures, questions
 from unitok.evaluation.cases import Case, Task, answer, picture
 from unitok.evaluation.setup import Setup
+from unitok.manifest import is_checkpoint
 from unitok.model import UniTok
 from unitok.shipped import find_checkpoint
 from unitok_tokenizers.errors import InputError
@@ -58,8 +59,11 @@ def write_mistakes(
         batch_size: Answers that are written at once.
 
     Raises:
-        InputError: ``output`` exists or cannot be written, or the model cannot be asked.
+        InputError: ``output`` exists or cannot be written, or the model cannot be asked, or is no checkpoint.
     """
+    folder = find_checkpoint(name)
+    if not is_checkpoint(folder):
+        raise InputError(f"{name} is a released model; make a checkpoint of it with python -m unitok.convert")
     first_thought = UniTok(model.processor, model.decoder, model.sampling.of_one())
     if kind in ("pictures", "edits") and model.processor.image_detokenizer is None:  # every answer would be wrong
         raise InputError(f"{name} has no image detokenizer, so that its {kind} cannot be judged")
@@ -76,7 +80,6 @@ def write_mistakes(
         return _pairs(model, setup, [case for case in cases if not case.right])
 
     identity: dict[str, Any] = {"source": "mistakes", "kind": kind, "answers": answers, "seed": seed}
-    folder = find_checkpoint(name)
     parts = [folder, *(path for path in sorted(folder.iterdir()) if path.is_dir())]
     identity["model"] = [files_identity(part) for part in parts]
     return write_parts(output, model.processor.vocabulary, identity, folder, sizes, find, "answer")

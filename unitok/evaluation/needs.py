@@ -16,14 +16,24 @@ Means = Callable[[Setup], str]
 """The reason why something is not there; empty where it is."""
 
 
+def seeing(setup: Setup) -> str:
+    """Why the model sees no pictures; empty where it does."""
+    return _codec(setup, "image", "pictures", "tokenizer")
+
+
 def pictures(setup: Setup) -> str:
     """Why the model shows and sees no pictures; empty where it does."""
-    return _codec(setup, "image", "pictures")
+    return _codec(setup, "image", "pictures", "tokenizer", "detokenizer")
+
+
+def hearing(setup: Setup) -> str:
+    """Why the model hears no sounds; empty where it does."""
+    return _codec(setup, "audio", "sounds", "tokenizer")
 
 
 def sounds(setup: Setup) -> str:
     """Why the model makes and hears no sounds; empty where it does."""
-    return _codec(setup, "audio", "sounds")
+    return _codec(setup, "audio", "sounds", "tokenizer", "detokenizer")
 
 
 def refiner(setup: Setup) -> str:
@@ -39,12 +49,11 @@ def speech(setup: Setup) -> str:
     return ""
 
 
-def _codec(setup: Setup, modality: str, what: str) -> str:
+def _codec(setup: Setup, modality: str, what: str, *halves: str) -> str:
     processor = setup.model.processor
     if modality not in processor.vocabulary.specs:
         return f"the model has no {what}"
-    halves = (f"{modality}_tokenizer", f"{modality}_detokenizer")
-    missing = [half.replace("_", " ") for half in halves if getattr(processor, half) is None]
+    missing = [f"{modality} {half}" for half in halves if getattr(processor, f"{modality}_{half}") is None]
     return f"the model has no {' and no '.join(missing)}" if missing else ""
 
 

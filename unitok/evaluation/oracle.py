@@ -18,6 +18,7 @@ from PIL import Image as PillowImage
 from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
+from unitok.data.world.render import Style
 from unitok.data.world.scene import COLORS, SHAPES, SIZES, Object, Scene
 from unitok.evaluation.colors import nearest_colors, oklab
 from unitok.evaluation.templates import ANGLES, EXTENT, GRID, moments, templates
@@ -119,10 +120,10 @@ def same_scene(a: Scene, b: Scene, tolerance: float = TOLERANCE) -> bool:
     return not differ[rows, columns].any()
 
 
-def moved(scene: Scene, shift: tuple[float, float]) -> Scene:
-    """The scene with every object moved right and down by ``shift``, as ``Style.shift`` draws it."""
-    dx, dy = shift
-    return replace(scene, objects=tuple(replace(o, x=o.x + dx, y=o.y + dy) for o in scene.objects))
+def moved(scene: Scene, style: Style) -> Scene:
+    """The scene with every object where it is drawn in a style."""
+    places = zip(scene.objects, style.offsets(len(scene.objects)), strict=True)
+    return replace(scene, objects=tuple(replace(o, x=o.x + dx, y=o.y + dy) for o, (dx, dy) in places))
 
 
 def is_known(scene: Scene) -> bool:

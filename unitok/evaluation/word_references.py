@@ -115,7 +115,7 @@ def make_references(voice: Voice, vocabulary: Collection[str], sentences: Sequen
                 cut += [(sentence, feature, path)] if path else []
                 bar.update()
             examples = _examples(cut)
-            middle = {word: _middle(examples.get(word, [singly[word]])) for word in words}
+            middle = {word: _middle(examples.get(word) or [singly[word]]) for word in words}
     for word in words:
         if len(examples[word]) < FEWEST:
             examples[word].append(singly[word])

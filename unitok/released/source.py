@@ -150,8 +150,8 @@ def _three(values: dict[str, Any], name: str) -> tuple[float, ...]:
 def read_sampling(folder: Path, context: int) -> Sampling:
     """How the release draws (``generation_config.json``), for text and images alike.
 
-    What the file leaves out is as in transformers; but where it does not say whether tokens are drawn, images are: the
-    likeliest codes make a flat picture.
+    What the file leaves out is as in transformers; but where it does not say whether tokens are drawn, images are, from
+    all of their codes if it names no ``top_k``: the likeliest codes make a flat picture.
     """
     path = folder / "generation_config.json"
     values = read_json(path) if path.is_file() else {}
